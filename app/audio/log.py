@@ -1,0 +1,201 @@
+"""A job's audio as its subscribers see it: append-only, numbered, followed by any number of readers.
+
+A subscriber is a cursor. Joining late, replaying and listening live are one loop: send what lies behind the
+cursor, wait when there is nothing. The writer never waits for a reader, and a reader that is slow holds one
+batch in memory, not the backlog. Knows files and events; nothing of the database, the model or sockets.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from app.audio.log_file import LogFile, Record
+from app.events import AudioChunk, AudioData, FinalEvent, JobProgress, JobStarted, TextRange
+
+#: The newest records are kept in memory for live subscribers, so that they cost no reads.
+KEPT_RECORDS = 16
+
+#: How much a subscriber that replays has in memory at a time.
+BATCH_BYTES = 256 * 1024
+
+LogEvent = JobStarted | AudioChunk | JobProgress | FinalEvent
+
+
+class AudioLog:
+    """One job's log. Belongs to the event loop; the blocking file work is done in threads.
+
+    `published` is the last record that may be seen: for a listener every record as it is written, for a render
+    only what is synced and committed, so that nothing that was heard can be un-said by a crash.
+    """
+
+    def __init__(self, job_id: str, folder: Path) -> None:
+        self.job_id = job_id
+        self._folder = folder
+        self._file: LogFile | None = None
+        self._opening = asyncio.Lock()
+        self._recent: deque[Record] = deque(maxlen=KEPT_RECORDS)
+        self._grown = asyncio.Event()
+        self._progress: JobProgress | None = None
+        self._end: FinalEvent | None = None
+        self._cut_off = False
+        self.published = 0
+        self.started = False
+
+    async def file(self) -> LogFile:
+        """The open file; opened when it is first needed."""
+        async with self._opening:
+            if self._file is None:
+                self._file = await asyncio.to_thread(LogFile, self._folder)
+            return self._file
+
+    async def append(self, chunk_index: int, start_char: int, end_char: int, pcms: Sequence[bytes]) -> int:
+        """Write records, which nobody sees yet; the number of the last one. One writer at a time."""
+        file = await self.file()
+        added = await asyncio.to_thread(file.append, chunk_index, start_char, end_char, pcms)
+        self._recent.extend(added)
+        return file.records
+
+    async def sync(self) -> None:
+        """Bring everything appended onto the medium."""
+        await asyncio.to_thread((await self.file()).sync)
+
+    async def cut(self, records: int) -> None:
+        """Drop records that were written and never published."""
+        assert records >= self.published
+        file = await self.file()
+        await asyncio.to_thread(file.cut, records)
+        while self._recent and self._recent[-1].seq > records:
+            self._recent.pop()
+
+    async def publish_wav(self) -> tuple[str, int]:
+        """Make the audio a WAV file: its name and its size in bytes."""
+        return await asyncio.to_thread((await self.file()).publish)
+
+    def start(self) -> None:
+        """Tell subscribers that the job has begun."""
+        if not self.started:
+            self.started = True
+            self._wake()
+
+    def show(self, records: int) -> None:
+        """Let subscribers see the first `records` records."""
+        if records > self.published:
+            self.published = records
+            self._wake()
+
+    def tell(self, progress: JobProgress) -> None:
+        """Replace the news of how far the job is."""
+        self._progress = progress
+        self._wake()
+
+    def end(self, event: FinalEvent) -> None:
+        """The job is final: subscribers get what is left, then this."""
+        self._end = event
+        self._wake()
+
+    def reopen(self) -> None:
+        """The job goes on after all."""
+        self._end = None
+
+    def cut_off(self) -> None:
+        """The engine stops: followers end without a final event, and come again to the next engine."""
+        self._cut_off = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # Everybody who waits holds the old event; who comes later gets the new one. No await between a
+        # reader's check and its wait, so nothing can slip in between.
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def follow(self, after_seq: int) -> AsyncGenerator[LogEvent]:
+        """The job's events: JOB_STARTED unless the subscriber has heard audio before, the audio behind
+        `after_seq`, progress when caught up, and the final event.
+        """
+        cursor, told = after_seq, after_seq > 0
+        progress: JobProgress | None = None
+        while not self._cut_off:
+            if not told and (self.started or self.published):
+                told = True
+                yield JobStarted(job_id=self.job_id)
+            elif cursor < self.published:
+                for record in await self._behind(cursor):
+                    yield self._event(record)
+                    cursor = record.seq
+            elif self._progress is not progress and self._progress is not None:
+                progress = self._progress
+                yield progress
+            elif self._end is not None:
+                yield self._end
+                return
+            else:
+                await self._grown.wait()
+
+    async def _behind(self, cursor: int) -> Sequence[Record]:
+        if self._recent and self._recent[0].seq <= cursor + 1:
+            skipped = cursor + 1 - self._recent[0].seq
+            return [record for record in list(self._recent)[skipped:] if record.seq <= self.published]
+        file = await self.file()
+        return await asyncio.to_thread(file.read, cursor, until_seq=self.published, most_bytes=BATCH_BYTES)
+
+    def _event(self, record: Record) -> AudioChunk:
+        return AudioChunk(
+            job_id=self.job_id,
+            seq=record.seq,
+            audio=AudioData(record.pcm),
+            text_range=TextRange(record.chunk_index, record.start_char, record.end_char),
+        )
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class AudioLogs:
+    """The logs that somebody writes or reads. Belongs to the event loop.
+
+    A log is opened by the first who needs it and closed by the last: memory and file handles follow the number
+    of jobs in use, not the length of the history.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, AudioLog] = {}
+        self._users: dict[str, int] = {}
+        self._closed = False
+
+    def folder(self, job_id: str) -> Path:
+        """Where the job's files are."""
+        return self._folder / job_id
+
+    @asynccontextmanager
+    async def use(self, job_id: str) -> AsyncGenerator[AudioLog]:
+        """The job's log, for as long as the block runs."""
+        log = self._open.get(job_id)
+        if log is None:
+            log = self._open[job_id] = AudioLog(job_id, self.folder(job_id))
+            self._users[job_id] = 0
+            if self._closed:
+                log.cut_off()
+        self._users[job_id] += 1
+        try:
+            yield log
+        finally:
+            self._users[job_id] -= 1
+            if not self._users[job_id]:
+                del self._users[job_id], self._open[job_id]
+                log.close()
+
+    def live(self, job_id: str) -> AudioLog | None:
+        """The job's log, if somebody uses it."""
+        return self._open.get(job_id)
+
+    def cut_off(self) -> None:
+        """End all followers: the engine stops."""
+        self._closed = True
+        for log in self._open.values():
+            log.cut_off()

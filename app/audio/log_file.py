@@ -1,0 +1,238 @@
+"""A job's audio on disk: samples in one file, the records they came in in another. Blocking; no event loop here.
+
+`audio.pcm` holds the samples behind a reserved WAV head; publishing it is writing that head and giving the file
+its name, `audio.wav`: nothing is copied, however long the book. `audio.idx` has one entry of fixed size for each
+record, so that any of them is found at once. An entry counts only when its samples are there: samples are
+written first, and what a crash leaves behind the last whole record is cut off.
+"""
+
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from app import SAMPLE_RATE
+from app.audio.wav import HEAD_BYTES, wav_head
+from app.errors import StorageFailed
+
+PCM_NAME, WAV_NAME, INDEX_NAME = "audio.pcm", "audio.wav", "audio.idx"
+
+#: Magic, version, sample rate.
+_INDEX_HEAD = struct.Struct("<8sII")
+_INDEX_MAGIC, _INDEX_VERSION = b"Q3TTSIDX", 1
+
+#: Chunk index, start and end character, samples, end sample, CRC-32 of the foregoing and the samples, zero.
+_ENTRY = struct.Struct("<IIIIQII")
+_ENTRY_FIELDS = struct.Struct("<IIIIQ")
+
+#: How many records at the end of a log are held against their checksums when it is opened again. Whatever is
+#: older was synced long before the row that speaks of it was committed.
+CHECKED_RECORDS = 64
+
+
+class Record(Struct, frozen=True):
+    """A stretch of a job's audio: what one AUDIO_CHUNK carries."""
+
+    seq: int  #: 1, 2, 3 …
+    chunk_index: int
+    start_char: int
+    end_char: int
+    end_sample: int
+    pcm: bytes
+
+
+class LogFile:
+    """One writer at a time, any number of readers; a reader needs nothing but the sequence number.
+
+    Used from any thread. Every method but `close` may block, and raises `StorageFailed` when the disk is full
+    or fails.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.records = 0
+        self.samples = 0
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._folder_synced = False
+        self._closing = False
+        folder.mkdir(mode=0o700, exist_ok=True)
+        published = folder / WAV_NAME
+        self._pcm_path = published if published.exists() else folder / PCM_NAME
+        self._pcm = os.open(self._pcm_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._index = os.open(folder / INDEX_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._settle()
+            except BaseException:
+                os.close(self._index)
+                raise
+        except BaseException:
+            os.close(self._pcm)
+            raise
+
+    def _settle(self) -> None:
+        """Find the last whole record."""
+        head = os.pread(self._index, _INDEX_HEAD.size, 0)
+        if len(head) < _INDEX_HEAD.size:
+            _write_all(self._index, _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, SAMPLE_RATE), 0)
+            return
+        if head != _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, SAMPLE_RATE):
+            raise StorageFailed("the job's audio log is damaged or was written by another version")
+        entries = (os.fstat(self._index).st_size - _INDEX_HEAD.size) // _ENTRY.size
+        sound = 0
+        for seq in range(entries, 0, -1):
+            if sound == CHECKED_RECORDS:
+                break
+            if self._whole(seq):
+                sound += 1
+            else:
+                entries, sound = seq - 1, 0
+        self.records = entries
+        self.samples = self._end_sample(entries)
+
+    def _whole(self, seq: int) -> bool:
+        entry = os.pread(self._index, _ENTRY.size, self._entry_at(seq))
+        if len(entry) < _ENTRY.size:
+            return False
+        *_, count, end, crc, _zero = _ENTRY.unpack(entry)
+        if count > end:
+            return False
+        pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
+        return len(pcm) == 2 * count and crc == zlib.crc32(pcm, zlib.crc32(entry[: _ENTRY_FIELDS.size]))
+
+    def _entry_at(self, seq: int) -> int:
+        return _INDEX_HEAD.size + (seq - 1) * _ENTRY.size
+
+    def _end_sample(self, seq: int) -> int:
+        if seq == 0:
+            return 0
+        entry = os.pread(self._index, _ENTRY.size, self._entry_at(seq))
+        return _ENTRY.unpack(entry)[4]
+
+    def append(self, chunk_index: int, start_char: int, end_char: int, pcms: Sequence[bytes]) -> list[Record]:
+        """Add records, all of them or none. They survive a kill from now on, a power cut after `sync`."""
+        added: list[Record] = []
+        entries = bytearray()
+        end = self.samples
+        for pcm in pcms:
+            end += len(pcm) // 2
+            fields = _ENTRY_FIELDS.pack(chunk_index, start_char, end_char, len(pcm) // 2, end)
+            entries += fields + struct.pack("<II", zlib.crc32(pcm, zlib.crc32(fields)), 0)
+            seq = self.records + len(added) + 1
+            added.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
+        # Should it fail: what was written lies behind the last record, and the next append writes over it.
+        with self._in_use("the job's audio cannot be written"):
+            _write_all(self._pcm, b"".join(pcms), HEAD_BYTES + 2 * self.samples)
+            _write_all(self._index, bytes(entries), self._entry_at(self.records + 1))
+        self.records += len(added)
+        self.samples = end
+        return added
+
+    def sync(self) -> None:
+        """Bring everything appended so far onto the medium."""
+        with self._in_use("the job's audio cannot be synced"):
+            _sync(self._pcm)
+            _sync(self._index)
+            if not self._folder_synced:
+                _sync_folder(self._folder)
+                _sync_folder(self._folder.parent)
+                self._folder_synced = True
+
+    def cut(self, records: int) -> None:
+        """Drop everything behind the first `records` records."""
+        assert records <= self.records
+        with self._in_use("the job's audio cannot be cut"):
+            self.samples = self._end_sample(records)
+            self.records = records
+            os.ftruncate(self._index, self._entry_at(records + 1))
+            os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
+
+    def read(self, after_seq: int, *, until_seq: int, most_bytes: int) -> list[Record]:
+        """Records behind `after_seq`, up to `until_seq`; at least one if there is one, else as fit."""
+        found: list[Record] = []
+        total = 0
+        with self._in_use("the job's audio cannot be read"):
+            wanted = min(until_seq - after_seq, 1024)
+            entries = os.pread(self._index, wanted * _ENTRY.size, self._entry_at(after_seq + 1))
+            for seq, fields in enumerate(_ENTRY.iter_unpack(entries), after_seq + 1):
+                chunk_index, start_char, end_char, count, end, _crc, _zero = fields
+                total += 2 * count
+                if found and total > most_bytes:
+                    break
+                pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
+                found.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
+        return found
+
+    def publish(self) -> tuple[str, int]:
+        """Make the audio a WAV file, under its name and on the medium: the name and the size in bytes.
+
+        Doing it again changes nothing.
+        """
+        target = self._folder / WAV_NAME
+        with self._in_use("the WAV file cannot be written"):
+            _write_all(self._pcm, wav_head(self.samples, sample_rate=SAMPLE_RATE), 0)
+            os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
+            _sync(self._pcm)
+            if self._pcm_path != target:
+                os.rename(self._pcm_path, target)
+                self._pcm_path = target
+            _sync_folder(self._folder)
+        return WAV_NAME, HEAD_BYTES + 2 * self.samples
+
+    def close(self) -> None:
+        """Let go of the files; at once, or when the thread that still reads them is done."""
+        with self._lock:
+            self._closing = True
+            if not self._busy:
+                self._close_files()
+
+    @contextmanager
+    def _in_use(self, failure: str) -> Generator[None]:
+        """Keep the files open meanwhile: whoever awaited a thread may be canceled, the thread goes on."""
+        with self._lock:
+            if self._closing:
+                raise ValueError("the log is closed")
+            self._busy += 1
+        try:
+            yield
+        except OSError as error:
+            raise StorageFailed(f"{failure}: {error.strerror}") from error
+        finally:
+            with self._lock:
+                self._busy -= 1
+                if self._closing and not self._busy:
+                    self._close_files()
+
+    def _close_files(self) -> None:
+        os.close(self._pcm)
+        os.close(self._index)
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _sync(fd: int) -> None:
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+        return
+    import fcntl  # macOS, where fsync leaves the data in the drive's cache
+
+    fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

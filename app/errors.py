@@ -1,0 +1,144 @@
+"""Everything that can go wrong, as one tree.
+
+Raised in the middle, translated once at each door (HTTP: `api/problems.py`, the terminal: `cli.py`).
+A class's docstring is its default message; `code` is the stable word that clients program against.
+
+    SpeechError
+    ├── InvalidRequest                 INVALID_REQUEST
+    │   ├── EmptyText                  EMPTY_TEXT
+    │   ├── InvalidAudio               INVALID_AUDIO
+    │   └── TranscriptRequired         TRANSCRIPT_REQUIRED
+    ├── Unauthorized                   UNAUTHORIZED
+    ├── Forbidden                      FORBIDDEN
+    ├── VoiceNotFound                  VOICE_NOT_FOUND
+    ├── JobNotFound                    JOB_NOT_FOUND
+    ├── Conflict                       CONFLICT
+    │   ├── ModelNotReady              MODEL_NOT_READY
+    │   ├── JobNotCompleted            JOB_NOT_COMPLETED
+    │   ├── WrongState                 WRONG_STATE
+    │   └── IdempotencyConflict        IDEMPOTENCY_CONFLICT
+    ├── InferenceFailed                INFERENCE_FAILED
+    ├── EngineRestarted                ENGINE_RESTARTED
+    ├── StorageFailed                  STORAGE_FAILED
+    └── StartFailed                    START_FAILED (the engine does not start; carries an exit code)
+"""
+
+from typing import Any, ClassVar
+
+
+class SpeechError(Exception):
+    """Something went wrong in the speech engine."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.details: dict[str, Any] = details
+        super().__init__(self.message)
+
+
+class InvalidRequest(SpeechError):
+    """The request is not valid."""
+
+    code = "INVALID_REQUEST"
+
+
+class EmptyText(InvalidRequest):
+    """The text is empty; send at least one character that is not white space."""
+
+    code = "EMPTY_TEXT"
+
+
+class InvalidAudio(InvalidRequest):
+    """The reference audio cannot be used; send a WAV file of 1 to 30 seconds of speech."""
+
+    code = "INVALID_AUDIO"
+
+
+class TranscriptRequired(InvalidRequest):
+    """No speech recognition is enabled, so `ref_text` must say what is spoken in the reference audio."""
+
+    code = "TRANSCRIPT_REQUIRED"
+
+
+class Unauthorized(SpeechError):
+    """The bearer token is missing or wrong."""
+
+    code = "UNAUTHORIZED"
+
+
+class Forbidden(SpeechError):
+    """This is not allowed."""
+
+    code = "FORBIDDEN"
+
+
+class VoiceNotFound(SpeechError):
+    """There is no such voice; see GET /v1/voices."""
+
+    code = "VOICE_NOT_FOUND"
+
+
+class JobNotFound(SpeechError):
+    """There is no such job; see GET /v1/jobs."""
+
+    code = "JOB_NOT_FOUND"
+
+
+class Conflict(SpeechError):
+    """The request does not fit the present state."""
+
+    code = "CONFLICT"
+
+
+class ModelNotReady(Conflict):
+    """The active model cannot do this."""
+
+    code = "MODEL_NOT_READY"
+
+
+class JobNotCompleted(Conflict):
+    """The job has no finished audio; wait for `completed`, or ask for the audio so far with ?partial=true."""
+
+    code = "JOB_NOT_COMPLETED"
+
+
+class WrongState(Conflict):
+    """The job is not in a state in which this can be done."""
+
+    code = "WRONG_STATE"
+
+
+class IdempotencyConflict(Conflict):
+    """The same id or Idempotency-Key was used before with another request."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+class InferenceFailed(SpeechError):
+    """The model failed to speak a chunk of the text."""
+
+    code = "INFERENCE_FAILED"
+
+
+class EngineRestarted(SpeechError):
+    """The engine was restarted while the job was spoken to a listener."""
+
+    code = "ENGINE_RESTARTED"
+
+
+class StorageFailed(SpeechError):
+    """The disk is full or cannot be written; free some space and retry the job."""
+
+    code = "STORAGE_FAILED"
+
+
+class StartFailed(SpeechError):
+    """The engine cannot start."""
+
+    code = "START_FAILED"
+
+    def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
+        super().__init__(message, **details)
+        #: As in BSD's sysexits: 64 usage, 69 unavailable, 74 storage, 75 in use, 78 newer schema.
+        self.exit_code = exit_code

@@ -1,0 +1,118 @@
+"""What subscribers receive. One vocabulary for every door; the names and shapes are the seed's.
+
+`AUDIO_CHUNK` carries a job's audio, numbered 1, 2, 3 …; the number and the bytes of a chunk are the same whenever
+it is sent. `JOB_DONE`, `JOB_CANCELED` and `JOB_ERROR` are the last event of a job, and come after its row and its
+file are in place.
+"""
+
+import struct
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from app import SAMPLE_RATE
+
+
+class _Event(Struct, frozen=True, tag_field="type", kw_only=True):
+    job_id: str
+
+
+class JobStarted(_Event, tag="JOB_STARTED"):
+    """The first chunk is about to be spoken."""
+
+
+class AudioData(Struct, frozen=True):
+    """Signed 16-bit little-endian PCM; in JSON as base64."""
+
+    data_base64: bytes
+    format: str = "pcm_s16le"
+    sample_rate: int = SAMPLE_RATE
+    channels: int = 1
+
+
+class TextRange(Struct, frozen=True):
+    """The chunk of the text that is being spoken, in code points, half open."""
+
+    chunk_index: int
+    start_char: int
+    end_char: int
+
+
+class AudioChunk(_Event, tag="AUDIO_CHUNK"):
+    """The next stretch of audio."""
+
+    seq: int
+    audio: AudioData
+    text_range: TextRange
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a job is. Counts of what is spoken and on disk."""
+
+    chunks_done: int
+    chunks_total: int | None  #: null until the text has been cut
+    characters_done: int
+    characters_total: int
+    audio_seconds: float
+    work_seconds: float  #: time spent speaking, without waiting and pauses
+    real_time_factor: float | None  #: work_seconds / audio_seconds: below 1 is faster than it plays
+    seconds_left: float | None  #: estimated from the characters that are left
+    queue_position: int | None = None  #: 1 is next; null unless the job is queued
+
+
+class JobProgress(_Event, tag="JOB_PROGRESS"):
+    """A chunk was finished. Sent when it is news: who reads slowly gets the latest only."""
+
+    progress: Progress
+
+
+class JobDone(_Event, tag="JOB_DONE"):
+    """All of the text is in the audio, and the file is in place."""
+
+
+class JobCanceled(_Event, tag="JOB_CANCELED"):
+    """Somebody canceled the job; the audio so far is kept."""
+
+
+class ErrorBody(Struct, frozen=True):
+    """What went wrong, in the shape of every error of this engine."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class JobError(_Event, tag="JOB_ERROR"):
+    """The job failed."""
+
+    error: ErrorBody
+
+
+FinalEvent = JobDone | JobCanceled | JobError
+Event = JobStarted | AudioChunk | JobProgress | JobDone | JobCanceled | JobError
+
+_encoder = msgspec.json.Encoder()
+
+#: Before the PCM of a binary AUDIO_CHUNK: magic, seq, chunk_index, start_char, end_char, sample rate.
+BINARY_HEAD = struct.Struct("<4sIIIII")
+BINARY_MAGIC = b"Q3A1"
+
+
+def as_json(event: Event) -> str:
+    """The event as one JSON text."""
+    return _encoder.encode(event).decode()
+
+
+def as_binary(event: AudioChunk) -> bytes:
+    """The audio without base64: 24 bytes of `BINARY_HEAD`, little-endian, then the PCM."""
+    where = event.text_range
+    head = BINARY_HEAD.pack(
+        BINARY_MAGIC,
+        event.seq,
+        where.chunk_index,
+        where.start_char,
+        where.end_char,
+        event.audio.sample_rate,
+    )
+    return head + event.audio.data_base64

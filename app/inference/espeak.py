@@ -1,0 +1,215 @@
+"""espeak-ng as a model: small, instant, in a hundred languages.
+
+The library speaks a text in one blocking call. Here that call runs in a greenlet, which is left in the
+middle of it whenever there is a buffer of audio and entered again when a step wants more. So one thread does
+everything, and still no step is longer than a few buffers. It knows nothing of jobs, nor of how the library
+is called.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import numpy as np
+from greenlet import greenlet
+from numpy.typing import NDArray
+from soxr import HQ, ResampleStream
+
+from app.errors import InferenceFailed, InvalidRequest, SpeechError
+from app.inference.espeak_library import ESPEAK_RATE, EspeakLibrary, Speech
+from app.inference.espeak_voices import espeak_data, espeak_name
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Utterance
+
+#: In bytes: 100 ms.
+LONGEST_FRAME = 2 * SAMPLE_RATE // 10
+
+#: So much audio is made at most in one step, where it is made again only to be skipped.
+_BUFFERS_PER_STEP = 8
+
+#: Of a typical voice, in the library's formula for pitch: what the range adds, relative to the base.
+_RANGE_SHARE = 0.25
+
+
+class Espeak:
+    """Implements `Model`. Belongs to one thread; one at a time in a process.
+
+    The library can speak one text only. When someone is waiting (lane `speak`), a render in work is broken
+    off and spoken again later from its start, less the audio that was delivered: the audio is the same.
+    """
+
+    def __init__(self) -> None:
+        data = espeak_data()
+        if data is None:
+            raise InferenceFailed("espeak-ng is not installed here.")
+        self._library = EspeakLibrary(data)
+        self._lanes: dict[Lane, deque[_Work]] = {"speak": deque(), "render": deque()}
+        self._canceled: set[int] = set()
+        self._work: _Work | None = None
+        self._voicing: _Voicing | None = None
+
+    @property
+    def capacity(self) -> int:
+        """One is spoken and the others wait here, so that there is no gap while more are on their way."""
+        return 4
+
+    def add(self, utterances: Sequence[Utterance]) -> None:
+        """Queue utterances, each lane in the order of arrival."""
+        for utterance in utterances:
+            self._lanes[utterance.lane].append(_Work(utterance))
+
+    def cancel(self, utterance_id: int) -> None:
+        """Have the next step end an utterance, whether it waits or is spoken."""
+        if any(work.utterance.id == utterance_id for lane in self._lanes.values() for work in lane):
+            self._canceled.add(utterance_id)
+
+    def step(self) -> Sequence[Frame]:
+        """The next 100 ms at most.
+
+        A frame is empty only at the end of an utterance, and while a broken-off one is brought back to where
+        it was.
+        """
+        if self._canceled:
+            return self._end_canceled()
+        lane = self._lanes["speak"] or self._lanes["render"]
+        if not lane:
+            return ()
+        work = lane[0]
+        try:
+            pcm, ended = self._voice(work).read()
+        except SpeechError as error:
+            self._end(work)
+            return (_last_frame(work, FinishReason.ERROR, error=error.message),)
+        work.delivered += len(pcm)
+        if not ended:
+            return (Frame(work.utterance.id, pcm),)
+        self._end(work)
+        return (_last_frame(work, FinishReason.STOP, pcm=pcm),)
+
+    def close(self) -> None:
+        """Leave the library, forget all utterances, and remove temporary files."""
+        self._break_off()
+        for lane in self._lanes.values():
+            lane.clear()
+        self._library.close()
+
+    def _end_canceled(self) -> Sequence[Frame]:
+        canceled = [
+            work for lane in self._lanes.values() for work in lane if work.utterance.id in self._canceled
+        ]
+        self._canceled.clear()
+        for work in canceled:
+            self._end(work)
+        return [_last_frame(work, FinishReason.CANCELED) for work in canceled]
+
+    def _voice(self, work: "_Work") -> "_Voicing":
+        """What speaks this utterance, begun or begun again if something else was in the library."""
+        if self._work is not work or self._voicing is None:
+            self._break_off()
+            speech = _speech(work.utterance)
+            self._work = work
+            self._voicing = _Voicing(self._library, speech, skip=work.delivered)
+        return self._voicing
+
+    def _end(self, work: "_Work") -> None:
+        if self._work is work:
+            self._break_off()
+        self._lanes[work.utterance.lane].remove(work)
+
+    def _break_off(self) -> None:
+        if self._voicing is not None:
+            self._voicing.stop()
+        self._work = self._voicing = None
+
+
+class _Work:
+    """An utterance that is not finished. `delivered` is in bytes."""
+
+    def __init__(self, utterance: Utterance) -> None:
+        self.utterance = utterance
+        self.delivered = 0
+
+
+class _Resampler(Protocol):
+    """soxr's ResampleStream, which is not typed closely enough."""
+
+    def resample_chunk(self, x: NDArray[np.int16], last: bool = ...) -> NDArray[np.int16]: ...
+
+
+class _Voicing:
+    """One go through the library, read piece by piece."""
+
+    def __init__(self, library: EspeakLibrary, speech: Speech, *, skip: int) -> None:
+        self._resampler = cast(
+            _Resampler, ResampleStream(ESPEAK_RATE, SAMPLE_RATE, 1, dtype="int16", quality=HQ)
+        )
+        self._greenlet = greenlet(lambda: library.speak(speech, self._hear))
+        self._pcm = bytearray()
+        self._skip = skip
+        self._ended = False
+
+    def read(self) -> tuple[bytes, bool]:
+        """The next PCM, one frame at most, and whether it is the last."""
+        for _ in range(_BUFFERS_PER_STEP):
+            if self._ended or len(self._pcm) >= LONGEST_FRAME:
+                break
+            self._pull()
+            if self._pcm:
+                break
+        pcm = bytes(self._pcm[:LONGEST_FRAME])
+        del self._pcm[:LONGEST_FRAME]
+        return pcm, self._ended and not self._pcm
+
+    def stop(self) -> None:
+        """Have the library return early."""
+        while self._greenlet:  # true while it is begun and not over
+            self._greenlet.switch(False)
+
+    def _pull(self) -> None:
+        """Let the library speak up to its next buffer."""
+        samples: bytes | None = self._greenlet.switch(True) if self._greenlet else self._greenlet.switch()
+        self._ended = samples is None
+        pcm = self._resampler.resample_chunk(np.frombuffer(samples or b"", np.int16), last=self._ended)
+        self._pcm += pcm.tobytes()
+        if self._skip:
+            skipped = min(self._skip, len(self._pcm))
+            del self._pcm[:skipped]
+            self._skip -= skipped
+
+    def _hear(self, samples: bytes) -> bool:
+        """The library's listener, inside the greenlet: hand the buffer out and wait for the next step."""
+        caller = self._greenlet.parent
+        assert caller is not None
+        return caller.switch(samples)
+
+
+def _speech(utterance: Utterance) -> Speech:
+    if utterance.voice.kind != "preset":
+        raise InvalidRequest(f"espeak-ng has no voices of the kind {utterance.voice.kind!r}.")
+    return Speech(
+        text=utterance.text,
+        voice=espeak_name(utterance.voice.name, utterance.language),
+        seed=utterance.seed,
+        rate=round(175 * utterance.rate),
+        pitch=_pitch(utterance.pitch),
+        pitch_range=_within_99(50 * utterance.pitch),
+        volume=round(100 * utterance.volume),
+    )
+
+
+def _pitch(factor: float) -> int:
+    """The library's number for a pitch: 50 is normal, 0 and 99 are an octave off, if that were all.
+
+    The number moves only a voice's base; above that lies what the range adds, which stays as it is on
+    average. So the base has to move further than the pitch is to go, which is possible from about 0.6 to 1.8.
+    """
+    base = factor + _RANGE_SHARE * (factor - 1)
+    return _within_99(50 + 50 * math.log2(max(base, 0.5)))
+
+
+def _within_99(value: float) -> int:
+    return max(0, min(99, round(value)))
+
+
+def _last_frame(work: _Work, reason: FinishReason, *, pcm: bytes = b"", error: str = "") -> Frame:
+    return Frame(work.utterance.id, pcm, final=True, finish_reason=reason, error=error)

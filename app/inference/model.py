@@ -1,0 +1,110 @@
+"""What a model is: utterances in, frames out, one bounded step at a time.
+
+This is the seam between the engine and whatever speaks. It knows nothing of jobs, chunks, files or
+sockets: the worker drives one `Model`, and the wire carries these same structs. A new family of models
+is a new class with these five methods.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from app import SAMPLE_RATE as SAMPLE_RATE
+
+Lane = Literal["speak", "render"]
+
+
+class FinishReason(StrEnum):
+    """Why an utterance has no more frames."""
+
+    STOP = "stop"  #: the text was spoken to its end
+    LENGTH = "length"  #: the model hit its limit before it came to an end
+    CANCELED = "canceled"
+    ERROR = "error"
+
+
+class VoiceSpec(Struct, frozen=True):
+    """Who speaks, in the model's own terms.
+
+    `name` is the model's name of a preset; `folder` holds the files of a voice that was made here.
+    """
+
+    kind: Literal["preset", "clone", "design"]
+    name: str = ""
+    folder: str = ""
+
+
+class Utterance(Struct, frozen=True):
+    """One stretch of text for a model to speak in one go.
+
+    `rate`, `pitch` and `volume` are factors, 1.0 is the voice as it is; they differ from 1.0 only
+    for a model whose card names them as its own (`ModelCard.native_settings`).
+    """
+
+    id: int
+    text: str
+    voice: VoiceSpec
+    lane: Lane
+    seed: int
+    language: str = ""  #: BCP 47, or empty for the voice's own
+    rate: float = 1.0
+    pitch: float = 1.0
+    volume: float = 1.0
+
+
+class Frame(Struct, frozen=True):
+    """The next stretch of an utterance's audio: signed 16-bit little-endian mono PCM at `SAMPLE_RATE`.
+
+    The last frame of an utterance is `final` and tells the reason; it may be empty. After a final
+    frame the model has forgotten the utterance.
+    """
+
+    id: int
+    pcm: bytes
+    final: bool = False
+    finish_reason: FinishReason | None = None
+    error: str = ""
+
+
+class ModelCard(Struct, frozen=True):
+    """What the engine knows of a model without starting it."""
+
+    model_id: str
+    languages: tuple[str, ...]
+    native_settings: frozenset[str]  #: of "rate", "pitch", "volume": those that the model applies itself
+    supports_clone: bool
+    streams: bool  #: frames come while the utterance is still being spoken
+
+
+class Model(Protocol):
+    """Turns utterances into frames. Belongs to the worker's one thread; every method is called there.
+
+    `step` does one bounded piece of work, so that new utterances, cancels and pings are seen between
+    steps. Utterances of lane `speak` are served before those of lane `render`, also when they come
+    later: a render gives way at the next step and goes on afterwards without loss.
+
+    The same utterance gives the same bytes, whatever was spoken before it or is spoken beside it.
+    """
+
+    @property
+    def capacity(self) -> int:
+        """How many utterances of lane `render` can be in work at once; `speak` is admitted beyond it."""
+        ...
+
+    def add(self, utterances: Sequence[Utterance]) -> None:
+        """Take utterances in; their frames come from later steps. Never blocks."""
+        ...
+
+    def cancel(self, utterance_id: int) -> None:
+        """Stop an utterance: its next frame is final with `CANCELED`. Unknown ids are ignored."""
+        ...
+
+    def step(self) -> Sequence[Frame]:
+        """One bounded piece of work. Empty only when nothing is in work."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back. Called once, at the end."""
+        ...

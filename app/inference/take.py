@@ -1,0 +1,74 @@
+"""One attempt to have an utterance spoken, as the engine sees it: PCM as it comes, then the reason it ended.
+
+A take outlives the worker. When the worker dies, the same utterance is spoken again by the next one, and what
+had been delivered before is dropped: models are deterministic, so the listener hears no seam.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from app.errors import SpeechError
+from app.inference.model import FinishReason, Frame, Utterance
+
+
+class Take:
+    """Belongs to the event loop: the pool fills it, one reader empties it."""
+
+    def __init__(self, utterance: Utterance) -> None:
+        self.utterance = utterance
+        self.finish_reason: FinishReason | None = None
+        self.canceled = False  #: asked for; answered by the final frame
+        self.sent = False  #: to the worker that is alive now
+        self.kills = 0  #: workers that died while they had it
+        self._error: SpeechError | None = None
+        self._pieces: list[bytes] = []
+        self._received_bytes = 0
+        self._drop_bytes = 0
+        self._news = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        """No more audio will come."""
+        return self.finish_reason is not None
+
+    async def pcm(self) -> AsyncGenerator[bytes]:
+        """The audio, as much as there is at each time. Raises what the take failed with."""
+        while True:
+            if self._pieces:
+                pieces, self._pieces = self._pieces, []
+                yield b"".join(pieces)
+            elif self.ended:
+                if self._error is not None:
+                    raise self._error
+                return
+            else:
+                self._news.clear()
+                await self._news.wait()
+
+    async def ending(self) -> None:
+        """Wait until the model is done with the utterance; never raises."""
+        while not self.ended:
+            self._news.clear()
+            await self._news.wait()
+
+    def receive(self, frame: Frame) -> None:
+        """Take in a frame of the worker."""
+        pcm = frame.pcm
+        if self._drop_bytes:
+            dropped = min(self._drop_bytes, len(pcm))
+            self._drop_bytes -= dropped
+            pcm = pcm[dropped:]
+        self._received_bytes += len(pcm)
+        if pcm:
+            self._pieces.append(pcm)
+            self._news.set()
+
+    def end(self, reason: FinishReason, error: SpeechError | None = None) -> None:
+        """No more will come."""
+        self.finish_reason, self._error = reason, error
+        self._news.set()
+
+    def start_over(self) -> None:
+        """The worker died: the next one speaks it from its beginning."""
+        self.sent = False
+        self._drop_bytes = self._received_bytes

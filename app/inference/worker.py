@@ -1,0 +1,132 @@
+"""The model's own process: one thread that reads the pipe, steps the model and writes frames, in turn.
+
+It knows one model and the wire, nothing of jobs or files. It ends when its pipe closes, whoever closed it and
+however: that is the only way in which it is told to. Native code may end it at any time; the pool at the other
+end of the pipe counts on that.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from app.inference import wire
+from app.inference.model import Frame, Model
+
+#: Frames of a fast model are gathered for this long, so that each message carries some. The first frame after a
+#: rest goes out at once.
+GATHER_S = 0.005
+
+_PR_SET_PDEATHSIG = 1
+
+
+class _PipeClosed(Exception):
+    """The engine has gone."""
+
+
+class Pipe:
+    """The worker's end of the pipe. Blocking writes are wanted: a model must not run away from its readers."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._source, self._target = source, target
+        self._unread = bytearray()
+        self._poll = select.poll()
+        self._poll.register(source, select.POLLIN | select.POLLHUP)
+
+    def receive(self, *, wait: bool) -> list[wire.ToWorker]:
+        """What has come; with `wait` at least one message."""
+        messages: list[wire.ToWorker] = []
+        while not messages:
+            if not self._poll.poll(None if wait else 0):
+                break
+            data = os.read(self._source, 1 << 20)
+            if not data:
+                raise _PipeClosed
+            self._unread += data
+            messages = self._take_messages()
+            if not wait:
+                break
+        return messages
+
+    def _take_messages(self) -> list[wire.ToWorker]:
+        messages: list[wire.ToWorker] = []
+        while len(self._unread) >= wire.LENGTH_BYTES:
+            end = wire.LENGTH_BYTES + wire.body_bytes(bytes(self._unread[: wire.LENGTH_BYTES]))
+            if len(self._unread) < end:
+                break
+            messages.append(wire.to_worker(bytes(self._unread[wire.LENGTH_BYTES : end])))
+            del self._unread[:end]
+        return messages
+
+    def send(self, message: wire.FromWorker) -> None:
+        """Write a message, however long the engine takes to read it."""
+        view = memoryview(wire.packed(message))
+        while view:
+            try:
+                view = view[os.write(self._target, view) :]
+            except BrokenPipeError:
+                raise _PipeClosed from None
+
+
+def work(pipe: Pipe, model: Model) -> None:
+    """Serve the pipe until it closes."""
+    busy: set[int] = set()
+    unsent: list[Frame] = []
+    sent_at = 0.0
+    while True:
+        for message in pipe.receive(wait=not busy):
+            match message:
+                case wire.Add(utterances):
+                    model.add(utterances)
+                    busy.update(utterance.id for utterance in utterances)
+                case wire.Cancel(utterance_id):
+                    model.cancel(utterance_id)
+                case wire.Ping():
+                    pipe.send(wire.Pong())
+        if busy:
+            frames = model.step()
+            unsent += frames
+            busy.difference_update(frame.id for frame in frames if frame.final)
+        now = time.monotonic()
+        if unsent and (not busy or now - sent_at >= GATHER_S):
+            pipe.send(wire.Frames(unsent))
+            unsent, sent_at = [], now
+
+
+def main(load: Callable[[], Model]) -> int:
+    """Run as the worker process; the exit code.
+
+    The pipe is standard input and output. Whatever native code prints goes to standard error instead.
+    """
+    source, target = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    # Ctrl-C reaches the whole process group; the engine decides when the worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
+    pipe = Pipe(source, target)
+    try:
+        try:
+            model = load()
+        except Exception as error:
+            pipe.send(wire.Broken(f"{type(error).__name__}: {error}"))
+            return 1
+        try:
+            pipe.send(wire.Ready(model.capacity))
+            work(pipe, model)
+        finally:
+            model.close()
+    except _PipeClosed:
+        pass
+    return 0
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends the worker with its parent, even when native code keeps it from reading the pipe."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,209 @@
+"""Every statement that adds a job or moves it from one state to the next. Pages of history are in
+`history.py`, a job's chunks in `chunks.py`.
+
+Each change of state names the states it may come from, in the statement itself: who comes too late changes
+nothing and is told so.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping, case, delete, func, insert, literal_column, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.errors import IdempotencyConflict, JobNotFound
+from app.store.clock import now_us
+from app.store.database import Database
+from app.store.rows import FINAL, Artifact, Changes, Job, JobStatus, NewJob
+from app.store.tables import SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
+
+#: A job's columns but the ones that only the statements use.
+COLUMNS = tuple(jobs.c[name] for name in Job.__struct_fields__)
+
+_SEARCHABLE = text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:seq, :words)")  # noqa: S608
+_UNSEARCHABLE = text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :seq")  # noqa: S608
+
+
+def job_of(row: RowMapping) -> Job:
+    """The job in a row of `COLUMNS`."""
+    return msgspec.convert(dict(row), Job)
+
+
+class JobStore:
+    """Belongs to the event loop. Every method is one transaction, committed when it returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, new: NewJob) -> tuple[Job, bool]:
+        """Queue a job: the job and True. The same id or key again gives the job it made, and False.
+
+        Raises `IdempotencyConflict` when the id or the key was used for another request.
+        """
+        async with self._database.transaction() as connection:
+            before = await self._find_repeated(connection, new)
+            if before is not None:
+                if before.request_sha256 != new.request_sha256:
+                    raise IdempotencyConflict(job_id=before.id)
+                return before, False
+            return await self._insert(connection, new), True
+
+    async def _find_repeated(self, connection: AsyncConnection, new: NewJob) -> Job | None:
+        same = jobs.c.id == new.id
+        if new.idempotency_key is not None:
+            same |= jobs.c.idempotency_key == new.idempotency_key
+        row = (await connection.execute(select(*COLUMNS).where(same).limit(1))).mappings().first()
+        return None if row is None else job_of(row)
+
+    async def _insert(self, connection: AsyncConnection, new: NewJob) -> Job:
+        values: dict[str, Any] = {
+            **msgspec.structs.asdict(new),
+            "settings": msgspec.to_builtins(new.settings),
+            "status": JobStatus.QUEUED,
+            "characters": len(new.text),
+            "created_at": now_us(),
+            "warnings": [],
+        }
+        words = f"{new.title or ''}\n{values.pop('text')[:SEARCHED_CHARS]}"
+        statement = insert(jobs).values(values).returning(*COLUMNS)
+        job = job_of((await connection.execute(statement)).mappings().one())
+        await connection.execute(insert(job_texts), {"job_seq": job.seq, "text": new.text})
+        await connection.execute(_SEARCHABLE, {"seq": job.seq, "words": words})
+        if new.tags:
+            await connection.execute(
+                insert(job_tags),
+                [{"tag": tag, "created_at": job.created_at, "job_seq": job.seq} for tag in new.tags],
+            )
+        return job
+
+    async def get(self, job_id: str) -> Job:
+        """The job; raises `JobNotFound`."""
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(select(*COLUMNS).where(jobs.c.id == job_id))).mappings().first()
+        if row is None:
+            raise JobNotFound(job_id=job_id)
+        return job_of(row)
+
+    async def text(self, job: Job) -> str:
+        """All of the job's text, as it was submitted."""
+        async with self._database.transaction() as connection:
+            statement = select(job_texts.c.text).where(job_texts.c.job_seq == job.seq)
+            return (await connection.execute(statement)).scalar_one()
+
+    async def claim(self, lane: str) -> Job | None:
+        """Take the job of a lane that waits the longest: `queued` becomes `running`."""
+        now = now_us()
+        oldest = (
+            select(jobs.c.seq)
+            .where(jobs.c.lane == lane, jobs.c.status == literal_column("'queued'"))
+            .order_by(jobs.c.seq)
+            .limit(1)
+            .scalar_subquery()
+        )
+        return await self._change(
+            update(jobs)
+            .where(jobs.c.seq == oldest)
+            .values(status=JobStatus.RUNNING, started_at=func.coalesce(jobs.c.started_at, now))
+        )
+
+    async def move(
+        self, job: Job, *, before: Iterable[JobStatus], to: JobStatus, changes: Changes | None = None
+    ) -> Job | None:
+        """Change the state of a job that is still in one of the states `before`; None when it is not."""
+        values = msgspec.to_builtins(changes or Changes())
+        return await self._change(
+            update(jobs)
+            .where(jobs.c.seq == job.seq, jobs.c.status.in_(list(before)))
+            .values(status=to, **values)
+        )
+
+    async def complete(self, job: Job, made: Artifact, changes: Changes) -> Job | None:
+        """Finish a running job together with the row of its file, which must be on disk by now."""
+        async with self._database.transaction() as connection:
+            done = await _change(
+                connection,
+                update(jobs)
+                .where(jobs.c.seq == job.seq, jobs.c.status == JobStatus.RUNNING)
+                .values(status=JobStatus.COMPLETED, **msgspec.to_builtins(changes)),
+            )
+            if done is not None:
+                row = {"job_seq": job.seq, "created_at": now_us(), **msgspec.structs.asdict(made)}
+                await connection.execute(insert(artifacts).prefix_with("OR REPLACE"), row)
+            return done
+
+    async def artifact(self, job: Job, format: str) -> Artifact | None:
+        """The job's file in that format, if there is one."""
+        columns = [artifacts.c[name] for name in Artifact.__struct_fields__]
+        statement = select(*columns).where(artifacts.c.job_seq == job.seq, artifacts.c.format == format)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(statement)).mappings().first()
+        return None if row is None else msgspec.convert(dict(row), Artifact)
+
+    async def place(self, job: Job) -> int:
+        """How many queued jobs the scheduler claims before this one comes up, counting it: 1 is next."""
+        ahead = (jobs.c.lane == job.lane) & (jobs.c.seq <= job.seq)
+        if job.lane != "speak":
+            ahead |= jobs.c.lane == "speak"
+        statement = select(func.count()).where(jobs.c.status == literal_column("'queued'"), ahead)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).scalar_one()
+
+    async def rescue(self, error: Mapping[str, Any]) -> tuple[int, int]:
+        """At start: what a dead engine left behind. Renders are queued again, where they were in the queue;
+        speak jobs fail with `error`, since nobody listens to them any more. Gives both counts.
+        """
+        live = [status for status in JobStatus if status not in FINAL]
+        async with self._database.transaction() as connection:
+            failed = await connection.execute(
+                update(jobs)
+                .where(jobs.c.lane == "speak", jobs.c.status.in_(live))
+                .values(status=JobStatus.FAILED, error=dict(error), finished_at=now_us())
+            )
+            queued = await connection.execute(
+                update(jobs).where(jobs.c.status == JobStatus.RUNNING).values(status=JobStatus.QUEUED)
+            )
+        return queued.rowcount, failed.rowcount
+
+    async def delete(self, job: Job) -> bool:
+        """Forget a job in a final state, with everything the database has of it."""
+        async with self._database.transaction() as connection:
+            gone = await connection.execute(
+                delete(jobs).where(jobs.c.seq == job.seq, jobs.c.status.in_(list(FINAL)))
+            )
+            if gone.rowcount:
+                await connection.execute(_UNSEARCHABLE, {"seq": job.seq})
+            return bool(gone.rowcount)
+
+    async def known(self, job_ids: Iterable[str]) -> set[str]:
+        """Those of the ids that have a row."""
+        found: set[str] = set()
+        async with self._database.transaction() as connection:
+            for batch in _batches(list(job_ids), 500):
+                statement = select(jobs.c.id).where(jobs.c.id.in_(batch))
+                found.update((await connection.execute(statement)).scalars())
+        return found
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs wait and how many are at work."""
+        counted = [
+            func.coalesce(func.sum(case((jobs.c.status == status, 1), else_=0)), 0).label(status)
+            for status in (JobStatus.QUEUED, JobStatus.RUNNING)
+        ]
+        live = jobs.c.status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
+        async with self._database.transaction() as connection:
+            return dict((await connection.execute(select(*counted).where(live))).mappings().one())
+
+    async def _change(self, statement: Any) -> Job | None:
+        async with self._database.transaction() as connection:
+            return await _change(connection, statement)
+
+
+async def _change(connection: AsyncConnection, statement: Any) -> Job | None:
+    row = (await connection.execute(statement.returning(*COLUMNS))).mappings().first()
+    return None if row is None else job_of(row)
+
+
+def _batches(items: list[str], size: int) -> Iterable[list[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,154 @@
+"""What the store hands out: a job, a chunk, an artifact, a voice. Values, with no connection behind them."""
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+class JobStatus(StrEnum):
+    """Where a job is. Comments tell who moves it on."""
+
+    QUEUED = "queued"  #: the scheduler claims it
+    RUNNING = "running"  #: its chunks are being spoken; the scheduler finishes it
+    PAUSED = "paused"  #: somebody asked for a rest; `resume` queues it again
+    COMPLETED = "completed"  #: all of its text is in its audio
+    FAILED = "failed"  #: `error` says why; `retry` queues it again, with the chunks it has
+    CANCELED = "canceled"  #: somebody asked for it; the audio so far is kept
+
+
+FINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
+
+
+class Settings(Struct, frozen=True):
+    """How a job is to be spoken. Factors; 1.0 is the voice as it is."""
+
+    rate: float = 1.0
+    pitch: float = 1.0
+    volume: float = 1.0
+    max_chars: int = 400
+
+
+class NewJob(Struct, frozen=True, kw_only=True):
+    """A job as it is submitted. `request_sha256` tells whether a repeated id or key means the same."""
+
+    id: str
+    lane: str
+    voice_id: str
+    model_id: str
+    language: str
+    settings: Settings
+    formats: list[str]
+    seed: int
+    text: str
+    title: str | None = None
+    tags: list[str] = []
+    idempotency_key: str | None = None
+    request_sha256: str
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A job's row. Times are microseconds since 1970 in UTC; audio is counted in samples at 24 kHz."""
+
+    seq: int
+    id: str
+    lane: str
+    status: JobStatus
+    voice_id: str
+    model_id: str
+    language: str
+    settings: Settings
+    formats: list[str]
+    seed: int
+    title: str | None
+    tags: list[str]
+    characters: int
+    chunks_total: int | None
+    chunks_done: int
+    characters_done: int
+    samples: int
+    last_seq: int
+    work_us: int
+    created_at: int
+    started_at: int | None
+    finished_at: int | None
+    error: dict[str, Any] | None
+    warnings: list[dict[str, Any]]
+    request_sha256: str
+
+    @property
+    def final(self) -> bool:
+        """Nothing will change any more, unless somebody retries it."""
+        return self.status in FINAL
+
+
+class ChunkRow(Struct, frozen=True, kw_only=True):
+    """A chunk of a job's plan and, once it is `done`, where its take lies in the job's audio."""
+
+    chunk_index: int
+    start_char: int
+    end_char: int
+    boundary: str
+    state: str = "pending"
+    attempts: int = 0
+    seed: int | None = None
+    finish_reason: str | None = None
+    start_sample: int | None = None
+    end_sample: int | None = None
+    last_seq: int | None = None
+
+
+class ChunkDone(Struct, frozen=True, kw_only=True):
+    """What is known of a chunk once its take is in the log and synced."""
+
+    chunk_index: int
+    attempts: int
+    seed: int
+    finish_reason: str
+    start_sample: int
+    end_sample: int
+    last_seq: int
+
+
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A file made from a finished log, in the job's folder."""
+
+    format: str
+    file_name: str
+    bytes: int
+    samples: int
+
+
+class Voice(Struct, frozen=True, kw_only=True):
+    """Who speaks. `name` is the model's own name of a preset."""
+
+    id: str
+    kind: str
+    display_name: str
+    model_id: str
+    name: str
+    language_hint: str | None
+    transcript: str | None = None
+    created_at: int
+
+
+class HistoryFilter(Struct, frozen=True, kw_only=True):
+    """Which jobs a page of history shows. Everything that is set must hold."""
+
+    status: tuple[str, ...] = ()
+    lane: str | None = None
+    voice_id: str | None = None
+    model_id: str | None = None
+    tag: str | None = None
+    text: str | None = None
+    created_from: int | None = None  #: microseconds, inclusive
+    created_before: int | None = None  #: microseconds, exclusive
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """Columns that go along with a change of state; unset ones stay as they are."""
+
+    error: dict[str, Any] | UnsetType | None = UNSET
+    started_at: int | UnsetType = UNSET
+    finished_at: int | UnsetType | None = UNSET
+    work_us: int | UnsetType = UNSET

@@ -1,0 +1,136 @@
+"""The tables, as SQLAlchemy Core sees them. Their history is in `migrations/`; a test holds the two together.
+
+Times are integers, microseconds since 1970 in UTC: they sort, and they compare without parsing.
+"""
+
+from sqlalchemy import (
+    DDL,
+    JSON,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+voices = Table(
+    "voices",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),  # preset, clone, design
+    Column("display_name", String, nullable=False),
+    Column("model_id", String, nullable=False),
+    Column("name", String, nullable=False),  # the model's own name of a preset
+    Column("language_hint", String),
+    Column("transcript", Text),
+    Column("created_at", Integer, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # The order of submission, and the key by which the other tables refer to a job.
+    Column("seq", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("lane", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("voice_id", String, nullable=False),  # no foreign key: a voice may go, its jobs' history stays
+    Column("model_id", String, nullable=False),
+    Column("language", String, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("formats", JSON, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("title", String),
+    Column("tags", JSON, nullable=False),
+    Column("characters", Integer, nullable=False),
+    Column("chunks_total", Integer),
+    Column("chunks_done", Integer, nullable=False, server_default="0"),
+    Column("characters_done", Integer, nullable=False, server_default="0"),
+    Column("samples", Integer, nullable=False, server_default="0"),
+    Column("last_seq", Integer, nullable=False, server_default="0"),
+    Column("work_us", Integer, nullable=False, server_default="0"),
+    Column("created_at", Integer, nullable=False),
+    Column("started_at", Integer),
+    Column("finished_at", Integer),
+    Column("error", JSON(none_as_null=True)),
+    Column("warnings", JSON, nullable=False),
+    Column("idempotency_key", String, unique=True),
+    Column("request_sha256", String, nullable=False),
+    sqlite_autoincrement=True,  # a number is never used again, so a page of history cannot be re-ordered
+)
+# Every filter of the history has an index that ends in the order of the pages, (created_at, seq): SQLite
+# appends the rowid, which is `seq`, to each index by itself.
+Index(None, jobs.c.created_at)
+Index(None, jobs.c.status, jobs.c.created_at)
+Index(None, jobs.c.lane, jobs.c.created_at)
+Index(None, jobs.c.voice_id, jobs.c.created_at)
+Index(None, jobs.c.model_id, jobs.c.created_at)
+Index("ix_jobs_queue", jobs.c.lane, sqlite_where=text("status = 'queued'"))
+
+job_texts = Table(
+    "job_texts",
+    metadata,
+    Column("job_seq", Integer, ForeignKey("jobs.seq", ondelete="CASCADE"), primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+job_tags = Table(
+    "job_tags",
+    metadata,
+    Column("tag", String, primary_key=True),
+    Column("created_at", Integer, primary_key=True),
+    Column("job_seq", Integer, ForeignKey("jobs.seq", ondelete="CASCADE"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("job_seq", Integer, ForeignKey("jobs.seq", ondelete="CASCADE"), primary_key=True),
+    Column("chunk_index", Integer, primary_key=True),
+    Column("start_char", Integer, nullable=False),
+    Column("end_char", Integer, nullable=False),
+    Column("boundary", String, nullable=False),
+    Column("state", String, nullable=False, server_default="pending"),  # pending, done
+    Column("attempts", Integer, nullable=False, server_default="0"),  # takes that were made and refused
+    Column("seed", Integer),
+    Column("finish_reason", String),
+    Column("start_sample", Integer),
+    Column("end_sample", Integer),
+    Column("last_seq", Integer),  # the AUDIO_CHUNK that ends this chunk
+    sqlite_with_rowid=False,
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("job_seq", Integer, ForeignKey("jobs.seq", ondelete="CASCADE"), primary_key=True),
+    Column("format", String, primary_key=True),
+    Column("file_name", String, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Searched by `?text=`: title and the beginning of the text, as trigrams, so that a match may start inside a
+#: word and scripts without spaces are found too. The rowid is `jobs.seq`.
+SEARCH_TABLE = "job_search"
+CREATE_SEARCH = f"CREATE VIRTUAL TABLE {SEARCH_TABLE} USING fts5(words, tokenize='trigram')"
+SEARCHED_CHARS = 2_000
+
+event.listen(metadata, "after_create", DDL(CREATE_SEARCH))

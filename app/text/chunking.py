@@ -1,0 +1,132 @@
+"""Cuts the text of a job into chunks: what the model speaks in one go.
+
+The chunks lie end to end and cover every code point, so that text and audio can be laid side by side. It
+knows nothing of jobs, voices or models; what is to be said for a chunk is for `spoken.py` to find.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from app.text.clauses import clause_cuts
+from app.text.paragraphs import Paragraph, paragraphs
+from app.text.sentences import sentence_starts
+
+MIN_CHARS, MAX_CHARS = 100, 2000  #: the limits of `max_chars`, in code points
+
+_TINY_WORDS = 3
+_TINY_CHARS = 48  # three words can be long ones
+#: Where words are not parted by spaces, two characters count as one.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+
+
+class Boundary(StrEnum):
+    """What ends a chunk, from the weakest to the strongest."""
+
+    WORD = "word"
+    CLAUSE = "clause"
+    SENTENCE = "sentence"
+    PARAGRAPH = "paragraph"
+    HEADING = "heading"
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A stretch of the text, in code points of the text as it was submitted, half open.
+
+    The white space behind it belongs to it; the white space before the text belongs to chunk 0.
+    """
+
+    index: int
+    start_char: int
+    end_char: int
+    boundary: Boundary
+
+
+class _Unit(NamedTuple):
+    """What is kept together: a sentence, tiny ones with their neighbour, or a piece of a long one."""
+
+    start: int
+    visible_end: int  # without the white space behind it
+    end: int
+    boundary: Boundary
+
+
+def chunk_text(text: str, *, max_chars: int = 400, language: str = "") -> list[Chunk]:
+    """Cut a text into chunks of whole sentences, as many as fit.
+
+    A chunk has at most `max_chars` code points (100 to 2000), without the white space around them, and
+    never crosses a paragraph. `language` is a BCP 47 tag, or empty.
+    """
+    if not MIN_CHARS <= max_chars <= MAX_CHARS:
+        raise ValueError(f"max_chars must be between {MIN_CHARS} and {MAX_CHARS}, not {max_chars}")
+
+    def fit(unit: _Unit, following: _Unit) -> bool:
+        return following.visible_end - unit.start <= max_chars
+
+    def tiny_beside(unit: _Unit, following: _Unit) -> bool:
+        return fit(unit, following) and (_is_tiny(text, following) or _is_tiny(text, unit))
+
+    chunks: list[Chunk] = []
+    start = 0
+    for paragraph in paragraphs(text):
+        units = _joined(_units(text, paragraph, max_chars, language), tiny_beside)
+        for unit in _joined(units, fit):
+            chunks.append(Chunk(len(chunks), start, unit.end, unit.boundary))
+            start = unit.end
+    if start < len(text):  # white space alone
+        chunks.append(Chunk(0, start, len(text), Boundary.PARAGRAPH))
+    return chunks
+
+
+def _units(text: str, paragraph: Paragraph, max_chars: int, language: str) -> Iterator[_Unit]:
+    """The sentences of a paragraph, the long ones in pieces."""
+    last = Boundary.HEADING if paragraph.heading else Boundary.PARAGRAPH
+    for sentence in _sentences(text, paragraph.start, paragraph.end, language, last):
+        if sentence.visible_end - sentence.start <= max_chars:
+            yield sentence
+            continue
+        for part in _sentences(text, sentence.start, sentence.end, language, sentence.boundary, inside_quotes=True):
+            start = part.start
+            for cut in clause_cuts(text, start, part.visible_end, max_chars):
+                visible_end = _visible_end(text, start, cut.at)
+                yield _Unit(start, visible_end, cut.at, Boundary.CLAUSE if cut.clause else Boundary.WORD)
+                start = cut.at
+            yield part._replace(start=start)
+
+
+def _sentences(
+    text: str, start: int, end: int, language: str, last: Boundary, *, inside_quotes: bool = False
+) -> Iterator[_Unit]:
+    for cut in sentence_starts(text, start, end, language=language, inside_quotes=inside_quotes):
+        yield _Unit(start, _visible_end(text, start, cut), cut, Boundary.SENTENCE)
+        start = cut
+    yield _Unit(start, _visible_end(text, start, end), end, last)
+
+
+def _joined(units: Iterator[_Unit], together: Callable[[_Unit, _Unit], bool]) -> Iterator[_Unit]:
+    """Join each unit with those behind it as long as they go `together`."""
+    held: _Unit | None = None
+    for unit in units:
+        if held is None:
+            held = unit
+        elif together(held, unit):
+            held = unit._replace(start=held.start)
+        else:
+            yield held
+            held = unit
+    if held is not None:
+        yield held
+
+
+def _is_tiny(text: str, unit: _Unit) -> bool:
+    """Whether it is so short that a model would say it badly on its own."""
+    if unit.visible_end - unit.start > _TINY_CHARS:
+        return False
+    return len(_WORD.findall(text, unit.start, unit.visible_end)) <= _TINY_WORDS
+
+
+def _visible_end(text: str, start: int, end: int) -> int:
+    return start + len(text[start:end].rstrip())
