@@ -18,7 +18,7 @@ class _Event(Struct, frozen=True, tag_field="type", kw_only=True):
     job_id: str
 
 
-class JobStarted(_Event, tag="JOB_STARTED"):
+class JobStarted(_Event, frozen=True, tag="JOB_STARTED"):
     """The first chunk is about to be spoken."""
 
 
@@ -39,7 +39,7 @@ class TextRange(Struct, frozen=True):
     end_char: int
 
 
-class AudioChunk(_Event, tag="AUDIO_CHUNK"):
+class AudioChunk(_Event, frozen=True, tag="AUDIO_CHUNK"):
     """The next stretch of audio."""
 
     seq: int
@@ -61,17 +61,17 @@ class Progress(Struct, frozen=True, kw_only=True):
     queue_position: int | None = None  #: 1 is next; null unless the job is queued
 
 
-class JobProgress(_Event, tag="JOB_PROGRESS"):
+class JobProgress(_Event, frozen=True, tag="JOB_PROGRESS"):
     """A chunk was finished. Sent when it is news: who reads slowly gets the latest only."""
 
     progress: Progress
 
 
-class JobDone(_Event, tag="JOB_DONE"):
+class JobDone(_Event, frozen=True, tag="JOB_DONE"):
     """All of the text is in the audio, and the file is in place."""
 
 
-class JobCanceled(_Event, tag="JOB_CANCELED"):
+class JobCanceled(_Event, frozen=True, tag="JOB_CANCELED"):
     """Somebody canceled the job; the audio so far is kept."""
 
 
@@ -83,13 +83,14 @@ class ErrorBody(Struct, frozen=True):
     details: dict[str, Any] = {}
 
 
-class JobError(_Event, tag="JOB_ERROR"):
+class JobError(_Event, frozen=True, tag="JOB_ERROR"):
     """The job failed."""
 
     error: ErrorBody
 
 
 FinalEvent = JobDone | JobCanceled | JobError
+FINAL = (JobDone, JobCanceled, JobError)
 Event = JobStarted | AudioChunk | JobProgress | JobDone | JobCanceled | JobError
 
 _encoder = msgspec.json.Encoder()

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from app.audio.log_file import LogFile, Record
 from app.events import AudioChunk, AudioData, FinalEvent, JobProgress, JobStarted, TextRange
@@ -21,6 +22,13 @@ KEPT_RECORDS = 16
 BATCH_BYTES = 256 * 1024
 
 LogEvent = JobStarted | AudioChunk | JobProgress | FinalEvent
+
+
+class LogEnd(NamedTuple):
+    """Where a log ends."""
+
+    records: int
+    samples: int
 
 
 class AudioLog:
@@ -38,40 +46,48 @@ class AudioLog:
         self._recent: deque[Record] = deque(maxlen=KEPT_RECORDS)
         self._grown = asyncio.Event()
         self._progress: JobProgress | None = None
-        self._end: FinalEvent | None = None
+        self._last: FinalEvent | None = None
         self._cut_off = False
         self.published = 0
         self.started = False
 
-    async def file(self) -> LogFile:
-        """The open file; opened when it is first needed."""
+    async def _opened(self) -> LogFile:
         async with self._opening:
             if self._file is None:
                 self._file = await asyncio.to_thread(LogFile, self._folder)
             return self._file
 
+    async def end(self) -> LogEnd:
+        """How much has been written, shown or not."""
+        file = await self._opened()
+        return LogEnd(file.records, file.samples)
+
     async def append(self, chunk_index: int, start_char: int, end_char: int, pcms: Sequence[bytes]) -> int:
         """Write records, which nobody sees yet; the number of the last one. One writer at a time."""
-        file = await self.file()
+        file = await self._opened()
         added = await asyncio.to_thread(file.append, chunk_index, start_char, end_char, pcms)
         self._recent.extend(added)
         return file.records
 
     async def sync(self) -> None:
         """Bring everything appended onto the medium."""
-        await asyncio.to_thread((await self.file()).sync)
+        await asyncio.to_thread((await self._opened()).sync)
 
     async def cut(self, records: int) -> None:
         """Drop records that were written and never published."""
         assert records >= self.published
-        file = await self.file()
+        file = await self._opened()
         await asyncio.to_thread(file.cut, records)
         while self._recent and self._recent[-1].seq > records:
             self._recent.pop()
 
     async def publish_wav(self) -> tuple[str, int]:
         """Make the audio a WAV file: its name and its size in bytes."""
-        return await asyncio.to_thread((await self.file()).publish)
+        return await asyncio.to_thread((await self._opened()).publish)
+
+    async def snapshot(self, records: int) -> tuple[bytes, Path, int, int]:
+        """The first records as a WAV file: a head, and the path, offset and bytes of what follows it."""
+        return await asyncio.to_thread((await self._opened()).snapshot, records)
 
     def start(self) -> None:
         """Tell subscribers that the job has begun."""
@@ -90,14 +106,14 @@ class AudioLog:
         self._progress = progress
         self._wake()
 
-    def end(self, event: FinalEvent) -> None:
+    def close_with(self, event: FinalEvent) -> None:
         """The job is final: subscribers get what is left, then this."""
-        self._end = event
+        self._last = event
         self._wake()
 
     def reopen(self) -> None:
         """The job goes on after all."""
-        self._end = None
+        self._last = None
 
     def cut_off(self) -> None:
         """The engine stops: followers end without a final event, and come again to the next engine."""
@@ -127,8 +143,8 @@ class AudioLog:
             elif self._progress is not progress and self._progress is not None:
                 progress = self._progress
                 yield progress
-            elif self._end is not None:
-                yield self._end
+            elif self._last is not None:
+                yield self._last
                 return
             else:
                 await self._grown.wait()
@@ -137,7 +153,7 @@ class AudioLog:
         if self._recent and self._recent[0].seq <= cursor + 1:
             skipped = cursor + 1 - self._recent[0].seq
             return [record for record in list(self._recent)[skipped:] if record.seq <= self.published]
-        file = await self.file()
+        file = await self._opened()
         return await asyncio.to_thread(file.read, cursor, until_seq=self.published, most_bytes=BATCH_BYTES)
 
     def _event(self, record: Record) -> AudioChunk:
@@ -189,6 +205,10 @@ class AudioLogs:
             if not self._users[job_id]:
                 del self._users[job_id], self._open[job_id]
                 log.close()
+
+    def folders(self) -> set[str]:
+        """The ids of all jobs that have files. Blocks."""
+        return {entry.name for entry in self._folder.iterdir() if entry.is_dir()}
 
     def live(self, job_id: str) -> AudioLog | None:
         """The job's log, if somebody uses it."""

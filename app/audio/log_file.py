@@ -8,6 +8,7 @@ written first, and what a crash leaves behind the last whole record is cut off.
 
 import os
 import struct
+import sys
 import threading
 import zlib
 from collections.abc import Generator, Sequence
@@ -169,6 +170,12 @@ class LogFile:
                 found.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
         return found
 
+    def snapshot(self, records: int) -> tuple[bytes, Path, int, int]:
+        """The first `records` records as a WAV file: a head, and the path, offset and bytes of what follows it."""
+        with self._in_use("the job's audio cannot be read"):
+            samples = self._end_sample(records)
+        return wav_head(samples, sample_rate=SAMPLE_RATE), self._pcm_path, HEAD_BYTES, 2 * samples
+
     def publish(self) -> tuple[str, int]:
         """Make the audio a WAV file, under its name and on the medium: the name and the size in bytes.
 
@@ -222,12 +229,12 @@ def _write_all(fd: int, data: bytes, offset: int) -> None:
 
 
 def _sync(fd: int) -> None:
-    if hasattr(os, "fdatasync"):
-        os.fdatasync(fd)
-        return
-    import fcntl  # macOS, where fsync leaves the data in the drive's cache
+    if sys.platform == "darwin":  # there, fsync leaves the data in the drive's cache
+        import fcntl
 
-    fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(fd)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 import numpy as np
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 from numpy.typing import NDArray
-from soxr import HQ, ResampleStream
+from soxr import ResampleStream  # pyright: ignore[reportMissingTypeStubs]  # typed inline, but without its marker
 
 from app.errors import InferenceFailed, InvalidRequest, SpeechError
 from app.inference.espeak_library import ESPEAK_RATE, EspeakLibrary, Speech
@@ -80,9 +80,11 @@ class Espeak:
         except SpeechError as error:
             self._end(work)
             return (_last_frame(work, FinishReason.ERROR, error=error.message),)
-        work.delivered += len(pcm)
         if not ended:
+            work.delivered += len(pcm)
             return (Frame(work.utterance.id, pcm),)
+        if not work.delivered and not any(pcm):
+            pcm = b""  # there was nothing to speak; the library gave a few milliseconds of silence
         self._end(work)
         return (_last_frame(work, FinishReason.STOP, pcm=pcm),)
 
@@ -94,9 +96,7 @@ class Espeak:
         self._library.close()
 
     def _end_canceled(self) -> Sequence[Frame]:
-        canceled = [
-            work for lane in self._lanes.values() for work in lane if work.utterance.id in self._canceled
-        ]
+        canceled = [work for lane in self._lanes.values() for work in lane if work.utterance.id in self._canceled]
         self._canceled.clear()
         for work in canceled:
             self._end(work)
@@ -133,17 +133,17 @@ class _Work:
 class _Resampler(Protocol):
     """soxr's ResampleStream, which is not typed closely enough."""
 
-    def resample_chunk(self, x: NDArray[np.int16], last: bool = ...) -> NDArray[np.int16]: ...
+    def resample_chunk(self, x: NDArray[np.float32], last: bool = ...) -> NDArray[np.float32]: ...
 
 
 class _Voicing:
     """One go through the library, read piece by piece."""
 
     def __init__(self, library: EspeakLibrary, speech: Speech, *, skip: int) -> None:
-        self._resampler = cast(
-            _Resampler, ResampleStream(ESPEAK_RATE, SAMPLE_RATE, 1, dtype="int16", quality=HQ)
-        )
-        self._greenlet = greenlet(lambda: library.speak(speech, self._hear))
+        # Not "int16": soxr dithers that, and its dither is not the same from run to run.
+        resampler = ResampleStream(ESPEAK_RATE, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+        self._resampler = cast(_Resampler, resampler)
+        self._greenlet = greenlet(lambda: library.speak(speech, _hand_out))
         self._pcm = bytearray()
         self._skip = skip
         self._ended = False
@@ -169,18 +169,26 @@ class _Voicing:
         """Let the library speak up to its next buffer."""
         samples: bytes | None = self._greenlet.switch(True) if self._greenlet else self._greenlet.switch()
         self._ended = samples is None
-        pcm = self._resampler.resample_chunk(np.frombuffer(samples or b"", np.int16), last=self._ended)
-        self._pcm += pcm.tobytes()
+        self._pcm += self._resample(samples or b"")
         if self._skip:
             skipped = min(self._skip, len(self._pcm))
             del self._pcm[:skipped]
             self._skip -= skipped
 
-    def _hear(self, samples: bytes) -> bool:
-        """The library's listener, inside the greenlet: hand the buffer out and wait for the next step."""
-        caller = self._greenlet.parent
-        assert caller is not None
-        return caller.switch(samples)
+    def _resample(self, samples: bytes) -> bytes:
+        wide = np.frombuffer(samples, np.int16).astype(np.float32)
+        pcm = self._resampler.resample_chunk(wide, last=self._ended)
+        return pcm.round().clip(-32_768, 32_767).astype(np.int16).tobytes()
+
+
+def _hand_out(samples: bytes) -> bool:
+    """The library's listener, inside the greenlet: hand a buffer to the step and wait for the next one.
+
+    It knows of no object, so that a model that is dropped unclosed takes its greenlet along, out of the library.
+    """
+    step = getcurrent().parent
+    assert step is not None
+    return step.switch(samples)
 
 
 def _speech(utterance: Utterance) -> Speech:

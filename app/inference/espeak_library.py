@@ -14,14 +14,14 @@ import logging
 import os
 import shutil
 import tempfile
+from _ctypes import dlclose
 from collections.abc import Callable
 from contextlib import suppress
 from ctypes import POINTER, PYFUNCTYPE, PyDLL, byref, c_char_p, c_int, c_long, c_size_t, c_uint, c_void_p
 from pathlib import Path
 from typing import Any
 
-from _ctypes import dlclose
-from espeakng_loader import get_library_path
+from espeakng_loader import get_library_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline, no marker
 from msgspec import Struct
 
 from app.errors import InferenceFailed
@@ -113,7 +113,7 @@ class EspeakLibrary:
             logger.warning("espeak-ng stays loaded between texts; its audio may differ from run to run.")
         path = self._short_path()
         library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, path, _INITIALIZE_DONT_EXIT)
-        # Without data there it would have gone on with that of $ESPEAK_DATA_PATH, the home folder or the system.
+        # Without data there it goes on with that of $ESPEAK_DATA_PATH, the home folder or the system.
         if library.espeak_ng_GetSampleRate() != ESPEAK_RATE or not _data_path(library).startswith(path):
             raise InferenceFailed(f"espeak-ng finds no data of its version in {self._data}.")
 
@@ -155,7 +155,7 @@ def _set_up(library: PyDLL, speech: Speech) -> None:
     library.espeak_SetParameter(_PITCH, speech.pitch, 0)
     library.espeak_SetParameter(_RANGE, speech.pitch_range, 0)
     library.espeak_SetParameter(_VOLUME, speech.volume, 0)
-    # Most noise comes from the library's own generator, that of the variant klatt6 from the C library's.
+    # Most noise comes from the library's own generator, that of Reed and caleb from the C library's.
     seed = speech.seed & 0x7FFF_FFFF
     library.espeak_ng_SetRandSeed(seed)
     PyDLL(None).srand(c_uint(seed))

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from app.store.database import Database
 from app.store.jobs import COLUMNS, job_of
-from app.store.rows import ChunkDone, ChunkRow, Job, JobStatus
+from app.store.rows import ChunkDone, ChunkRow, Job, JobStatus, struct_of
 from app.store.tables import chunks, jobs
 
 _COLUMNS = tuple(chunks.c[name] for name in ChunkRow.__struct_fields__)
@@ -38,8 +38,8 @@ class ChunkStore:
             .limit(limit)
         )
         async with self._database.transaction() as connection:
-            rows = (await connection.execute(statement)).mappings().all()
-        return [msgspec.convert(dict(row), ChunkRow) for row in rows]
+            rows = (await connection.execute(statement)).all()
+        return [struct_of(ChunkRow, row) for row in rows]
 
     async def finish(self, job: Job, done: Sequence[ChunkDone], *, characters: int, work_us: int) -> Job:
         """Chunks whose takes are in the log, in order, all at once; `characters` is how many they have.
@@ -72,7 +72,7 @@ class ChunkStore:
                 )
                 .returning(*COLUMNS)
             )
-            return job_of((await connection.execute(statement)).mappings().one())
+            return job_of((await connection.execute(statement)).one())
 
     async def reopen(self, job: Job, *, first: int) -> Job:
         """Take back the chunks from index `first` on: their audio is not in the log after all."""
@@ -83,18 +83,14 @@ class ChunkStore:
                 .values(state="pending", start_sample=None, end_sample=None, last_seq=None)
             )
             kept = (
-                (
-                    await connection.execute(
-                        select(_COLUMNS[0], *_COLUMNS[1:])
-                        .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index < first)
-                        .order_by(chunks.c.chunk_index.desc())
-                        .limit(1)
-                    )
+                await connection.execute(
+                    select(_COLUMNS[0], *_COLUMNS[1:])
+                    .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index < first)
+                    .order_by(chunks.c.chunk_index.desc())
+                    .limit(1)
                 )
-                .mappings()
-                .first()
-            )
-            last = None if kept is None else msgspec.convert(dict(kept), ChunkRow)
+            ).first()
+            last = None if kept is None else struct_of(ChunkRow, kept)
             statement = (
                 update(jobs)
                 .where(jobs.c.seq == job.seq, jobs.c.status == JobStatus.RUNNING)
@@ -106,7 +102,7 @@ class ChunkStore:
                 )
                 .returning(*COLUMNS)
             )
-            return job_of((await connection.execute(statement)).mappings().one())
+            return job_of((await connection.execute(statement)).one())
 
 
 _DONE = tuple(name for name in ChunkDone.__struct_fields__ if name != "chunk_index")

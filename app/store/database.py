@@ -138,7 +138,5 @@ def _primary_code(error: DBAPIError) -> int:
 def _start_failure(error: DBAPIError, path: Path) -> StartFailed:
     code = _primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StartFailed(
-            f"another q3tts uses {path.parent}; stop it, or choose another --data-dir", exit_code=75
-        )
+        return StartFailed(f"another q3tts uses {path.parent}; stop it, or choose another --data-dir", exit_code=75)
     return StartFailed(f"{path} cannot be used: {error.orig}", exit_code=74)

@@ -39,7 +39,7 @@ class History:
         # Fetching one more than asked for tells whether there is a next page.
         statement = _statement(wanted, after).limit(limit + 1)
         async with self._database.transaction() as connection:
-            rows = (await connection.execute(statement)).mappings().all()
+            rows = (await connection.execute(statement)).all()
         found = [job_of(row) for row in rows[:limit]]
         if len(rows) <= limit:
             return found, None

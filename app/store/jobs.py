@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, case, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import Row, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.errors import IdempotencyConflict, JobNotFound
 from app.store.clock import now_us
 from app.store.database import Database
-from app.store.rows import FINAL, Artifact, Changes, Job, JobStatus, NewJob
+from app.store.rows import FINAL, Artifact, Changes, Job, JobStatus, NewJob, struct_of
 from app.store.tables import SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
 
 #: A job's columns but the ones that only the statements use.
@@ -25,9 +25,9 @@ _SEARCHABLE = text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:seq, :wo
 _UNSEARCHABLE = text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :seq")  # noqa: S608
 
 
-def job_of(row: RowMapping) -> Job:
+def job_of(row: Row[Any]) -> Job:
     """The job in a row of `COLUMNS`."""
-    return msgspec.convert(dict(row), Job)
+    return struct_of(Job, row)
 
 
 class JobStore:
@@ -53,7 +53,7 @@ class JobStore:
         same = jobs.c.id == new.id
         if new.idempotency_key is not None:
             same |= jobs.c.idempotency_key == new.idempotency_key
-        row = (await connection.execute(select(*COLUMNS).where(same).limit(1))).mappings().first()
+        row = (await connection.execute(select(*COLUMNS).where(same).limit(1))).first()
         return None if row is None else job_of(row)
 
     async def _insert(self, connection: AsyncConnection, new: NewJob) -> Job:
@@ -67,7 +67,7 @@ class JobStore:
         }
         words = f"{new.title or ''}\n{values.pop('text')[:SEARCHED_CHARS]}"
         statement = insert(jobs).values(values).returning(*COLUMNS)
-        job = job_of((await connection.execute(statement)).mappings().one())
+        job = job_of((await connection.execute(statement)).one())
         await connection.execute(insert(job_texts), {"job_seq": job.seq, "text": new.text})
         await connection.execute(_SEARCHABLE, {"seq": job.seq, "words": words})
         if new.tags:
@@ -80,7 +80,7 @@ class JobStore:
     async def get(self, job_id: str) -> Job:
         """The job; raises `JobNotFound`."""
         async with self._database.transaction() as connection:
-            row = (await connection.execute(select(*COLUMNS).where(jobs.c.id == job_id))).mappings().first()
+            row = (await connection.execute(select(*COLUMNS).where(jobs.c.id == job_id))).first()
         if row is None:
             raise JobNotFound(job_id=job_id)
         return job_of(row)
@@ -113,9 +113,7 @@ class JobStore:
         """Change the state of a job that is still in one of the states `before`; None when it is not."""
         values = msgspec.to_builtins(changes or Changes())
         return await self._change(
-            update(jobs)
-            .where(jobs.c.seq == job.seq, jobs.c.status.in_(list(before)))
-            .values(status=to, **values)
+            update(jobs).where(jobs.c.seq == job.seq, jobs.c.status.in_(list(before))).values(status=to, **values)
         )
 
     async def complete(self, job: Job, made: Artifact, changes: Changes) -> Job | None:
@@ -137,8 +135,8 @@ class JobStore:
         columns = [artifacts.c[name] for name in Artifact.__struct_fields__]
         statement = select(*columns).where(artifacts.c.job_seq == job.seq, artifacts.c.format == format)
         async with self._database.transaction() as connection:
-            row = (await connection.execute(statement)).mappings().first()
-        return None if row is None else msgspec.convert(dict(row), Artifact)
+            row = (await connection.execute(statement)).first()
+        return None if row is None else struct_of(Artifact, row)
 
     async def place(self, job: Job) -> int:
         """How many queued jobs the scheduler claims before this one comes up, counting it: 1 is next."""
@@ -186,13 +184,14 @@ class JobStore:
 
     async def counts(self) -> dict[str, int]:
         """How many jobs wait and how many are at work."""
-        counted = [
-            func.coalesce(func.sum(case((jobs.c.status == status, 1), else_=0)), 0).label(status)
-            for status in (JobStatus.QUEUED, JobStatus.RUNNING)
-        ]
-        live = jobs.c.status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
+        statement = (
+            select(jobs.c.status, func.count())
+            .where(jobs.c.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+            .group_by(jobs.c.status)
+        )
         async with self._database.transaction() as connection:
-            return dict((await connection.execute(select(*counted).where(live))).mappings().one())
+            found = {row[0]: row[1] for row in await connection.execute(statement)}
+        return {"queued": found.get("queued", 0), "running": found.get("running", 0)}
 
     async def _change(self, statement: Any) -> Job | None:
         async with self._database.transaction() as connection:
@@ -200,7 +199,7 @@ class JobStore:
 
 
 async def _change(connection: AsyncConnection, statement: Any) -> Job | None:
-    row = (await connection.execute(statement.returning(*COLUMNS))).mappings().first()
+    row = (await connection.execute(statement.returning(*COLUMNS))).first()
     return None if row is None else job_of(row)
 
 

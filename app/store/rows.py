@@ -1,9 +1,13 @@
 """What the store hands out: a job, a chunk, an artifact, a voice. Values, with no connection behind them."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
+
+Kind = TypeVar("Kind", bound=Struct)
 
 
 class JobStatus(StrEnum):
@@ -152,3 +156,8 @@ class Changes(Struct, frozen=True, kw_only=True):
     started_at: int | UnsetType = UNSET
     finished_at: int | UnsetType | None = UNSET
     work_us: int | UnsetType = UNSET
+
+
+def struct_of(kind: type[Kind], row: Sequence[Any]) -> Kind:
+    """The value in a row whose columns are the struct's fields, in their order."""
+    return msgspec.convert(dict(zip(kind.__struct_fields__, row, strict=True)), kind)

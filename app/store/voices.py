@@ -1,14 +1,15 @@
 """Every statement about voices. The files of a voice are not its business."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, delete, insert, select
+from sqlalchemy import Row, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.errors import VoiceNotFound
 from app.store.database import Database
-from app.store.rows import Voice
+from app.store.rows import Voice, struct_of
 from app.store.tables import voices
 
 _COLUMNS = tuple(voices.c[name] for name in Voice.__struct_fields__)
@@ -38,13 +39,13 @@ class VoiceStore:
             hint = voices.c.language_hint
             statement = statement.where((hint == language) | hint.startswith(f"{language}-", autoescape=True))
         async with self._database.transaction() as connection:
-            return [_voice_of(row) for row in (await connection.execute(statement)).mappings()]
+            return [_voice_of(row) for row in (await connection.execute(statement))]
 
     async def get(self, voice_id: str) -> Voice:
         """The voice; raises `VoiceNotFound`."""
         async with self._database.transaction() as connection:
             statement = select(*_COLUMNS).where(voices.c.id == voice_id)
-            row = (await connection.execute(statement)).mappings().first()
+            row = (await connection.execute(statement)).first()
         if row is None:
             raise VoiceNotFound(voice_id=voice_id)
         return _voice_of(row)
@@ -79,5 +80,5 @@ class VoiceStore:
             )
 
 
-def _voice_of(row: RowMapping) -> Voice:
-    return msgspec.convert(dict(row), Voice)
+def _voice_of(row: Row[Any]) -> Voice:
+    return struct_of(Voice, row)

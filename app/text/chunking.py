@@ -66,13 +66,13 @@ def chunk_text(text: str, *, max_chars: int = 400, language: str = "") -> list[C
     def fit(unit: _Unit, following: _Unit) -> bool:
         return following.visible_end - unit.start <= max_chars
 
-    def tiny_beside(unit: _Unit, following: _Unit) -> bool:
-        return fit(unit, following) and (_is_tiny(text, following) or _is_tiny(text, unit))
+    def tiny_follows(unit: _Unit, following: _Unit) -> bool:
+        return fit(unit, following) and _is_tiny(text, following)
 
     chunks: list[Chunk] = []
     start = 0
     for paragraph in paragraphs(text):
-        units = _joined(_units(text, paragraph, max_chars, language), tiny_beside)
+        units = _joined(_units(text, paragraph, max_chars, language), tiny_follows)
         for unit in _joined(units, fit):
             chunks.append(Chunk(len(chunks), start, unit.end, unit.boundary))
             start = unit.end

@@ -7,13 +7,17 @@ only proposals, because it takes quadratic time on some texts, panics on others 
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
-import sentencex
+import sentencex  # pyright: ignore[reportMissingTypeStubs]
 
 from app.text.graphemes import joined, visible_from
 
 _WINDOW = 2048  # code points; the longest stretch that sentencex sees at once
+
+#: (language, text) -> sentences with `start_index` in code points. The package comes without types.
+_find: Callable[[str, str], list[dict[str, Any]]] = cast("Any", sentencex).get_sentence_boundaries
 
 _WHITE_SPACE = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -72,7 +76,7 @@ def _masked(window: str, inside_quotes: bool) -> str:
 
 def _proposals(masked: str, language: str) -> list[int]:
     try:
-        found = sentencex.get_sentence_boundaries(language, masked)
+        found = _find(language, masked)
     except BaseException as error:
         # A Rust panic comes as a BaseException that no module exports. A text must not end the engine.
         if type(error).__name__ != "PanicException":

@@ -1,0 +1,54 @@
+"""The Litestar application: its routes, how failures are answered, and what handlers may ask for."""
+
+from typing import Any
+
+from litestar import Litestar, Response, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from app import __version__
+from app.api import problems
+from app.api.downloads import audio
+from app.api.health import health
+from app.api.jobs import JobController
+from app.api.speak import cancel, speak
+from app.api.stream import Encoded, events, stream
+from app.api.voices import VoiceController
+from app.errors import SpeechError
+from app.speech import Speech
+
+
+def make_app(speech: Speech) -> Litestar:
+    """All routes, under `/v1`."""
+    encoded = Encoded()
+    handlers: list[Any] = [health, speak, cancel, audio, JobController, VoiceController, stream, events]
+    return Litestar(
+        route_handlers=[Router("/v1", route_handlers=handlers)],
+        dependencies={
+            "speech": Provide(lambda: speech, sync_to_thread=False),
+            "encoded": Provide(lambda: encoded, sync_to_thread=False),
+        },
+        exception_handlers={
+            SpeechError: problems.on_speech_error,
+            ValidationException: problems.on_validation_error,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_any_error,
+        },
+        openapi_config=OpenAPIConfig(
+            title="q3tts",
+            version=__version__,
+            description="A speech engine for one machine: text in, speech out, as a live stream or as a file.",
+            openapi_router=Router("/v1", route_handlers=[], include_in_schema=False, after_request=_in_our_shape),
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,  # the root logger is the engine's own, set up by `start.py`
+        request_max_body_size=None,  # the guard counts
+    )
+
+
+def _in_our_shape(response: Response[Any]) -> Response[Any]:
+    """Litestar answers unknown paths beside the OpenAPI document itself, with a page of HTML."""
+    return problems.not_found() if response.status_code == 404 else response

@@ -1,0 +1,170 @@
+"""Who may come in: decided here, outside Litestar, for HTTP and WebSocket alike and for routes that do not exist.
+
+Litestar answers 404 and 405 before its middleware, and its own host check has been got round twice; so the check
+stands in front of it, on raw bytes, and passes on only what is allowed:
+
+- Host is this address with this port, so that no foreign name can be rebound to it;
+- Origin, when a browser sends one, is on the list;
+- the bearer token, in the Authorization header or, for WebSockets of browsers, offered as a subprotocol
+  `bearer.<token>` beside `q3tts.v1`, of which only the latter is ever echoed;
+- a body no larger than allowed, counted as it comes.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from hashlib import sha256
+from typing import Any, TypeAlias
+
+import msgspec
+from litestar.exceptions import HTTPException
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: Reference audio as base64 is the largest thing that anybody sends.
+MOST_BODY_BYTES = 32 * 1024 * 1024
+
+SUBPROTOCOL = "q3tts.v1"
+BEARER_PREFIX = "bearer."
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+_PREFLIGHT = [
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
+    (b"access-control-allow-headers", b"authorization, content-type, idempotency-key, range, if-none-match"),
+    (b"access-control-max-age", b"600"),
+]
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"content-range, content-length, etag, location, idempotent-replayed, accept-ranges",
+)
+
+
+class Guard:
+    """The outermost ASGI application. Holds no state but its settings; used from the event loop."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        token: str,
+        hosts: Iterable[str],
+        origins: Iterable[str],
+        most_body_bytes: int = MOST_BODY_BYTES,
+    ) -> None:
+        self._app = app
+        self._token = sha256(token.encode()).digest()
+        self._hosts = frozenset(host.encode().lower() for host in hosts)
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._most_body_bytes = most_body_bytes
+        self._limit = f"a body may have {most_body_bytes} bytes"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, or answer it."""
+        if scope["type"] not in ("http", "websocket"):
+            return
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        origins = [value for name, value in headers if name == b"origin"]
+        hosts = [value for name, value in headers if name == b"host"]
+        cors: list[tuple[bytes, bytes]] = []
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            problem = (403, "FORBIDDEN", "the Host header does not name this engine")
+        elif origins and (len(origins) != 1 or origins[0] not in self._origins):
+            problem = (403, "FORBIDDEN", "this Origin is not allowed; see --allow-origin")
+        else:
+            if origins:
+                cors = [(b"access-control-allow-origin", origins[0]), (b"vary", b"origin"), _EXPOSED]
+            if origins and scope["type"] == "http" and scope["method"] == "OPTIONS":
+                # A browser cannot send the token with the question whether it may.
+                await _respond(scope, send, 204, b"", cors + _PREFLIGHT)
+                return
+            if not self._authorized(scope, headers):
+                problem = (401, "UNAUTHORIZED", "send the header Authorization: Bearer <token>")
+            elif _length(headers) > self._most_body_bytes:
+                problem = (413, "TOO_LARGE", self._limit)
+            else:
+                await self._pass(scope, receive, send, cors)
+                return
+        await _refuse(scope, send, *problem, cors)
+
+    def _authorized(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> bool:
+        offered = [value for name, value in headers if name == b"authorization"]
+        if len(offered) > 1:
+            return False
+        if offered:
+            scheme, _, token = offered[0].partition(b" ")
+            return scheme.lower() == b"bearer" and self._is_token(token.strip())
+        if scope["type"] == "websocket":
+            protocols: list[str] = scope.get("subprotocols", [])
+            tokens = [entry[len(BEARER_PREFIX) :] for entry in protocols if entry.startswith(BEARER_PREFIX)]
+            return (
+                SUBPROTOCOL in protocols
+                and len(tokens) == 1
+                and self._is_token(tokens[0].encode("latin-1", "replace"))
+            )
+        return False
+
+    def _is_token(self, token: bytes) -> bool:
+        # Hashed first: the comparison takes the same time whatever the lengths are.
+        return hmac.compare_digest(sha256(token).digest(), self._token)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, cors: list[tuple[bytes, bytes]]) -> None:
+        if scope["type"] == "websocket":
+            # What Litestar sees, and might log, is without the token.
+            scope["subprotocols"] = [SUBPROTOCOL] if SUBPROTOCOL in scope.get("subprotocols", []) else []
+            secret = (b"authorization", b"sec-websocket-protocol")
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in secret]
+            await self._app(scope, receive, send)
+            return
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+        received_bytes = 0
+
+        async def limited() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            if message["type"] == "http.request":
+                received_bytes += len(message.get("body", b""))
+                if received_bytes > self._most_body_bytes:
+                    raise HTTPException(detail=self._limit, status_code=413)
+            return message
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = {name for name, _ in message.get("headers", [])}
+                extra = [header for header in _HEADERS if header[0] not in given]
+                message["headers"] = [*message.get("headers", []), *extra, *cors]
+            await send(message)
+
+        await self._app(scope, limited, dressed)
+
+
+def _length(headers: list[tuple[bytes, bytes]]) -> int:
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0
+
+
+async def _refuse(
+    scope: Scope, send: Send, status: int, code: str, message: str, cors: list[tuple[bytes, bytes]]
+) -> None:
+    body = msgspec.json.encode({"error": {"code": code, "message": message, "details": {}}})
+    extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+    await _respond(scope, send, status, body, cors + extra)
+
+
+async def _respond(scope: Scope, send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]]) -> None:
+    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+    headers = [*_HEADERS, *extra]
+    if body:
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
+    no_body = scope["type"] == "http" and scope["method"] == "HEAD"
+    await send({"type": f"{kind}.body", "body": b"" if no_body else body})

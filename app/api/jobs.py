@@ -1,0 +1,183 @@
+"""`/v1/jobs`: submit, history, one job, control. Its audio is in `downloads.py`."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from litestar import Controller, Response, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+
+from app import SAMPLE_RATE
+from app.api.links import AnyRequest, cursor_of, position_of, ws_url
+from app.api.schemas import (
+    ArtifactList,
+    ArtifactView,
+    ChunkList,
+    ChunkView,
+    Deleted,
+    JobPage,
+    JobView,
+    SubmitRequest,
+)
+from app.errors import InvalidRequest
+from app.scheduler.progress import progress_of
+from app.speech import Request, Speech
+from app.store.history import SHORTEST_SEARCH
+from app.store.rows import HistoryFilter, Job, JobStatus
+
+Status = Literal["queued", "running", "paused", "completed", "failed", "canceled"]
+IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)]
+
+
+class JobController(Controller):
+    """Jobs."""
+
+    path = "/jobs"
+    tags = ["jobs"]  # noqa: RUF012 - Litestar's own attribute
+
+    @post(operation_id="submitJob")
+    async def submit(
+        self,
+        data: JSONBody[SubmitRequest],
+        speech: NamedDependency[Speech],
+        request: AnyRequest,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[JobView]:
+        """Queue text to be rendered into a file. With an `Idempotency-Key`, sending it again is harmless."""
+        job, fresh = await speech.submit(_asked(data), idempotency_key=idempotency_key)
+        return await _submitted(job, fresh, speech, request)
+
+    @put("/{job_id:uuid}", operation_id="putJob")
+    async def submit_as(
+        self,
+        job_id: FromPath[UUID],
+        data: JSONBody[SubmitRequest],
+        speech: NamedDependency[Speech],
+        request: AnyRequest,
+    ) -> Response[JobView]:
+        """Queue a job under an id of the client's own; sending it again is harmless."""
+        job, fresh = await speech.submit(_asked(data), job_id=str(job_id))
+        return await _submitted(job, fresh, speech, request)
+
+    @get(operation_id="listJobs")
+    async def page(
+        self,
+        speech: NamedDependency[Speech],
+        request: AnyRequest,
+        status: FromQuery[list[Status] | None] = None,
+        lane: FromQuery[Literal["speak", "render"] | None] = None,
+        voice_id: FromQuery[UUID | None] = None,
+        model_id: FromQuery[str | None] = None,
+        tag: FromQuery[str | None] = None,
+        text: FromQuery[str | None] = None,
+        created_from: FromQuery[datetime | None] = None,
+        created_before: FromQuery[datetime | None] = None,
+        cursor: FromQuery[str | None] = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+    ) -> JobPage:
+        """The history, newest first. Every filter that is given must hold; `status` may be given repeatedly.
+
+        `text` finds its words, three characters or more, anywhere in the title and the first 2,000 characters.
+        """
+        if text is not None and len(text) < SHORTEST_SEARCH:
+            raise InvalidRequest(f"text must have {SHORTEST_SEARCH} characters or more to be searched for")
+        wanted = HistoryFilter(
+            status=tuple(dict.fromkeys(status or ())),
+            lane=lane,
+            voice_id=None if voice_id is None else str(voice_id),
+            model_id=model_id,
+            tag=tag,
+            text=text,
+            created_from=None if created_from is None else _microseconds(created_from),
+            created_before=None if created_before is None else _microseconds(created_before),
+        )
+        jobs, behind = await speech.history.page(wanted, after=position_of(cursor), limit=limit)
+        views = [JobView.of(job, progress_of(job), ws_url(request, job.id)) for job in jobs]
+        return JobPage(views, cursor_of(behind))
+
+    @get("/{job_id:uuid}", operation_id="getJob")
+    async def one(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+        """One job, with its progress, rates and, while it waits, its place in the queue."""
+        return await _view(await speech.jobs.get(str(job_id)), speech, request)
+
+    @get("/{job_id:uuid}/chunks", operation_id="listChunks")
+    async def chunks(
+        self,
+        job_id: FromPath[UUID],
+        speech: NamedDependency[Speech],
+        start: Annotated[int, QueryParameter(ge=0, lt=2**31)] = 0,
+        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 200,
+    ) -> ChunkList:
+        """The job's chunks in the order of the text; none before the job has started."""
+        rows = await speech.chunks.list(await speech.jobs.get(str(job_id)), start=start, limit=limit + 1)
+        views = [ChunkView.of(row, SAMPLE_RATE) for row in rows[:limit]]
+        return ChunkList(views, start + limit if len(rows) > limit else None)
+
+    @get("/{job_id:uuid}/artifacts", operation_id="listArtifacts")
+    async def artifacts(self, job_id: FromPath[UUID], speech: NamedDependency[Speech]) -> ArtifactList:
+        """The files made from the job's audio."""
+        job = await speech.jobs.get(str(job_id))
+        made = [await speech.jobs.artifact(job, format) for format in job.formats]
+        return ArtifactList([ArtifactView.of(one, job.id, SAMPLE_RATE) for one in made if one is not None])
+
+    @post("/{job_id:uuid}/cancel", operation_id="cancelJob", status_code=200)
+    async def cancel(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+        """Cancel the job; answered when it is final. One that had ended before stays as it is."""
+        return await _view(await speech.cancel(str(job_id)), speech, request)
+
+    @post("/{job_id:uuid}/pause", operation_id="pauseJob", status_code=200)
+    async def pause(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+        """Let the job rest; it keeps its audio and its place."""
+        return await _view(await speech.pause(str(job_id)), speech, request)
+
+    @post("/{job_id:uuid}/resume", operation_id="resumeJob", status_code=200)
+    async def resume(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+        """Let a paused job go on."""
+        return await _view(await speech.resume(str(job_id)), speech, request)
+
+    @post("/{job_id:uuid}/retry", operation_id="retryJob", status_code=200)
+    async def retry(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+        """Let a failed or canceled job go on behind the chunks it has."""
+        return await _view(await speech.retry(str(job_id)), speech, request)
+
+    @delete("/{job_id:uuid}", operation_id="deleteJob", status_code=200)
+    async def forget(self, job_id: FromPath[UUID], speech: NamedDependency[Speech]) -> Deleted:
+        """Forget the job, its audio and its files; one that is not final is canceled first."""
+        await speech.delete(str(job_id))
+        return Deleted(True)
+
+
+def _asked(data: SubmitRequest) -> Request:
+    return Request(
+        lane="render",
+        voice_id=str(data.voice_id),
+        text=data.text,
+        language=data.language or "",
+        settings=data.settings.plain(),
+        seed=data.seed,
+        formats=data.formats,
+        title=data.title,
+        tags=data.tags,
+    )
+
+
+async def _submitted(job: Job, fresh: bool, speech: Speech, request: AnyRequest) -> Response[JobView]:
+    headers = {"Location": f"/v1/jobs/{job.id}"}
+    if not fresh:
+        headers["Idempotent-Replayed"] = "true"
+    view = await _view(job, speech, request)
+    return Response(view, status_code=201 if fresh else 200, headers=headers)
+
+
+async def _view(job: Job, speech: Speech, request: AnyRequest) -> JobView:
+    place = await speech.jobs.place(job) if job.status is JobStatus.QUEUED else None
+    return JobView.of(job, progress_of(job, queue_position=place), ws_url(request, job.id))
+
+
+def _microseconds(moment: datetime) -> int:
+    """A time without a zone is taken as UTC, like every time that the engine gives."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return delta // timedelta(microseconds=1)

@@ -1,0 +1,90 @@
+"""Every failure as an answer, in one shape: `{"error": {"code", "message", "details"}}`.
+
+The one place where the engine's errors become HTTP statuses, and where Litestar's own become the engine's shape.
+"""
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from app import errors
+from app.events import ErrorBody
+
+STATUS: dict[type[errors.SpeechError], int] = {
+    errors.InvalidRequest: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.VoiceNotFound: 404,
+    errors.JobNotFound: 404,
+    errors.Conflict: 409,
+    errors.InferenceFailed: 500,
+    errors.EngineRestarted: 503,
+    errors.StorageFailed: 507,
+}
+
+#: Codes of failures that happen before any of the engine's own code runs.
+HTTP_CODES = {
+    400: "INVALID_REQUEST",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+    415: "INVALID_REQUEST",
+}
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The body of every answer that is not what was asked for."""
+
+    error: ErrorBody
+
+
+def status_of(error: errors.SpeechError) -> int:
+    """The HTTP status of an error: its class's, or the nearest ancestor's."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def answer(status: int, code: str, message: str, details: dict[str, Any] | None = None) -> Response[Problem]:
+    """A failure as a response."""
+    return Response(Problem(ErrorBody(code, message, details or {})), status_code=status)
+
+
+def not_found() -> Response[Problem]:
+    """There is no such route."""
+    return answer(404, "NOT_FOUND", "there is no such route; see /v1/openapi.json")
+
+
+def on_speech_error(_: Request[Any, Any, Any], error: errors.SpeechError) -> Response[Problem]:
+    """An error of the engine's own."""
+    return answer(status_of(error), error.code, error.message, error.details)
+
+
+def on_validation_error(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+    """What the client sent is not what the route takes."""
+    extra: Any = error.extra
+    entries: list[dict[str, Any]] = extra if isinstance(extra, list) else []
+    fields = [{"field": str(entry.get("key", "")), "message": str(entry.get("message", ""))} for entry in entries]
+    said = "; ".join(f"{entry['field']}: {entry['message']}".removeprefix(": ") for entry in fields)
+    message = f"the request is not valid: {said or error.detail}"
+    return answer(400, "INVALID_REQUEST", message, {"fields": fields} if fields else None)
+
+
+def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """Litestar's own: no such route, method or media type; a body that is no JSON."""
+    status = 400 if error.status_code in (401, 403, 422) else error.status_code
+    if status >= 500:
+        logger.error("HTTP %d: %s", status, error.detail)
+        return answer(status, "INTERNAL", "the engine failed on this request; see its log")
+    if status == 404:
+        return not_found()
+    return answer(status, HTTP_CODES.get(status, "INVALID_REQUEST"), error.detail)
+
+
+def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """A defect. What it was is in the log, not in the answer."""
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(500, "INTERNAL", "the engine failed on this request; see its log")

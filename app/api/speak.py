@@ -1,0 +1,33 @@
+"""`POST /v1/speak` and `POST /v1/cancel`: the seed's own routes."""
+
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from app.api.links import AnyRequest, ws_url
+from app.api.schemas import Canceled, CancelRequest, SpeakRequest, SpeakStarted
+from app.speech import Request, Speech
+from app.store.rows import JobStatus
+
+
+@post("/speak", operation_id="speak", tags=["speech"], status_code=200)
+async def speak(data: JSONBody[SpeakRequest], speech: NamedDependency[Speech], request: AnyRequest) -> SpeakStarted:
+    """Start speaking text to a listener, who follows `ws_url`."""
+    job, _ = await speech.submit(
+        Request(
+            lane="speak",
+            voice_id=str(data.voice_id),
+            text=data.text,
+            language=data.language or "",
+            settings=data.settings.plain(),
+            seed=data.seed,
+        )
+    )
+    return SpeakStarted(job.id, ws_url(request, job.id))
+
+
+@post("/cancel", operation_id="cancel", tags=["speech"], status_code=200)
+async def cancel(data: JSONBody[CancelRequest], speech: NamedDependency[Speech]) -> Canceled:
+    """Cancel a job; answered when it is final."""
+    job = await speech.cancel(str(data.job_id))
+    return Canceled(job.status is JobStatus.CANCELED)

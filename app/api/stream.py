@@ -1,0 +1,123 @@
+"""The WebSockets: `/v1/stream/{job_id}`, one job's events with its audio, and `/v1/events`, all jobs' without.
+
+Who may connect has been decided by the guard. What a client must be able to tell apart is said by close codes after
+the handshake: before it, a browser sees no code at all.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
+from litestar.exceptions import WebSocketDisconnect
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from app.api.guard import SUBPROTOCOL
+from app.errors import JobNotFound
+from app.events import FINAL, AudioChunk, Event, as_binary, as_json
+from app.scheduler.feed import FellBehind
+from app.speech import Speech
+
+Socket = WebSocket[Any, Any, Any]
+
+CLOSE_DONE, CLOSE_RESTART, CLOSE_JOB_NOT_FOUND, CLOSE_TOO_SLOW = 1000, 1012, 4404, 4408
+
+#: A subscriber that takes nothing for so long is dropped; it comes again with `after_seq`.
+SEND_TIMEOUT_S = 30.0
+
+
+class Encoded:
+    """Events as they go over the wire. Live subscribers get the same chunk at the same time: it is encoded once.
+
+    Belongs to the event loop.
+    """
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._chunks: OrderedDict[tuple[str, int, bool], str | bytes] = OrderedDict()
+
+    def of(self, event: Event, *, binary: bool) -> str | bytes:
+        """JSON text, or for audio the bytes of a binary message."""
+        if not isinstance(event, AudioChunk):
+            return as_json(event)
+        key = (event.job_id, event.seq, binary)
+        encoded = self._chunks.get(key)
+        if encoded is None:
+            encoded = self._chunks[key] = as_binary(event) if binary else as_json(event)
+            if len(self._chunks) > self._most:
+                self._chunks.popitem(last=False)
+        return encoded
+
+
+@websocket("/stream/{job_id:uuid}")
+async def stream(
+    socket: Socket,
+    job_id: FromPath[UUID],
+    speech: NamedDependency[Speech],
+    encoded: NamedDependency[Encoded],
+    after_seq: Annotated[int, QueryParameter(ge=0, lt=2**32)] = 0,
+    format: FromQuery[Literal["json", "binary"]] = "json",
+) -> None:
+    """A job's events from its beginning, or behind `after_seq`, up to its last one."""
+    await _accept(socket)
+    try:
+        async with speech.follow(str(job_id), after_seq=after_seq) as events:
+            await _send_all(socket, events, lambda event: encoded.of(event, binary=format == "binary"))
+    except JobNotFound as error:
+        await _close(socket, CLOSE_JOB_NOT_FOUND, error.code)
+
+
+@websocket("/events")
+async def events(socket: Socket, speech: NamedDependency[Speech]) -> None:
+    """What happens to all jobs from now on."""
+    await _accept(socket)
+    try:
+        await _send_all(socket, speech.feed.follow(), as_json)
+    except FellBehind:
+        await _close(socket, CLOSE_TOO_SLOW, "TOO_SLOW")
+
+
+async def _accept(socket: Socket) -> None:
+    await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
+
+
+async def _send_all(socket: Socket, events: AsyncGenerator[Any], encode: Callable[[Any], str | bytes]) -> None:
+    """Send until the events end or the client goes, whichever is first."""
+    sending = asyncio.create_task(_send(socket, events, encode))
+    listening = asyncio.create_task(_until_gone(socket))
+    try:
+        await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            last = sending.result()
+            await _close(socket, CLOSE_DONE if last else CLOSE_RESTART, "" if last else "ENGINE_STOPS")
+    finally:
+        for task in (sending, listening):
+            task.cancel()
+        await asyncio.gather(sending, listening, return_exceptions=True)
+        await events.aclose()
+
+
+async def _send(socket: Socket, events: AsyncGenerator[Any], encode: Callable[[Any], str | bytes]) -> bool:
+    """True when the last event was the final one."""
+    final = False
+    async for event in events:
+        message = encode(event)
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            await socket.send_data(message, mode="text" if isinstance(message, str) else "binary")
+        final = isinstance(event, FINAL)
+    return final
+
+
+async def _until_gone(socket: Socket) -> None:
+    """Read what the client sends, which means nothing here, until it closes."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _close(socket: Socket, code: int, reason: str) -> None:
+    with suppress(RuntimeError, WebSocketDisconnect):  # the client may be faster
+        await socket.close(code, reason)

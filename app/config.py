@@ -1,0 +1,71 @@
+"""What the engine is told when it starts. Nothing here is read at import; `cli.py` and `sidecar.py` fill it in."""
+
+import ipaddress
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+from app.errors import StartFailed
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 5123
+DEFAULT_MODEL = "espeak-ng"
+DEFAULT_IDLE_UNLOAD_S = 300.0
+
+#: Where Tauri's webviews come from: macOS and Linux, then Windows without and with `useHttpsScheme`.
+TAURI_ORIGINS = ("tauri://localhost", "http://tauri.localhost", "https://tauri.localhost")
+
+TOKEN_FILE, LOG_FILE, DATABASE_FILE = "token", "engine.log", "q3tts.db"
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything there is to set."""
+
+    data_dir: Path
+    token: str  #: who has it may do everything
+    model_id: str = DEFAULT_MODEL
+    allowed_origins: tuple[str, ...] = TAURI_ORIGINS
+    idle_unload_s: float = DEFAULT_IDLE_UNLOAD_S
+
+
+def loopback(host: str) -> str:
+    """The address to bind; raises `StartFailed` (64) for anything that others could reach."""
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        address = None
+    if address is None or not address.is_loopback or getattr(address, "ipv4_mapped", None) is not None:
+        raise StartFailed(
+            f"--host {host!r} is not a loopback address; the engine serves this machine alone, "
+            "so use 127.0.0.1, ::1 or localhost",
+            exit_code=64,
+        )
+    return str(address)
+
+
+def default_data_dir() -> Path:
+    """The user's data folder for q3tts, as the platform has it."""
+    from platformdirs import user_data_path
+
+    return user_data_path("q3tts", appauthor=False)
+
+
+def private_folder(path: Path) -> Path:
+    """Make the folder, or make an existing one private: 0700. Raises `StartFailed` (74)."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    except OSError as error:
+        raise StartFailed(f"the data folder {path} cannot be used: {error.strerror}", exit_code=74) from error
+    return path.resolve()
+
+
+def write_token(path: Path, token: str) -> None:
+    """Leave the token where the user's own scripts find it, and nobody else: 0600, renamed into place."""
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(token)
+    partial.replace(path)

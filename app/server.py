@@ -1,0 +1,223 @@
+"""The composition root: every object is built here, in the order of need, and taken down in reverse."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
+from typing import NamedTuple
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from app.api.app import make_app
+from app.api.guard import App, Guard
+from app.audio.log import AudioLogs
+from app.config import DATABASE_FILE, Config, private_folder
+from app.errors import EngineRestarted
+from app.inference import catalogue
+from app.inference.model import VoiceSpec
+from app.inference.pool import Pool
+from app.scheduler.feed import Feed
+from app.scheduler.scheduler import Scheduler
+from app.sidecar import hold_lease
+from app.speech import Speech
+from app.start import exit_after
+from app.store.chunks import ChunkStore
+from app.store.clock import now_us
+from app.store.database import Database
+from app.store.history import History
+from app.store.jobs import JobStore
+from app.store.rows import Voice
+from app.store.voices import VoiceStore
+
+#: From the order to stop until the process is gone, whatever hangs.
+DRAIN_S = 5.0
+
+#: Of that, how long the jobs at work have to come to their next step.
+SETTLE_S = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: when to stop is the engine's affair."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+class Parts(NamedTuple):
+    """What is built behind the socket."""
+
+    app: App
+    speech: Speech
+    scheduler: Scheduler
+    logs: AudioLogs
+    feed: Feed
+
+
+def run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
+    """Serve until a signal, or the end of standard input where that is the lease. The exit code."""
+    asyncio.run(_run(config, sock, on_ready=on_ready, lease=lease))
+    return 0
+
+
+async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def order() -> None:
+        if stop.is_set():  # asked twice: now
+            exit_after(0.0, 3)
+        exit_after(DRAIN_S, 3)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, order)
+    if lease:
+        hold_lease(lambda: loop.call_soon_threadsafe(order) and None)
+    async with serving(config, sock):
+        on_ready()
+        await stop.wait()
+        logger.info("stopping")
+
+
+@asynccontextmanager
+async def serving(
+    config: Config, sock: socket.socket, *, model: catalogue.Entry | None = None
+) -> AsyncGenerator[Speech]:
+    """The whole engine, listening; taken down in reverse when the block ends.
+
+    `model` stands in for the catalogue's entry of `config.model_id`.
+    """
+    async with AsyncExitStack() as stack:
+        parts = await _built(config, model or catalogue.entry(config.model_id), sock, stack)
+        server = Server(
+            uvicorn.Config(
+                parts.app,
+                http="h11",
+                ws="websockets-sansio",
+                loop="asyncio",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws_max_size=64 * 1024,
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        task = asyncio.create_task(server.serve(sockets=[sock]), name="uvicorn")
+        stack.push_async_callback(_stop_serving, server, task)
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.001)
+        # From here on in reverse: jobs come to rest and tell their listeners while these can still be reached.
+        scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
+        stack.push_async_callback(_settle, parts, scheduling)
+        sweep = asyncio.create_task(parts.speech.sweep(), name="sweep")
+        stack.push_async_callback(_canceled, sweep)
+        yield parts.speech
+
+
+async def _built(config: Config, model: catalogue.Entry, sock: socket.socket, stack: AsyncExitStack) -> Parts:
+    """Everything behind the socket, from the file up."""
+    database = await Database.open(config.data_dir / DATABASE_FILE)
+    stack.push_async_callback(database.close)
+    jobs, chunks, voices = JobStore(database), ChunkStore(database), VoiceStore(database)
+    await voices.sync_presets(model.card.model_id, _presets(model))
+    restarted = EngineRestarted()
+    queued, failed = await jobs.rescue({"code": restarted.code, "message": restarted.message, "details": {}})
+    if queued or failed:
+        logger.info("after the last engine: %d renders go on, %d speak jobs failed", queued, failed)
+
+    logs = AudioLogs(private_folder(config.data_dir / "jobs"))
+    feed = Feed()
+    pool = await stack.enter_async_context(Pool(model.command, idle_unload_s=config.idle_unload_s))
+    scheduler = Scheduler(
+        jobs=jobs,
+        chunks=chunks,
+        voices=voices,
+        logs=logs,
+        pool=pool,
+        feed=feed,
+        native=model.card.native_settings,
+        voice_spec=partial(_voice_spec, config),
+    )
+    speech = Speech(
+        model=model,
+        jobs=jobs,
+        chunks=chunks,
+        history=History(database),
+        voices=voices,
+        logs=logs,
+        pool=pool,
+        scheduler=scheduler,
+        feed=feed,
+    )
+    app = Guard(_asgi(make_app(speech)), token=config.token, hosts=_hosts(sock), origins=config.allowed_origins)
+    return Parts(app, speech, scheduler, logs, feed)
+
+
+def _asgi(app: ASGIApp) -> App:
+    """Litestar's application as plain ASGI: its types are narrower than the protocol's, the calls are the same."""
+    plain: App = app  # type: ignore[assignment]
+    return plain
+
+
+def _hosts(sock: socket.socket) -> list[str]:
+    """What a Host header may say: this address, by its names, with this port."""
+    port = sock.getsockname()[1]
+    names = [f"[{sock.getsockname()[0]}]"] if sock.family is socket.AF_INET6 else ["127.0.0.1"]
+    names.append("localhost")
+    return [f"{name}:{port}" for name in names] + (names if port == 80 else [])
+
+
+def _presets(model: catalogue.Entry) -> list[Voice]:
+    return [
+        Voice(
+            id=preset.voice_id,
+            kind="preset",
+            display_name=preset.display_name,
+            model_id=model.card.model_id,
+            name=preset.name,
+            language_hint=preset.language or None,
+            created_at=now_us(),
+        )
+        for preset in model.presets()
+    ]
+
+
+def _voice_spec(config: Config, voice: Voice) -> VoiceSpec:
+    """The voice as the model is told of it."""
+    if voice.kind == "preset":
+        return VoiceSpec("preset", name=voice.name)
+    folder = str(config.data_dir / "voices" / voice.id)
+    return VoiceSpec("clone" if voice.kind == "clone" else "design", folder=folder)
+
+
+async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
+    """Bring every job at work to a state from which the next engine goes on; not for longer than allowed."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_S):
+            await parts.scheduler.shut_down()
+    parts.logs.cut_off()
+    parts.feed.close()
+    await _canceled(scheduling)
+
+
+async def _stop_serving(server: Server, task: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await task
+
+
+async def _canceled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,108 @@
+"""How a desktop app starts the engine and ends it: one line of JSON on standard input, JSON lines on standard
+output, and standard input as a lease. When it ends, for whatever reason, the engine stops: no orphan is left by an
+app that crashed or was killed.
+"""
+
+import json
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from app.config import DEFAULT_MODEL, TAURI_ORIGINS
+from app.errors import StartFailed
+
+#: The payload is small; more means that somebody pipes something else into the engine.
+MOST_BYTES = 64 * 1024
+PATIENCE_S = 10.0
+
+
+class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The first line of standard input."""
+
+    v: int
+    token: str
+    data_dir: str | None = None
+    port: int = 0
+    model: str = DEFAULT_MODEL
+    allowed_origins: tuple[str, ...] = TAURI_ORIGINS
+
+
+def read_payload(fd: int = 0) -> Payload:
+    """Read and check the first line; raises `StartFailed` (64).
+
+    Byte by byte from the descriptor: a buffered reader would swallow what comes behind the line.
+    """
+    line = bytearray()
+    deadline = time.monotonic() + PATIENCE_S
+    while not line.endswith(b"\n"):
+        readable, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            raise StartFailed(f"no JSON line came on standard input within {PATIENCE_S:.0f} s", exit_code=64)
+        byte = os.read(fd, 1)
+        if not byte:
+            raise StartFailed("standard input ended before its first line did", exit_code=64)
+        line += byte
+        if len(line) > MOST_BYTES:
+            raise StartFailed(f"the first line of standard input is longer than {MOST_BYTES} bytes", exit_code=64)
+    try:
+        payload = msgspec.json.decode(line, type=Payload)
+    except msgspec.MsgspecError as error:
+        # The line holds the token: say what is wrong with it, never what it is.
+        raise StartFailed(
+            f"the first line of standard input is not the JSON payload: {error}", exit_code=64
+        ) from None
+    if payload.v != 1:
+        raise StartFailed(f"payload version {payload.v} is not known; this engine knows 1", exit_code=64)
+    return payload
+
+
+class Announcer:
+    """Standard output for the app alone: JSON lines, whatever libraries may print goes to standard error."""
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)
+        os.set_inheritable(self._fd, False)
+        os.dup2(2, 1)
+
+    def say(self, event: str, **fields: Any) -> None:
+        """Write one line; an app that has stopped reading is no reason to stop."""
+        line = json.dumps({"event": event, **fields}, separators=(",", ":")) + "\n"
+        with suppress(OSError):
+            os.write(self._fd, line.encode())
+
+
+def hold_lease(on_end: Callable[[], None], fd: int = 0) -> threading.Thread:
+    """Call back, from a thread, when standard input ends or says `{"op":"shutdown"}`."""
+
+    def wait() -> None:
+        unread = b""
+        while True:
+            try:
+                data = os.read(fd, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            *lines, unread = (unread + data).split(b"\n")
+            if any(_asks_to_stop(line) for line in lines):
+                break
+            unread = unread[-MOST_BYTES:]
+        on_end()
+
+    thread = threading.Thread(target=wait, name="lease", daemon=True)
+    thread.start()
+    return thread
+
+
+def _asks_to_stop(line: bytes) -> bool:
+    try:
+        return json.loads(line).get("op") == "shutdown"
+    except (ValueError, AttributeError):
+        return False

@@ -1,0 +1,202 @@
+"""What can be asked of the engine, whatever door the question comes through. Here is what has an order or a rule:
+who is answered when, which voice may speak what, what may be deleted. The doors translate; the scheduler ends jobs.
+"""
+
+import asyncio
+import logging
+import secrets
+import shutil
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from app.audio.log import AudioLogs, LogEvent
+from app.errors import EmptyText, InvalidRequest, JobNotCompleted, WrongState
+from app.inference.catalogue import Entry
+from app.inference.pool import Pool
+from app.scheduler.feed import Feed
+from app.scheduler.progress import final_event
+from app.scheduler.scheduler import Scheduler
+from app.store.chunks import ChunkStore
+from app.store.history import History
+from app.store.jobs import JobStore
+from app.store.rows import Job, JobStatus, NewJob, Settings
+from app.store.voices import VoiceStore
+
+logger = logging.getLogger(__name__)
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """A job as somebody asks for it."""
+
+    lane: str
+    voice_id: str
+    text: str
+    language: str
+    settings: Settings
+    seed: int | None = None
+    formats: Sequence[str] = ("wav",)
+    title: str | None = None
+    tags: Sequence[str] = ()
+
+
+class Audio(Struct, frozen=True):
+    """A job's audio as it can be downloaded: `head`, then `size` bytes of the file from `offset` on."""
+
+    head: bytes
+    path: Path
+    offset: int
+    size: int
+    version: str  #: changes when the bytes do
+
+
+class Speech:
+    """Belongs to the event loop."""
+
+    def __init__(
+        self,
+        *,
+        model: Entry,
+        jobs: JobStore,
+        chunks: ChunkStore,
+        history: History,
+        voices: VoiceStore,
+        logs: AudioLogs,
+        pool: Pool,
+        scheduler: Scheduler,
+        feed: Feed,
+    ) -> None:
+        self.model = model
+        self.jobs, self.chunks, self.history, self.voices = jobs, chunks, history, voices
+        self.pool, self.feed = pool, feed
+        self._logs, self._scheduler = logs, scheduler
+
+    async def submit(
+        self, request: Request, *, job_id: str | None = None, idempotency_key: str | None = None
+    ) -> tuple[Job, bool]:
+        """Queue a job: the job, and whether it is new. It is committed when this returns.
+
+        Raises `EmptyText`, `InvalidRequest`, `VoiceNotFound`, `IdempotencyConflict`.
+        """
+        text = speakable(request.text)
+        voice = await self.voices.get(request.voice_id)
+        language = "" if request.language == "auto" else request.language
+        if voice.kind == "preset":
+            self.model.check_language(voice.name, language)
+        same = msgspec.json.encode((request, idempotency_key))
+        job, fresh = await self.jobs.add(
+            NewJob(
+                id=job_id or str(uuid4()),
+                lane=request.lane,
+                voice_id=voice.id,
+                model_id=voice.model_id,
+                language=language,
+                settings=request.settings,
+                formats=list(request.formats),
+                seed=secrets.randbits(53) if request.seed is None else request.seed,
+                text=text,
+                title=request.title,
+                tags=sorted(set(request.tags)),
+                idempotency_key=idempotency_key,
+                request_sha256=sha256(same).hexdigest(),
+            )
+        )
+        if fresh:
+            self._scheduler.wake(job.lane)
+        return job, fresh
+
+    async def cancel(self, job_id: str) -> Job:
+        """End a job; the job as it is then, which is not `canceled` if it had ended before."""
+        return await self._scheduler.cancel(job_id)
+
+    async def pause(self, job_id: str) -> Job:
+        """Let a job rest. Raises `WrongState` when it is final."""
+        return await self._scheduler.pause(job_id)
+
+    async def resume(self, job_id: str) -> Job:
+        """Let a paused job go on. Raises `WrongState`."""
+        return await self._scheduler.resume(job_id)
+
+    async def retry(self, job_id: str) -> Job:
+        """Let a failed or canceled job go on behind the chunks it has. Raises `WrongState`."""
+        return await self._scheduler.retry(job_id)
+
+    async def delete(self, job_id: str) -> None:
+        """Forget a job, its audio and its files; one that is not final is canceled first."""
+        job = await self._scheduler.cancel(job_id)
+        if not await self.jobs.delete(job):
+            raise WrongState("the job was queued again meanwhile; delete it once more")
+        # Row first: a folder without a row is swept at the next start, a row without a folder would lie.
+        await asyncio.to_thread(shutil.rmtree, self._logs.folder(job.id), ignore_errors=True)
+
+    @asynccontextmanager
+    async def follow(self, job_id: str, *, after_seq: int = 0) -> AsyncGenerator[AsyncGenerator[LogEvent]]:
+        """The job's events, from its beginning or behind `after_seq`, live and replayed alike.
+
+        Raises `JobNotFound` before anything is sent.
+        """
+        if self._logs.live(job_id) is None:
+            await self.jobs.get(job_id)  # before a log is opened for an id that somebody made up
+        async with self._logs.use(job_id) as log:
+            # Only now: whoever ends the job from here on ends this log. Before, it could have been missed.
+            job = await self.jobs.get(job_id)
+            if job.status is not JobStatus.RUNNING:  # then the scheduler shows what may be seen
+                log.show((await log.end()).records if job.lane == "speak" else job.last_seq)
+            if job.started_at is not None:
+                log.start()
+            if job.final:
+                log.close_with(final_event(job))
+            events = log.follow(after_seq)
+            try:
+                yield events
+            finally:
+                await events.aclose()
+
+    async def audio(self, job_id: str, *, format: str, partial: bool) -> Audio:
+        """The job's file, or with `partial` the audio so far as a WAV file of the moment.
+
+        Raises `JobNotCompleted`.
+        """
+        job = await self.jobs.get(job_id)
+        made = await self.jobs.artifact(job, format)
+        folder = self._logs.folder(job.id)
+        if made is not None:
+            return Audio(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.finished_at}")
+        if not partial:
+            raise JobNotCompleted(
+                f"the job is {job.status}; wait until it is completed, or ask for the audio so far with "
+                "?partial=true",
+                status=job.status,
+            )
+        async with self._logs.use(job.id) as log:
+            shown = max(job.last_seq, log.published)
+            head, path, offset, size = await log.snapshot(shown)
+        return Audio(head, path, offset, size, f"{job.id}-{shown}")
+
+    async def sweep(self) -> None:
+        """Remove the folders of jobs that have no row: what a crash left behind."""
+        present = await asyncio.to_thread(self._logs.folders)
+        for job_id in present - await self.jobs.known(present):
+            if self._logs.live(job_id) is None:
+                logger.info("removing the files of job %s, which has no row", job_id)
+                await asyncio.to_thread(shutil.rmtree, self._logs.folder(job_id), ignore_errors=True)
+
+
+def speakable(text: str) -> str:
+    """The text, if it can be spoken and kept. Raises `EmptyText` or `InvalidRequest`."""
+    if not text.strip():
+        raise EmptyText
+    if "\0" in text:
+        raise InvalidRequest("the text has a NUL character; send text without it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"the text has half of a surrogate pair at character {error.start}; send whole characters"
+        ) from error
+    return text

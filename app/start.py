@@ -1,0 +1,154 @@
+"""From options to a running engine: the socket is bound first, then the heavy imports come.
+
+Binding takes no time and fails for reasons of its own, so an app that starts the engine learns of a taken port at
+once; and whoever connects while Python still imports waits in the socket's backlog instead of being refused.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from app import __version__
+from app.config import (
+    LOG_FILE,
+    TOKEN_FILE,
+    Config,
+    default_data_dir,
+    loopback,
+    private_folder,
+    write_token,
+)
+from app.errors import StartFailed
+from app.sidecar import Announcer, Payload, read_payload
+
+LOG_BYTES, LOGS_KEPT = 4 * 1024 * 1024, 3
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    host: str
+    port: int
+    data_dir: Path | None
+    model_id: str
+    token: str | None
+    allowed_origins: tuple[str, ...]
+    idle_unload_s: float
+
+
+def start(options: Options, *, sidecar: bool) -> int:
+    """Run the engine until it is told to stop: the exit code."""
+    started = time.monotonic()
+    os.umask(0o077)
+    announcer = Announcer() if sidecar else None
+    try:
+        if announcer is not None:
+            options = _as_told(options, read_payload())
+        return _start(options, announcer, started)
+    except StartFailed as error:
+        if announcer is None:
+            raise
+        announcer.say("error", code=error.code, message=error.message, exit_code=error.exit_code)
+        return error.exit_code
+
+
+def _as_told(options: Options, payload: Payload) -> Options:
+    return msgspec.structs.replace(
+        options,
+        port=payload.port,
+        data_dir=Path(payload.data_dir) if payload.data_dir else options.data_dir,
+        model_id=payload.model,
+        token=payload.token,
+        allowed_origins=payload.allowed_origins,
+    )
+
+
+def _start(options: Options, announcer: Announcer | None, started: float) -> int:
+    sock = bind(loopback(options.host), options.port)
+    port: int = sock.getsockname()[1]
+    data_dir = private_folder(options.data_dir or default_data_dir())
+    _log_to(data_dir / LOG_FILE)
+    if announcer is not None:
+        announcer.say("phase", phase="importing")
+    config = Config(
+        data_dir=data_dir,
+        token=_checked(options.token),
+        model_id=options.model_id,
+        allowed_origins=options.allowed_origins,
+        idle_unload_s=options.idle_unload_s,
+    )
+
+    def ready() -> None:
+        logging.getLogger(__name__).info("ready in %.3f s", time.monotonic() - started)
+        if announcer is not None:
+            announcer.say("ready", port=port, pid=os.getpid(), version=__version__)
+            return
+        if options.token is None:
+            # Only now: the folder is ours, no other engine lives in it.
+            write_token(data_dir / TOKEN_FILE, config.token)
+        where = f"[{options.host}]" if ":" in options.host else options.host
+        print(f"q3tts {__version__} listens on http://{where}:{port}/v1", file=sys.stderr)
+        if options.token is None:
+            print(f"the token is in {data_dir / TOKEN_FILE}", file=sys.stderr)
+
+    from app.server import run
+
+    return run(config, sock, on_ready=ready, lease=announcer is not None)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `StartFailed` (69) when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    # A port that an engine left a moment ago is free; on Windows the option would let two share one.
+    if os.name == "posix":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        raise StartFailed(
+            f"port {port} of {host} cannot be used: {error.strerror}; choose another --port, or 0 for a free one",
+            exit_code=69,
+        ) from error
+    sock.setblocking(False)
+    return sock
+
+
+def _checked(token: str | None) -> str:
+    if token is None:
+        return secrets.token_hex(32)
+    if len(token) < 16 or not all(33 <= ord(character) < 127 and character not in '",' for character in token):
+        raise StartFailed(
+            "the token must have 16 or more printable ASCII characters, no space or comma", exit_code=64
+        )
+    return token
+
+
+def _log_to(path: Path) -> None:
+    """To standard error, and to a file that cannot grow without end."""
+    from logging.handlers import RotatingFileHandler
+
+    logging.raiseExceptions = False  # a closed standard error is no reason to print to standard error
+    file = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[logging.StreamHandler(), file],
+    )
+
+
+def exit_after(seconds: float, code: int) -> None:
+    """End the process after so long, whatever still hangs: a thread of a library, a socket, native code."""
+    timer = threading.Timer(seconds, os._exit, args=(code,))
+    timer.daemon = True
+    timer.start()
