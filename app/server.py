@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -24,7 +26,6 @@ from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
 from app.sidecar import hold_lease
 from app.speech import Speech
-from app.start import exit_after
 from app.store.chunks import ChunkStore
 from app.store.clock import now_us
 from app.store.database import Database
@@ -72,8 +73,8 @@ async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], No
 
     def order() -> None:
         if stop.is_set():  # asked twice: now
-            exit_after(0.0, 3)
-        exit_after(DRAIN_S, 3)
+            _exit_after(0.0, 3)
+        _exit_after(DRAIN_S, 3)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -160,6 +161,7 @@ async def _built(config: Config, model: catalogue.Entry, sock: socket.socket, st
         pool=pool,
         scheduler=scheduler,
         feed=feed,
+        voices_folder=private_folder(config.data_dir / "voices"),
     )
     app = Guard(_asgi(make_app(speech)), token=config.token, hosts=_hosts(sock), origins=config.allowed_origins)
     return Parts(app, speech, scheduler, logs, feed)
@@ -221,3 +223,10 @@ async def _canceled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _exit_after(seconds: float, code: int) -> None:
+    """End the process after so long, whatever still hangs: a thread of a library, a socket, native code."""
+    timer = threading.Timer(seconds, os._exit, args=(code,))
+    timer.daemon = True
+    timer.start()

@@ -15,17 +15,28 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from app.audio.log import AudioLogs, LogEvent
-from app.errors import EmptyText, InvalidRequest, JobNotCompleted, WrongState
+from app.audio.log import AudioLog, AudioLogs, LogEvent
+from app.audio.reference import Recording, from_base64, from_path, read, write_voice
+from app.errors import (
+    EmptyText,
+    Forbidden,
+    InvalidRequest,
+    JobNotCompleted,
+    ModelNotReady,
+    TranscriptRequired,
+    VoiceNotFound,
+    WrongState,
+)
 from app.inference.catalogue import Entry
 from app.inference.pool import Pool
 from app.scheduler.feed import Feed
 from app.scheduler.progress import final_event
 from app.scheduler.scheduler import Scheduler
 from app.store.chunks import ChunkStore
+from app.store.clock import now_us
 from app.store.history import History
 from app.store.jobs import JobStore
-from app.store.rows import Job, JobStatus, NewJob, Settings
+from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
 from app.store.voices import VoiceStore
 
 logger = logging.getLogger(__name__)
@@ -70,8 +81,10 @@ class Speech:
         pool: Pool,
         scheduler: Scheduler,
         feed: Feed,
+        voices_folder: Path,
     ) -> None:
         self.model = model
+        self._voices_folder = voices_folder
         self.jobs, self.chunks, self.history, self.voices = jobs, chunks, history, voices
         self.pool, self.feed = pool, feed
         self._logs, self._scheduler = logs, scheduler
@@ -145,8 +158,7 @@ class Speech:
         async with self._logs.use(job_id) as log:
             # Only now: whoever ends the job from here on ends this log. Before, it could have been missed.
             job = await self.jobs.get(job_id)
-            if job.status is not JobStatus.RUNNING:  # then the scheduler shows what may be seen
-                log.show((await log.end()).records if job.lane == "speak" else job.last_seq)
+            log.show(await _visible(job, log))
             if job.started_at is not None:
                 log.start()
             if job.final:
@@ -174,9 +186,52 @@ class Speech:
                 status=job.status,
             )
         async with self._logs.use(job.id) as log:
-            shown = max(job.last_seq, log.published)
+            shown = await _visible(job, log)
             head, path, offset, size = await log.snapshot(shown)
         return Audio(head, path, offset, size, f"{job.id}-{shown}")
+
+    async def clone(
+        self,
+        *,
+        display_name: str,
+        path: str | None,
+        wav_base64: str | None,
+        transcript: str | None,
+        language: str | None,
+    ) -> Voice:
+        """Make a voice from a recording: a file on this machine, or a WAV file as base64.
+
+        Raises `InvalidAudio`, `TranscriptRequired`, `ModelNotReady`.
+        """
+        recording = await asyncio.to_thread(_recording, path, wav_base64)
+        if not (transcript or "").strip():
+            raise TranscriptRequired
+        card = self.model.card
+        if not card.supports_clone:
+            raise ModelNotReady(f"the model {card.model_id} cannot clone voices", model_id=card.model_id)
+        voice = Voice(
+            id=str(uuid4()),
+            kind="clone",
+            display_name=display_name,
+            model_id=card.model_id,
+            name="",
+            language_hint=None if language in (None, "", "auto") else language,
+            transcript=transcript,
+            created_at=now_us(),
+        )
+        # Files first: a folder without a row is harmless, a row without its recording is not.
+        await asyncio.to_thread(write_voice, self._voices_folder / voice.id, recording)
+        await self.voices.add(voice)
+        return voice
+
+    async def delete_voice(self, voice_id: str) -> None:
+        """Forget a voice that was made here, and its files. Raises `VoiceNotFound`, `Forbidden`."""
+        voice = await self.voices.get(voice_id)
+        if voice.kind == "preset":
+            raise Forbidden("a preset is part of its model and cannot be deleted", voice_id=voice_id)
+        if not await self.voices.delete(voice_id):
+            raise VoiceNotFound(voice_id=voice_id)
+        await asyncio.to_thread(shutil.rmtree, self._voices_folder / voice_id, ignore_errors=True)
 
     async def sweep(self) -> None:
         """Remove the folders of jobs that have no row: what a crash left behind."""
@@ -185,6 +240,19 @@ class Speech:
             if self._logs.live(job_id) is None:
                 logger.info("removing the files of job %s, which has no row", job_id)
                 await asyncio.to_thread(shutil.rmtree, self._logs.folder(job_id), ignore_errors=True)
+
+
+async def _visible(job: Job, log: AudioLog) -> int:
+    """How many records of a job may be seen: of one at work what its run has shown, else all that a listener
+    was played, or what is committed of a render.
+    """
+    if job.status is JobStatus.RUNNING:
+        return log.published
+    return (await log.end()).records if job.lane == "speak" else job.last_seq
+
+
+def _recording(path: str | None, wav_base64: str | None) -> Recording:
+    return read(from_path(path) if path is not None else from_base64(wav_base64 or ""))
 
 
 def speakable(text: str) -> str:

@@ -9,7 +9,6 @@ import os
 import secrets
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -145,10 +144,3 @@ def _log_to(path: Path) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         handlers=[logging.StreamHandler(), file],
     )
-
-
-def exit_after(seconds: float, code: int) -> None:
-    """End the process after so long, whatever still hangs: a thread of a library, a socket, native code."""
-    timer = threading.Timer(seconds, os._exit, args=(code,))
-    timer.daemon = True
-    timer.start()

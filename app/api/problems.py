@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from app import errors
@@ -50,7 +50,8 @@ def status_of(error: errors.SpeechError) -> int:
 
 def answer(status: int, code: str, message: str, details: dict[str, Any] | None = None) -> Response[Problem]:
     """A failure as a response."""
-    return Response(Problem(ErrorBody(code, message, details or {})), status_code=status)
+    problem = Problem(ErrorBody(code, message, details or {}))
+    return Response(problem, status_code=status, media_type=MediaType.JSON)
 
 
 def not_found() -> Response[Problem]:

@@ -44,6 +44,8 @@ _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _POS_CHARACTER = 1
 _CHARS_UTF8 = 1
 
+_LIBC = PyDLL(None)
+
 _SynthCallback = PYFUNCTYPE(c_int, c_void_p, c_int, c_void_p)
 
 #: Takes signed 16-bit PCM at `ESPEAK_RATE`; False ends the speech early.
@@ -74,13 +76,16 @@ class EspeakLibrary:
     def speak(self, speech: Speech, listener: Listener) -> None:
         """Speak a text to the listener, buffer by buffer, until it ends or the listener has enough."""
         library = self._load()
+        listed = None
         try:
-            self._initialize(library)
+            path = self._initialize(library)
+            listed = _list_for(library, path, speech.voice)
             _set_up(library, speech)
             _synthesize(library, speech.text, listener)
         finally:
             library.espeak_Terminate()
             dlclose(library._handle)
+            self._leave(listed)
 
     def close(self) -> None:
         """Remove what was put on the disk."""
@@ -96,6 +101,8 @@ class EspeakLibrary:
         library.espeak_Info.restype = c_char_p
         library.espeak_Info.argtypes = [POINTER(c_char_p)]
         library.espeak_Initialize.argtypes = [c_int, c_int, c_char_p, c_int]
+        library.espeak_ListVoices.argtypes = [c_void_p]
+        library.espeak_ListVoices.restype = c_void_p
         library.espeak_SetVoiceByName.argtypes = [c_char_p]
         library.espeak_SetParameter.argtypes = [c_int, c_int, c_int]
         library.espeak_SetSynthCallback.argtypes = [_SynthCallback]
@@ -106,16 +113,25 @@ class EspeakLibrary:
         ]  # fmt: skip
         return library
 
-    def _initialize(self, library: PyDLL) -> None:
-        if _data_path(library) and not self._warned:
-            # Not seen so far. Something else in this process holds the library, or the system never unloads.
-            self._warned = True
-            logger.warning("espeak-ng stays loaded between texts; its audio may differ from run to run.")
+    def _initialize(self, library: PyDLL) -> bytes:
         path = self._short_path()
         library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, path, _INITIALIZE_DONT_EXIT)
         # Without data there it goes on with that of $ESPEAK_DATA_PATH, the home folder or the system.
         if library.espeak_ng_GetSampleRate() != ESPEAK_RATE or not _data_path(library).startswith(path):
             raise InferenceFailed(f"espeak-ng finds no data of its version in {self._data}.")
+        return path
+
+    def _leave(self, listed: int | None) -> None:
+        """Free what the library does not, unless it is still there to use it."""
+        try:
+            dlclose(PyDLL(self._library, mode=os.RTLD_NOLOAD)._handle)
+        except OSError:
+            _LIBC.free(c_void_p(listed))
+            return
+        if not self._warned:
+            # Not seen so far. Something else in this process holds the library, or the system never unloads.
+            self._warned = True
+            logger.warning("espeak-ng stays loaded between texts; its audio may differ from run to run.")
 
     def _short_path(self) -> bytes:
         """The data folder, or a link to it where its own path is too long for the library."""
@@ -141,10 +157,20 @@ def _link_to(data: Path) -> Path:
 
 
 def _data_path(library: PyDLL) -> bytes:
-    """Where the library found its data; empty while it has not looked, which tells that it is fresh."""
+    """Where the library found its data."""
     path = c_char_p()
     library.espeak_Info(byref(path))
     return path.value or b""
+
+
+def _list_for(library: PyDLL, path: bytes, voice: str) -> int | None:
+    """Have the library list all voices if it will need that to find this one.
+
+    It looks for a voice's file in lower case, and if that is not its name, through all files. That takes a
+    millisecond, and the list outlives the library. Asked for here, it can be freed.
+    """
+    file = voice.partition("+")[0].lower()
+    return None if os.path.exists(path + b"/lang/" + file.encode()) else library.espeak_ListVoices(None)
 
 
 def _set_up(library: PyDLL, speech: Speech) -> None:
@@ -158,7 +184,7 @@ def _set_up(library: PyDLL, speech: Speech) -> None:
     # Most noise comes from the library's own generator, that of Reed and caleb from the C library's.
     seed = speech.seed & 0x7FFF_FFFF
     library.espeak_ng_SetRandSeed(seed)
-    PyDLL(None).srand(c_uint(seed))
+    _LIBC.srand(c_uint(seed))
 
 
 def _synthesize(library: PyDLL, text: str, listener: Listener) -> None:

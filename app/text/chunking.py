@@ -20,7 +20,7 @@ MIN_CHARS, MAX_CHARS = 100, 2000  #: the limits of `max_chars`, in code points
 _TINY_WORDS = 3
 _TINY_CHARS = 48  # three words can be long ones
 #: Where words are not parted by spaces, two characters count as one.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\s\u3000-\u9fff\uff00-\uff1f]+")
 
 
 class Boundary(StrEnum):
@@ -67,6 +67,7 @@ def chunk_text(text: str, *, max_chars: int = 400, language: str = "") -> list[C
         return following.visible_end - unit.start <= max_chars
 
     def tiny_follows(unit: _Unit, following: _Unit) -> bool:
+        # What finds no room before it comes first in the next chunk, and so before its other neighbour.
         return fit(unit, following) and _is_tiny(text, following)
 
     chunks: list[Chunk] = []

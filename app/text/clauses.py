@@ -65,7 +65,8 @@ def _candidates(text: str, start: int, max_chars: int) -> tuple[list[_Candidate]
     for word in _WORD.finditer(window):
         for inner in _INNER_END.finditer(word[0]):
             length = word.start() + inner.end()
-            if length <= max_chars and inner.end() < len(word[0]) and not joined(text, start + length, start):
+            # What ends with the word is seen below; what ends with the window is one too long.
+            if inner.end() < len(word[0]) and not joined(text, start + length, start):
                 clauses.append(_Candidate(length, start + length))
         if word.end() > max_chars:
             break

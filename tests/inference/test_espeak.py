@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from app.inference.espeak import LONGEST_FRAME, Espeak
+from app.inference.espeak_library import EspeakLibrary, Listener, Speech
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Model, Utterance, VoiceSpec
 
 TEXT = "We were away a year ago, and we are on our way home now. Nobody knows why; all our money rolled away."
@@ -45,6 +46,26 @@ def espeak() -> Iterator[Espeak]:
     model = Espeak()
     yield model
     model.close()
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Speech, list[int]]]:
+    """What the library is asked to speak, and the lengths of the buffers that it hands out for it."""
+    calls: list[tuple[Speech, list[int]]] = []
+    speak = EspeakLibrary.speak
+
+    def observed(library: EspeakLibrary, speech: Speech, listener: Listener) -> None:
+        lengths: list[int] = []
+        calls.append((speech, lengths))
+
+        def listen(samples: bytes) -> bool:
+            lengths.append(len(samples) // 2)
+            return listener(samples)
+
+        speak(library, speech, listen)
+
+    monkeypatch.setattr(EspeakLibrary, "speak", observed)
+    return calls
 
 
 def utterance(
@@ -90,6 +111,24 @@ def test_the_first_step_gives_audio(espeak: Espeak) -> None:
     assert frame.id == 1
     assert len(frame.pcm) > 1_000
     assert not frame.final
+
+
+def test_all_that_the_library_speaks_is_delivered(espeak: Espeak, heard: list[tuple[Speech, list[int]]]) -> None:
+    for length in range(2, 60):
+        spoken = speak(espeak, utterance("I say it and you see it, " * 3 + TEXT[:length]))
+
+        _, buffers = heard[-1]
+        assert len(spoken.samples) == pytest.approx(sum(buffers) * 24_000 / 22_050, abs=1)
+
+
+def test_an_utterance_without_settings_is_spoken_with_the_librarys_own(
+    espeak: Espeak, heard: list[tuple[Speech, list[int]]]
+) -> None:
+    espeak.add([utterance()])
+    espeak.step()
+
+    ((speech, _),) = heard
+    assert speech == Speech(TEXT, "gmw/en-US", seed=7, rate=175, pitch=50, pitch_range=50, volume=100)
 
 
 def test_a_model_without_work_gives_nothing(espeak: Espeak) -> None:
@@ -181,6 +220,19 @@ def test_several_cancels_are_answered_in_one_step(espeak: Espeak) -> None:
 
     assert [frame.id for frame in espeak.step()] == [1, 2]
     assert list(finish(espeak)) == [3]
+
+
+def test_what_is_broken_off_leaves_the_library_at_once(
+    espeak: Espeak, heard: list[tuple[Speech, list[int]]]
+) -> None:
+    espeak.add([utterance(TEXT * 20)])
+    espeak.step()
+
+    espeak.add([utterance("Now!", id=2, lane="speak")])
+    espeak.step()
+
+    (_, broken_off), _ = heard
+    assert len(broken_off) == 1
 
 
 def test_a_cancel_of_something_unknown_or_finished_is_ignored(espeak: Espeak) -> None:

@@ -2,11 +2,13 @@ import shutil
 import tempfile
 from _ctypes import dlclose
 from collections.abc import Callable
-from ctypes import PyDLL
+from contextlib import suppress
+from ctypes import PyDLL, Structure, c_size_t
 from pathlib import Path
 
 import pytest
 from espeakng_loader import get_library_path  # pyright: ignore[reportMissingTypeStubs]  # typed inline, no marker
+from msgspec.structs import replace
 
 from app.errors import InferenceFailed
 from app.inference import espeak as espeak_module
@@ -17,6 +19,8 @@ from tests.inference.test_espeak import speak, utterance
 
 SPEECH = Speech(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50, volume=100)
 
+LIBC = PyDLL(None)
+
 
 def data() -> Path:
     folder = espeak_data()
@@ -24,9 +28,9 @@ def data() -> Path:
     return folder
 
 
-def spoken(library: EspeakLibrary) -> bytes:
+def spoken(library: EspeakLibrary, speech: Speech = SPEECH) -> bytes:
     heard: list[bytes] = []
-    library.speak(SPEECH, _append_to(heard))
+    library.speak(speech, _append_to(heard))
     return b"".join(heard)
 
 
@@ -74,6 +78,41 @@ def test_a_listener_that_has_enough_hears_no_more() -> None:
     assert len(heard) == 1
 
 
+@pytest.mark.skipif(not hasattr(LIBC, "mallinfo2"), reason="only glibc tells what is in use")
+@pytest.mark.parametrize(
+    "speech",
+    [
+        SPEECH,  # its file has upper case in its name, so the library makes a list of voices
+        replace(SPEECH, voice="gmw/de+f3"),
+        replace(SPEECH, rate=500),  # is sped up in buffers of their own
+        replace(SPEECH, voice="gmw/xx"),
+    ],
+)
+def test_nothing_of_a_text_stays_in_memory(speech: Speech) -> None:
+    library = EspeakLibrary(data())
+
+    def speak_often(times: int) -> int:
+        for _ in range(times):
+            with suppress(InferenceFailed):
+                library.speak(speech, lambda samples: True)
+        return in_use()
+
+    before = speak_often(20)
+    after = speak_often(100)
+
+    assert (after - before) / 100 < 300
+
+
+def in_use() -> int:
+    """Bytes that C code has allocated and not freed."""
+
+    class Mallinfo2(Structure):
+        _fields_ = tuple((name, c_size_t) for name in ("a", "o", "s", "h", "hd", "u", "f", "in_use", "fo", "k"))
+
+    LIBC.mallinfo2.restype = Mallinfo2
+    return LIBC.mallinfo2().in_use
+
+
 def test_a_listeners_failure_comes_out_of_the_library() -> None:
     def listen(_samples: bytes) -> bool:
         raise KeyError("mine")
@@ -87,10 +126,9 @@ def test_a_listeners_failure_comes_out_of_the_library() -> None:
 
 def test_an_unknown_voice_fails_and_the_next_text_is_spoken() -> None:
     library = EspeakLibrary(data())
-    unknown = Speech(text="Hi.", voice="gmw/xx", seed=1, rate=175, pitch=50, pitch_range=50, volume=100)
 
     with pytest.raises(InferenceFailed, match="cannot load the voice 'gmw/xx'"):
-        library.speak(unknown, lambda samples: True)
+        spoken(library, replace(SPEECH, voice="gmw/xx"))
     assert spoken(library)
 
 

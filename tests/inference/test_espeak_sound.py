@@ -130,3 +130,11 @@ def test_the_volume_goes_down_to_silence_and_up_without_wrapping_round(espeak: E
     assert silent.seconds > 5
     assert np.corrcoef(normal, loud)[0, 1] > 0.97
     assert np.mean(np.abs(loud) > 0.999) < 0.005
+
+
+@pytest.mark.parametrize("voice", ["de", "!v/klatt4", "!v/f3"])
+def test_the_loudest_samples_do_not_wrap_round(espeak: Espeak, voice: str) -> None:
+    loud = speak(espeak, replace(utterance(PROSE, voice), volume=2.0)).samples
+
+    assert np.abs(loud).max() > 0.99
+    assert np.abs(np.diff(loud)).max() < 1.4

@@ -141,7 +141,7 @@ def test_punctuation_inside_a_word_ends_no_clause(inside: str) -> None:
 
 
 def test_a_clause_too_short_to_be_worth_a_pause_is_not_cut_off() -> None:
-    text = "So he was at, " + "word " * 30
+    text = "So he was at, " + "word " * 38
 
     assert boundaries(text, 100)[0] is Boundary.WORD
 

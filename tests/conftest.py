@@ -1,0 +1,51 @@
+"""Fixtures: an engine on its real sockets. No test sleeps for a time; each wait has an end."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+
+from app.config import Config
+from app.server import serving
+from app.start import bind
+from tests.client import PATIENCE_S, TOKEN, Engine
+from tests.fakes import fake_entry
+
+Starter: TypeAlias = Callable[..., AbstractAsyncContextManager[Engine]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Starter:
+    """Start an engine with the fake model; the same data folder each time, so that it can be restarted."""
+    control, data_dir = tmp_path / "control", tmp_path / "data"
+    control.mkdir()
+    data_dir.mkdir()
+
+    @asynccontextmanager
+    async def engine(*, idle_unload_s: float = 60.0, **entry: Any) -> AsyncGenerator[Engine]:
+        sock = bind("127.0.0.1", 0)
+        port: int = sock.getsockname()[1]
+        config = Config(data_dir=data_dir, token=TOKEN, idle_unload_s=idle_unload_s)
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        url = f"http://127.0.0.1:{port}"
+        async with (
+            serving(config, sock, model=fake_entry(control, **entry)) as speech,
+            httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as http,
+        ):
+            yield Engine(port, http, speech, control, data_dir)
+
+    return engine
+
+
+@pytest.fixture
+async def engine(start: Starter) -> AsyncGenerator[Engine]:
+    async with start() as running:
+        yield running
