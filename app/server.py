@@ -148,7 +148,7 @@ async def _built(config: Config, model: catalogue.Entry, sock: socket.socket, st
         logs=logs,
         pool=pool,
         feed=feed,
-        native=model.card.native_settings,
+        card=model.card,
         voice_spec=partial(_voice_spec, config),
     )
     speech = Speech(
@@ -182,6 +182,7 @@ def _hosts(sock: socket.socket) -> list[str]:
 
 
 def _presets(model: catalogue.Entry) -> list[Voice]:
+    now = now_us()
     return [
         Voice(
             id=preset.voice_id,
@@ -190,7 +191,7 @@ def _presets(model: catalogue.Entry) -> list[Voice]:
             model_id=model.card.model_id,
             name=preset.name,
             language_hint=preset.language or None,
-            created_at=now_us(),
+            created_at=now,
         )
         for preset in model.presets()
     ]

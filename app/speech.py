@@ -94,10 +94,15 @@ class Speech:
     ) -> tuple[Job, bool]:
         """Queue a job: the job, and whether it is new. It is committed when this returns.
 
-        Raises `EmptyText`, `InvalidRequest`, `VoiceNotFound`, `IdempotencyConflict`.
+        Raises `EmptyText`, `InvalidRequest`, `VoiceNotFound`, `ModelNotReady`, `IdempotencyConflict`.
         """
         text = speakable(request.text)
         voice = await self.voices.get(request.voice_id)
+        if voice.model_id != self.model.card.model_id:
+            raise ModelNotReady(
+                f"the voice belongs to model {voice.model_id}; active is {self.model.card.model_id}",
+                model_id=voice.model_id,
+            )
         language = "" if request.language == "auto" else request.language
         if voice.kind == "preset":
             self.model.check_language(voice.name, language)

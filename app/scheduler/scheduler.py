@@ -14,9 +14,9 @@ from enum import Enum, auto
 import msgspec
 
 from app.audio.log import AudioLog, AudioLogs
-from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound, WrongState
+from app.errors import EngineRestarted, ModelNotReady, SpeechError, StorageFailed, WrongState
 from app.events import JobProgress, JobStarted
-from app.inference.model import VoiceSpec
+from app.inference.model import ModelCard, VoiceSpec
 from app.inference.pool import Pool
 from app.scheduler.feed import Feed
 from app.scheduler.lanes import LANES, MOST_ACTIVE, Lane
@@ -72,12 +72,12 @@ class Scheduler:
         logs: AudioLogs,
         pool: Pool,
         feed: Feed,
-        native: frozenset[str],
+        card: ModelCard,
         voice_spec: Callable[..., VoiceSpec],
     ) -> None:
         self._jobs, self._chunks, self._voices = jobs, chunks, voices
         self._logs, self._pool, self._feed = logs, pool, feed
-        self._native, self._voice_spec = native, voice_spec
+        self._card, self._voice_spec = card, voice_spec
         self._at_work: dict[str, AtWork] = {}
         self._lanes: dict[str, Lane[JobRun]] = {lane: Lane() for lane in LANES}
         self._waiting: dict[str, bool] = dict.fromkeys(LANES, True)  # perhaps queued jobs: ask the database
@@ -220,8 +220,8 @@ class Scheduler:
     async def _speak(self, work: AtWork, log: AudioLog) -> None:
         text = await self._jobs.text(work.job)
         voice = await self._voices.get(work.job.voice_id)
-        if voice.model_id != work.job.model_id:
-            raise VoiceNotFound(f"the voice belongs to model {voice.model_id} now", voice_id=voice.id)
+        if work.job.model_id != self._card.model_id:
+            raise ModelNotReady(f"the job is for model {work.job.model_id}; active is {self._card.model_id}")
         plan = await planned(work.job, text, self._chunks)
         work.job = await settled(work.job, plan, log, self._chunks)
         log.start()
@@ -232,7 +232,7 @@ class Scheduler:
             text,
             plan,
             voice=self._voice_spec(voice),
-            native=self._native,
+            native=self._card.native_settings,
             ids=self._ids,
             pool=self._pool,
             log=log,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, case, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.errors import VoiceNotFound
@@ -28,9 +28,9 @@ class VoiceStore:
 
         `language` matches the voice's language and everything narrower: "en" finds "en-us".
         """
-        statement = select(*_COLUMNS).order_by(
-            voices.c.kind == "preset", voices.c.created_at.desc(), voices.c.display_name, voices.c.id
-        )
+        preset = voices.c.kind == "preset"
+        newest_first = case((preset, 0), else_=voices.c.created_at).desc()
+        statement = select(*_COLUMNS).order_by(preset, newest_first, voices.c.display_name, voices.c.id)
         if kind is not None:
             statement = statement.where(voices.c.kind == kind)
         if model_id is not None:
