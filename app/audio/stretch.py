@@ -120,12 +120,12 @@ class Stretch:
 
         graph = Graph()
         graph.threads = 1  # a pool of threads per chunk would only cost
-        nodes = [
-            graph.add_abuffer(sample_rate=SAMPLE_RATE, format="s16", layout="mono"),
-            graph.add("aformat", "sample_fmts=flt"),
-        ]
+        nodes = [graph.add_abuffer(sample_rate=SAMPLE_RATE, format="s16", layout="mono")]
         if self._tempos:
-            nodes += [graph.add("aeval", _NOISE), *(graph.add("atempo", f"{t:.9f}") for t in self._tempos)]
+            # Floats on both sides: left to choose, FFmpeg would give `atempo` 16 bits, and the noise would be gone.
+            nodes += [graph.add("aeval", _NOISE), graph.add("aformat", "sample_fmts=flt")]
+            nodes += [graph.add("atempo", f"{tempo:.9f}") for tempo in self._tempos]
+        nodes.append(graph.add("aformat", "sample_fmts=flt"))
         if self._declared_rate != SAMPLE_RATE:
             nodes += [graph.add("asetrate", str(self._declared_rate)), graph.add("aresample", str(SAMPLE_RATE))]
         nodes += [graph.add("aformat", "sample_fmts=s16"), graph.add("abuffersink")]

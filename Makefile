@@ -1,0 +1,58 @@
+# `make demo` and `make test` need Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types imports bench bundle lock clean
+
+help:  ## Show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.runtime  ## Turn demo/lighthouse.md into demo.wav
+	@$(BIN)/python -m demo.demo
+
+test: $(VENV)/.dev  ## Run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## Check style, types and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## Measure the engine; see docs/performance.md
+	$(BIN)/python -m bench.service
+
+bundle: $(VENV)/.bundle  ## Build dist/q3tts, a folder that runs without Python
+	$(BIN)/python bundle.py
+
+lock: $(VENV)/.dev  ## Pin the newest versions: names, versions and hashes, no addresses
+	$(PIP) install uv
+	$(BIN)/python requirements/lock.py
+
+clean:  ## Remove what was made here
+	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist demo.wav
+
+$(VENV)/.runtime: pyproject.toml requirements/runtime.txt requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit("q3tts needs Python 3.11 or newer; try make PYTHON=python3.12") \
+		if sys.version_info < (3, 11) else None'
+	@echo "making the virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bundle: $(VENV)/.runtime requirements/bundle.txt
+	@$(PIP) install --require-hashes -r requirements/bundle.txt
+	@touch $@

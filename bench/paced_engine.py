@@ -1,0 +1,46 @@
+"""The real engine with the model of `paced.py`: `python -m bench.paced_engine`, which speaks like `--sidecar`."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from app import SAMPLE_RATE
+from app.config import Config, private_folder
+from app.inference.catalogue import Entry, Preset
+from app.inference.model import ModelCard
+from app.server import serving
+from app.sidecar import Announcer, Payload, hold_lease, read_payload
+from app.start import bind
+
+VOICE_ID = "7a6f2f0e-4d57-5f0e-9a55-0b8e6f6c2f10"
+
+PACED = Entry(
+    card=ModelCard(
+        model_id="paced",
+        languages=("en",),
+        native_settings=frozenset({"rate", "pitch", "volume"}),
+        supports_clone=False,
+        streams=True,
+    ),
+    presets=lambda: [Preset(VOICE_ID, "beat", "Beat", "")],
+    check_language=lambda _name, _language: None,
+    command=(sys.executable, "-m", "bench.paced"),
+)
+
+
+async def _serve(payload: Payload, announcer: Announcer) -> None:
+    assert payload.data_dir is not None
+    sock = bind("127.0.0.1", payload.port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    hold_lease(lambda: loop.call_soon_threadsafe(stop.set) and None)
+    config = Config(data_dir=private_folder(Path(payload.data_dir)), token=payload.token, model_id="paced")
+    async with serving(config, sock, model=PACED):
+        announcer.say("ready", port=sock.getsockname()[1], pid=os.getpid(), sample_rate=SAMPLE_RATE)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(read_payload(), Announcer()))
