@@ -139,6 +139,7 @@ async def _built(config: Config, model: catalogue.Entry, sock: socket.socket, st
         logger.info("after the last engine: %d renders go on, %d speak jobs failed", queued, failed)
 
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
+    stack.callback(logs.close)
     feed = Feed()
     pool = await stack.enter_async_context(Pool(model.command, idle_unload_s=config.idle_unload_s))
     scheduler = Scheduler(

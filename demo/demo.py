@@ -1,13 +1,14 @@
 """From a document to a WAV file, as an app would do it: start an engine, submit a render job over HTTP, watch it,
-download the audio, end the engine. Run it with `make demo`, or `python -m demo.demo`.
+download the audio, end the engine. Run it with `make demo`, or `python -m demo`.
 """
 
+import argparse
 import math
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,10 +17,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from demo.engine import Engine, EngineFailed, running
+from demo.engine import COMMAND, Engine, EngineFailed, running
 
 DOCUMENT = Path(__file__).with_name("lighthouse.md")
-TARGET = Path("demo.wav")
 LANGUAGE = "en-GB"
 
 #: Between two looks at the job; between two lines where no bar can be drawn. In seconds.
@@ -29,13 +29,22 @@ LOOK_S, LINE_S = 0.1, 2.0
 Show = Callable[[float, str], None]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; the exit code."""
+    parser = argparse.ArgumentParser(prog="demo", description=f"Turn {DOCUMENT.name} into speech.")
+    parser.add_argument("--engine", metavar="PROGRAM", help="a q3tts to run  [default: that of this checkout]")
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, default=Path("demo.wav"), help="[default: %(default)s]"
+    )
+    given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=True)
+    console.print("starting the engine")
     try:
         with tempfile.TemporaryDirectory(prefix="q3tts-demo-") as folder:
-            job = _rendered(Path(folder) / "engine", console)
+            command = (given.engine,) if given.engine else COMMAND
+            with running(Path(folder) / "engine", command=command) as engine:
+                job = _rendered(engine, given.output, console)
     except KeyboardInterrupt:
         print("demo: interrupted; the engine has ended", file=sys.stderr)
         return 130
@@ -43,7 +52,7 @@ def main() -> int:
         for line in (f"demo: {error}", *getattr(error, "__notes__", [])):
             print(line, file=sys.stderr)
         return 1
-    print(summary(job["progress"], TARGET.resolve()))
+    print(summary(job["progress"], given.output.resolve()))
     return 0
 
 
@@ -71,17 +80,15 @@ def words_for(progress: dict[str, Any]) -> str:
     return f"{minutes(progress['audio_seconds'])} of speech{wait}"
 
 
-def _rendered(folder: Path, console: Console) -> dict[str, Any]:
-    """The job, once its audio is in `TARGET` and the engine has ended."""
-    console.print("starting the engine")
-    with running(folder) as engine:
-        voice = _voice(engine)
-        text = DOCUMENT.read_text(encoding="utf-8")
-        job = engine.post("/jobs", {"voice_id": voice["voice_id"], "text": text, "title": DOCUMENT.stem, "seed": 1})
-        console.print(f"{len(text.split()):,} words, spoken by {voice['display_name']}", highlight=False)
-        with _shown(console) as show:
-            job = _finished(engine, job["job_id"], show)
-        engine.download(f"/jobs/{job['job_id']}/audio", TARGET)
+def _rendered(engine: Engine, target: Path, console: Console) -> dict[str, Any]:
+    """The job, once its audio is in the file."""
+    voice = _voice(engine)
+    text = DOCUMENT.read_text(encoding="utf-8")
+    job = engine.post("/jobs", {"voice_id": voice["voice_id"], "text": text, "title": DOCUMENT.stem, "seed": 1})
+    console.print(f"{len(text.split()):,} words, spoken by {voice['display_name']}", highlight=False)
+    with _shown(console) as show:
+        job = _finished(engine, job["job_id"], show)
+    engine.download(f"/jobs/{job['job_id']}/audio", target)
     return job
 
 

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from typing import Any
 #: How long the engine may take to say that it is ready, and how long to end, in seconds.
 START_S, STOP_S = 60.0, 10.0
 ANSWER_S = 60.0
+
+#: This checkout's engine. `-P`: what lies in the current folder is not imported.
+COMMAND = (sys.executable, "-P", "-m", "app")
 
 
 class EngineFailed(Exception):
@@ -71,7 +74,7 @@ class Engine:
 
 
 @contextmanager
-def running(folder: Path) -> Generator[Engine]:
+def running(folder: Path, *, command: Sequence[str] = COMMAND) -> Generator[Engine]:
     """An engine with its data in a new folder, ready for requests; it has ended, with code 0, when the block has.
 
     Raises `EngineFailed`. Whatever happens in the block, no engine stays behind.
@@ -80,7 +83,7 @@ def running(folder: Path) -> Generator[Engine]:
     errors = folder / "stderr.log"
     with errors.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "app", "serve", "--sidecar"],
+            [*command, "serve", "--sidecar"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

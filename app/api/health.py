@@ -16,7 +16,7 @@ async def health(speech: NamedDependency[Speech]) -> Health:
     return Health(
         engine_version=__version__,
         active_model_id=card.model_id,
-        device="cpu",
+        device=card.device,
         capabilities=Capabilities(
             supports_voice_clone=card.supports_clone,
             supports_audio_chunk_stream=True,

@@ -4,7 +4,7 @@ The one place where the engine's errors become HTTP statuses, and where Litestar
 """
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import MediaType, Request, Response
@@ -66,8 +66,7 @@ def on_speech_error(_: Request[Any, Any, Any], error: errors.SpeechError) -> Res
 
 def on_validation_error(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     """What the client sent is not what the route takes."""
-    extra: Any = error.extra
-    entries: list[dict[str, Any]] = extra if isinstance(extra, list) else []
+    entries: list[dict[str, Any]] = cast(Any, error.extra) if isinstance(error.extra, list) else []
     fields = [{"field": str(entry.get("key", "")), "message": str(entry.get("message", ""))} for entry in entries]
     said = "; ".join(f"{entry['field']}: {entry['message']}".removeprefix(": ") for entry in fields)
     message = f"the request is not valid: {said or error.detail}"

@@ -7,19 +7,28 @@ batch in memory, not the backlog. Knows files and events; nothing of the databas
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from app.audio.log_file import LogFile, Record
+from app.errors import StorageFailed
 from app.events import AudioChunk, AudioData, FinalEvent, JobProgress, JobStarted, TextRange
 
 #: The newest records are kept in memory for live subscribers, so that they cost no reads.
 KEPT_RECORDS = 16
 
+#: Threads for writing: as many as there can be jobs at work, nearly.
+WRITERS = 8
+
 #: How much a subscriber that replays has in memory at a time.
 BATCH_BYTES = 256 * 1024
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 LogEvent = JobStarted | AudioChunk | JobProgress | FinalEvent
 
@@ -38,11 +47,13 @@ class AudioLog:
     only what is synced and committed, so that nothing that was heard can be un-said by a crash.
     """
 
-    def __init__(self, job_id: str, folder: Path) -> None:
+    def __init__(self, job_id: str, folder: Path, threads: Executor) -> None:
         self.job_id = job_id
+        self._threads = threads
         self._folder = folder
         self._file: LogFile | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Future[LogFile] | None = None
+        self._closed = False
         self._recent: deque[Record] = deque(maxlen=KEPT_RECORDS)
         self._grown = asyncio.Event()
         self._progress: JobProgress | None = None
@@ -52,10 +63,26 @@ class AudioLog:
         self.started = False
 
     async def _opened(self) -> LogFile:
-        async with self._opening:
-            if self._file is None:
-                self._file = await asyncio.to_thread(LogFile, self._folder)
-            return self._file
+        """The file, opened once by whoever needs it first. Who is canceled meanwhile leaves it to the others."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._in_thread(LogFile, self._folder))
+            self._opening.add_done_callback(self._keep)
+        try:
+            return await asyncio.shield(self._opening)
+        except OSError as error:
+            raise StorageFailed(f"the job's audio cannot be opened: {error.strerror}") from error
+
+    def _keep(self, opening: "asyncio.Future[LogFile]") -> None:
+        if opening.cancelled() or opening.exception() is not None:
+            self._opening = None  # the next one tries again
+        elif self._closed:
+            opening.result().close()
+        else:
+            self._file = opening.result()
+
+    async def _in_thread(self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+        """Do a writer's blocking work, in threads of its own: it does not queue behind the subscribers' reads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
 
     async def end(self) -> LogEnd:
         """How much has been written, shown or not."""
@@ -65,25 +92,25 @@ class AudioLog:
     async def append(self, chunk_index: int, start_char: int, end_char: int, pcms: Sequence[bytes]) -> int:
         """Write records, which nobody sees yet; the number of the last one. One writer at a time."""
         file = await self._opened()
-        added = await asyncio.to_thread(file.append, chunk_index, start_char, end_char, pcms)
+        added = await self._in_thread(file.append, chunk_index, start_char, end_char, pcms)
         self._recent.extend(added)
         return file.records
 
     async def sync(self) -> None:
         """Bring everything appended onto the medium."""
-        await asyncio.to_thread((await self._opened()).sync)
+        await self._in_thread((await self._opened()).sync)
 
     async def cut(self, records: int) -> None:
         """Drop records that were written and never published."""
         assert records >= self.published
         file = await self._opened()
-        await asyncio.to_thread(file.cut, records)
+        await self._in_thread(file.cut, records)
         while self._recent and self._recent[-1].seq > records:
             self._recent.pop()
 
     async def publish_wav(self) -> tuple[str, int]:
         """Make the audio a WAV file: its name and its size in bytes."""
-        return await asyncio.to_thread((await self._opened()).publish)
+        return await self._in_thread((await self._opened()).publish)
 
     async def snapshot(self, records: int) -> tuple[bytes, Path, int, int]:
         """The first records as a WAV file: a head, and the path, offset and bytes of what follows it."""
@@ -166,6 +193,7 @@ class AudioLog:
 
     def close(self) -> None:
         """Let go of the files."""
+        self._closed = True
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -183,6 +211,7 @@ class AudioLogs:
         self._open: dict[str, AudioLog] = {}
         self._users: dict[str, int] = {}
         self._closed = False
+        self._threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="log")
 
     def folder(self, job_id: str) -> Path:
         """Where the job's files are."""
@@ -193,7 +222,7 @@ class AudioLogs:
         """The job's log, for as long as the block runs."""
         log = self._open.get(job_id)
         if log is None:
-            log = self._open[job_id] = AudioLog(job_id, self.folder(job_id))
+            log = self._open[job_id] = AudioLog(job_id, self.folder(job_id), self._threads)
             self._users[job_id] = 0
             if self._closed:
                 log.cut_off()
@@ -213,6 +242,10 @@ class AudioLogs:
     def live(self, job_id: str) -> AudioLog | None:
         """The job's log, if somebody uses it."""
         return self._open.get(job_id)
+
+    def close(self) -> None:
+        """Nobody writes or reads any more."""
+        self._threads.shutdown(wait=False)
 
     def cut_off(self) -> None:
         """End all followers: the engine stops."""

@@ -26,6 +26,9 @@ BLOCK = 480
 #: Samples. When the filters yield more than is due, the cut is faded over this stretch.
 FADE = 120
 
+#: Samples. `atempo` yields nothing for less than half its window (1,024 samples); silence goes behind so little.
+SHORT = 4096
+
 #: In seconds, times 1 / tempo: `atempo` places slowed audio early by about this much (measured on attacks and on
 #: speech at 0.5 to 0.95), since its search prefers later input. There is no such shift above a tempo of 1.
 _EARLY_S = 0.012
@@ -73,6 +76,8 @@ class Stretch:
             return b""
         if self._waiting:
             self._feed(bytes(self._waiting))
+        if self._taken < SHORT:
+            self._feed(silence(SHORT))
         self._feed(None)
         self._graph = None
         due = round(self._taken / self._rate)

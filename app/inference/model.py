@@ -76,6 +76,7 @@ class ModelCard(Struct, frozen=True):
     native_settings: frozenset[str]  #: of "rate", "pitch", "volume": those that the model applies itself
     supports_clone: bool
     streams: bool  #: frames come while the utterance is still being spoken
+    device: str = "cpu"  #: what it computes on: "cpu", "metal" or "cuda"
 
 
 class Model(Protocol):

@@ -9,7 +9,7 @@ ATTEMPTS_ALLOWED = 3
 
 
 def chunk_seed(job_seed: int, chunk_index: int, attempt: int) -> int:
-    """53 bits, which JavaScript keeps, from nothing but the three numbers: spoken again, a chunk sounds the same."""
+    """53 bits, which JavaScript keeps, from the three numbers alone: spoken again, a chunk sounds the same."""
     digest = blake2b(f"{job_seed}:{chunk_index}:{attempt}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 11
 

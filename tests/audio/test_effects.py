@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-import tracemalloc
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -197,14 +197,25 @@ def test_the_last_sound_of_a_chunk_is_still_there() -> None:
         assert heard[-1] > len(changed) - 0.03 * SAMPLE_RATE
 
 
-@pytest.mark.parametrize("rate", RATES)
-def test_the_end_of_a_chunk_that_breaks_off_does_not_click(rate: float) -> None:
-    voice = vowel(120)
-    for samples in range(20_000, 21_000, 97):
-        changed = signal(through(Effects(rate=rate), pcm(voice[:samples])))
+@pytest.mark.parametrize("rate", [0.5, 0.7, 0.9, 1.1, 1.5, 2.0])
+def test_a_chunk_that_dies_away_quickly_ends_without_a_click(rate: float) -> None:
+    for samples in range(20_000, 26_000, 397):
+        voice = vowel(120)[:samples]
+        voice[-240:] *= np.linspace(1, 0, 240)
 
-        # Followed by silence, as chunks are: what was broken off in the input may be so here, but no more.
-        assert largest_jump(np.append(changed[-2400:], 0.0)) <= 0.6
+        changed = signal(through(Effects(rate=rate), pcm(voice)))
+
+        assert abs(changed[-1]) < 0.02
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("samples", [50, 240, 700])
+def test_a_chunk_of_a_few_milliseconds_is_still_heard(rate: float, samples: int) -> None:
+    blip = sine(1000)[:samples]
+
+    changed = signal(through(Effects(rate=rate), pcm(blip)))
+
+    assert np.abs(changed).max() > 0.3
 
 
 @settings(max_examples=60, deadline=None)
@@ -310,11 +321,11 @@ def test_volumes_just_above_one_hardly_change_anything() -> None:
 
 
 @pytest.mark.parametrize("setting", [{"rate": 1.5}, {"pitch": 1.5}, {"volume": 1.5}])
-def test_one_sample_gives_at_least_nothing_worse_than_itself(setting: dict[str, float]) -> None:
+def test_one_sample_stays_one_sample_and_gets_no_louder_than_asked(setting: dict[str, float]) -> None:
     changed = signal(through(Effects(**setting), pcm(np.array([0.25]))))
 
     assert len(changed) == 1
-    assert np.abs(changed).max() <= 0.5
+    assert np.abs(changed).max() <= 0.375
 
 
 @pytest.mark.parametrize("setting", [{}, {"rate": 1.5}, {"pitch": 1.5}, {"volume": 1.5}])
@@ -392,24 +403,19 @@ def test_libraries_are_loaded_only_by_audio_that_needs_them(use: str, loaded: st
     assert run.stdout.strip() == loaded
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the process's size from /proc")
 def test_memory_stays_flat_over_a_thousand_chunks_finished_or_dropped() -> None:
-    with open("/proc/self/statm") if sys.platform == "linux" else pytest.raises(OSError):
-        pass
     spoken = pcm(vowel(120, 0.1))
 
-    def chunks(count: int) -> None:
-        for number in range(count):
+    def resident_kb_after(chunks: int) -> int:
+        for number in range(chunks):
             effects = Effects(rate=1.25, pitch=0.9, volume=1.5)
             effects.push(spoken)
             if number % 2:
                 effects.finish()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4
 
-    chunks(50)
-    tracemalloc.start()
-    chunks(50)
-    before = tracemalloc.get_traced_memory()[0]
-    chunks(1000)
-    after = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
+    before = resident_kb_after(100)
+    after = resident_kb_after(1000)
 
-    assert after - before < 50_000
+    assert after - before < 4000, "a graph that stays would take 100 kB"
