@@ -115,7 +115,9 @@ def _filters(count: int) -> dict[str, Wanted]:
 
 def _wanted(query: Mapping[str, str]) -> Wanted:
     status = query.get("status")
-    conditions = [f"{name} = '{query[name]}'" for name in ("status", "lane", "voice_id", "model_id") if name in query]
+    conditions = [
+        f"{name} = '{query[name]}'" for name in ("status", "lane", "voice_id", "model_id") if name in query
+    ]
     if "tag" in query:
         conditions.append(f"seq IN (SELECT job_seq FROM job_tags WHERE tag = '{query['tag']}')")
     if "text" in query:
@@ -192,7 +194,9 @@ def _shown(count: int, door: str, times: Times) -> list[Figure]:
         mine = times["none", page]
         figures += [
             Figure(what=f"{count:,}: {door}, {page} page, p50", value=percentile(mine, 50), unit="ms"),
-            Figure(what=f"{count:,}: {door}, {page} page, p99", value=percentile(mine, 99), unit="ms", at_most=MOST_MS),
+            Figure(
+                what=f"{count:,}: {door}, {page} page, p99", value=percentile(mine, 99), unit="ms", at_most=MOST_MS
+            ),
         ]
     p99: Callable[[tuple[str, str]], float] = lambda key: percentile(times[key], 99)  # noqa: E731
     single = [key for key in times if " and " not in key[0]]

@@ -66,8 +66,12 @@ def seed(data_dir: Path, count: int) -> Path:
     for batch in _batches(count):
         connection.executemany(_JOB, [made.job for made in batch])
         connection.executemany("INSERT INTO job_texts VALUES (?, ?)", [made.text for made in batch])
-        connection.executemany("INSERT INTO job_tags VALUES (?, ?, ?)", [tag for made in batch for tag in made.tags])
-        connection.executemany("INSERT INTO job_search (rowid, words) VALUES (?, ?)", [made.search for made in batch])
+        connection.executemany(
+            "INSERT INTO job_tags VALUES (?, ?, ?)", [tag for made in batch for tag in made.tags]
+        )
+        connection.executemany(
+            "INSERT INTO job_search (rowid, words) VALUES (?, ?)", [made.search for made in batch]
+        )
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
@@ -100,7 +104,11 @@ def _made(seq: int, dice: random.Random, sentences: list[str], apart: int) -> Ma
     text = dice.choice(sentences)
     title = f"{RARE_WORD}, part {seq}" if seq % 1000 == 7 else (f"Part {seq}" if lane == "render" else None)
     length = len(text)
-    error = '{"code":"INFERENCE_FAILED","message":"the model gave no audio","details":{}}' if status == "failed" else None
+    error = (
+        '{"code":"INFERENCE_FAILED","message":"the model gave no audio","details":{}}'
+        if status == "failed"
+        else None
+    )
     job: Row = (
         *(seq, str(UUID(int=dice.getrandbits(128))), lane, status, voice, model),
         *(dice.getrandbits(53), title, "[" + ",".join(f'"{tag}"' for tag in sorted(tags)) + "]"),

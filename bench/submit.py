@@ -74,7 +74,12 @@ def _submit(running: Engine, count: int, clients: int) -> tuple[float, list[floa
                     number = next(left, None)
                 if number is None:
                     return
-                body = {"voice_id": VOICE_ID, "text": sentence(number), "title": f"Part {number}", "tags": ["bench"]}
+                body = {
+                    "voice_id": VOICE_ID,
+                    "text": sentence(number),
+                    "title": f"Part {number}",
+                    "tags": ["bench"],
+                }
                 encoded = msgspec.json.encode(body)
                 before = time.perf_counter()
                 client.ask("POST", "/v1/jobs", encoded)
@@ -103,5 +108,3 @@ def _bare(path: Path, count: int) -> float:
             connection.execute("INSERT INTO jobs (text) VALUES (?)", (text,))
             connection.execute("COMMIT")
         return count / (time.perf_counter() - started)
-
-

@@ -96,7 +96,9 @@ def efficiency(*, quick: bool) -> Measurement:
 
 
 def _cost(ways: dict[tuple[str, str], list[Way]]) -> Figure:
-    spent = [one.engine_cpu_s / (one.pcm_bytes / 2 / SAMPLE_RATE / 3600) for list_ in ways.values() for one in list_]
+    spent = [
+        one.engine_cpu_s / (one.pcm_bytes / 2 / SAMPLE_RATE / 3600) for list_ in ways.values() for one in list_
+    ]
     middle, low, high = spread(spent)
     return Figure(what="engine CPU per hour of audio", value=middle, unit="s", low=low, high=high)
 

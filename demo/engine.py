@@ -29,8 +29,8 @@ class EngineFailed(Exception):
 class Engine:
     """A running engine, over HTTP."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int, token: str) -> None:
-        self.process, self.port = process, port
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def get(self, path: str) -> Any:
@@ -60,7 +60,7 @@ class Engine:
 
     @contextmanager
     def _answer(self, method: str, path: str, body: bytes | None = None) -> Generator[http.client.HTTPResponse]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S)
         try:
             connection.request(method, f"/v1{path}", body, self._headers)
             response = connection.getresponse()
@@ -121,7 +121,7 @@ def _ready(process: "subprocess.Popen[bytes]", folder: Path) -> Engine:
         for line in process.stdout:
             said = json.loads(line)
             if said["event"] == "ready":
-                return Engine(process, said["port"], token)
+                return Engine(said["port"], token)
             if said["event"] == "error":
                 raise EngineFailed(f"the engine cannot start: {said['message']}")
     finally:

@@ -7,6 +7,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.routes import HTTPRoute
 
 from app import __version__
 from app.api import problems
@@ -24,7 +25,7 @@ def make_app(speech: Speech) -> Litestar:
     """All routes, under `/v1`."""
     encoded = Encoded()
     handlers: list[Any] = [health, speak, cancel, audio, JobController, VoiceController, stream, events]
-    return Litestar(
+    app = Litestar(
         route_handlers=[Router("/v1", route_handlers=handlers)],
         dependencies={
             "speech": Provide(lambda: speech, sync_to_thread=False),
@@ -34,6 +35,7 @@ def make_app(speech: Speech) -> Litestar:
             SpeechError: problems.on_speech_error,
             ValidationException: problems.on_validation_error,
             HTTPException: problems.on_http_error,
+            RecursionError: problems.on_recursion_error,
             Exception: problems.on_any_error,
         },
         openapi_config=OpenAPIConfig(
@@ -47,6 +49,11 @@ def make_app(speech: Speech) -> Litestar:
         logging_config=None,  # the root logger is the engine's own, set up by `start.py`
         request_max_body_size=None,  # the guard counts
     )
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                handler.responses = problems.RESPONSES  # Litestar would describe its own shape of failures
+    return app
 
 
 def _in_our_shape(response: Response[Any]) -> Response[Any]:

@@ -7,36 +7,45 @@ allows.
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 from uuid import UUID
 
-from litestar import Response, get
+from litestar import HttpMethod, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import Stream
 
+from app.api.links import AnyRequest
+from app.api.problems import answer
 from app.errors import JobNotFound
 from app.speech import Audio, Speech
 
 PIECE_BYTES = 256 * 1024
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
 class Unsatisfiable(Exception):
     """The range lies outside of the file."""
 
 
-@get(["/jobs/{job_id:uuid}/audio"], operation_id="getAudio", tags=["jobs"])
+@route(
+    "/jobs/{job_id:uuid}/audio",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    operation_id=lambda _handler, method, _path: f"{method.lower()}Audio",
+    tags=["jobs"],
+    status_code=200,
+)
 async def audio(
     job_id: FromPath[UUID],
     speech: NamedDependency[Speech],
+    request: AnyRequest,
     format: FromQuery[Literal["wav"]] = "wav",
     partial: FromQuery[bool] = False,
     range: Annotated[str | None, HeaderParameter(name="Range")] = None,
     if_range: Annotated[str | None, HeaderParameter(name="If-Range")] = None,
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
-) -> Response[bytes] | Stream:
+) -> Response[Any]:
     """The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed."""
     content, file = await _opened(speech, str(job_id), format, partial)
     etag = f'"{content.version}"'
@@ -49,14 +58,19 @@ async def audio(
     if if_none_match is not None and (if_none_match.strip() == "*" or etag in _etags(if_none_match)):
         file.close()
         return Response(b"", status_code=304, headers=headers)
+    if request.method == "HEAD":
+        file.close()
+        headers["Content-Length"] = str(total)
+        return Response(b"", headers=headers, media_type="audio/wav")
     if if_range is not None and if_range.strip() != etag:
         range = None
     try:
         wanted = _wanted(range, total)
     except Unsatisfiable:
         file.close()
-        headers["Content-Range"] = f"bytes */{total}"
-        return Response(b"", status_code=416, headers=headers, media_type="audio/wav")
+        refusal = answer(416, "INVALID_REQUEST", f"the range lies behind the end of the file, {total} bytes")
+        refusal.headers["Content-Range"] = f"bytes */{total}"
+        return refusal
     first, last = wanted or (0, total - 1)
     headers["Content-Length"] = str(last - first + 1)
     if wanted is not None:

@@ -3,7 +3,8 @@
 Litestar answers 404 and 405 before its middleware, and its own host check has been got round twice; so the check
 stands in front of it, on raw bytes, and passes on only what is allowed:
 
-- Host is this address with this port, so that no foreign name can be rebound to it;
+- Host is this address with this port, so that no foreign name can be rebound to it, and the request line
+  names a path and no other host;
 - Origin, when a browser sends one, is on the list;
 - the bearer token, in the Authorization header or, for WebSockets of browsers, offered as a subprotocol
   `bearer.<token>` beside `q3tts.v1`, of which only the latter is ever echoed;
@@ -76,6 +77,8 @@ class Guard:
         cors: list[tuple[bytes, bytes]] = []
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             problem = (403, "FORBIDDEN", "the Host header does not name this engine")
+        elif not scope["path"].startswith("/"):
+            problem = (403, "FORBIDDEN", "the request line names no path; send GET /v1/... and a Host header")
         elif origins and (len(origins) != 1 or origins[0] not in self._origins):
             problem = (403, "FORBIDDEN", "this Origin is not allowed; see --allow-origin")
         else:

@@ -27,7 +27,7 @@ from app.store.history import SHORTEST_SEARCH
 from app.store.rows import HistoryFilter, Job, JobStatus
 
 Status = Literal["queued", "running", "paused", "completed", "failed", "canceled"]
-IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)]
+IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
 
 
 class JobController(Controller):
@@ -82,6 +82,8 @@ class JobController(Controller):
         """
         if text is not None and len(text) < SHORTEST_SEARCH:
             raise InvalidRequest(f"text must have {SHORTEST_SEARCH} characters or more to be searched for")
+        if text is not None and "\0" in text:
+            raise InvalidRequest("text has a NUL character; search for text without it")
         wanted = HistoryFilter(
             status=tuple(dict.fromkeys(status or ())),
             lane=lane,

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import msgspec
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.openapi import ResponseSpec
 
 from app import errors
 from app.events import ErrorBody
@@ -43,6 +44,20 @@ class Problem(msgspec.Struct, frozen=True):
     error: ErrorBody
 
 
+#: What the OpenAPI document says of them, instead of Litestar's own shape.
+RESPONSES = {
+    status: ResponseSpec(Problem, description=what, generate_examples=False)
+    for status, what in {
+        400: "The request is not valid",
+        401: "The token is missing or wrong",
+        403: "The Host or the Origin is not allowed, or what was asked for is not",
+        404: "There is no such voice or job",
+        409: "The request does not fit the present state",
+        413: "The body is too large",
+    }.items()
+}
+
+
 def status_of(error: errors.SpeechError) -> int:
     """The HTTP status of an error: its class's, or the nearest ancestor's."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
@@ -68,6 +83,8 @@ def on_validation_error(_: Request[Any, Any, Any], error: ValidationException) -
     """What the client sent is not what the route takes."""
     entries: list[dict[str, Any]] = cast(Any, error.extra) if isinstance(error.extra, list) else []
     fields = [{"field": str(entry.get("key", "")), "message": str(entry.get("message", ""))} for entry in entries]
+    if fields == [{"field": "data", "message": "'data'"}]:  # Litestar's way of saying that there is no body
+        fields = [{"field": "data", "message": "send a JSON object as the body"}]
     said = "; ".join(f"{entry['field']}: {entry['message']}".removeprefix(": ") for entry in fields)
     message = f"the request is not valid: {said or error.detail}"
     return answer(400, "INVALID_REQUEST", message, {"fields": fields} if fields else None)
@@ -77,11 +94,25 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[P
     """Litestar's own: no such route, method or media type; a body that is no JSON."""
     status = 400 if error.status_code in (401, 403, 422) else error.status_code
     if status >= 500:
-        logger.error("HTTP %d: %s", status, error.detail)
+        gone = error.detail == "client disconnected prematurely"  # in the middle of its body: nobody's fault here
+        logger.log(logging.INFO if gone else logging.ERROR, "HTTP %d: %s", status, error.detail)
         return answer(status, "INTERNAL", "the engine failed on this request; see its log")
     if status == 404:
         return not_found()
-    return answer(status, HTTP_CODES.get(status, "INVALID_REQUEST"), error.detail)
+    message = error.detail
+    if isinstance(error.__cause__, SerializationException):
+        message = f"the body is no JSON that can be read: {message}"
+    response = answer(status, HTTP_CODES.get(status, "INVALID_REQUEST"), message)
+    if status == 405:
+        response.headers.update(error.headers or {})  # Allow
+    return response
+
+
+def on_recursion_error(request: Request[Any, Any, Any], error: RecursionError) -> Response[Problem]:
+    """A body of more levels than can be decoded."""
+    if "deserializing" not in str(error):
+        return on_any_error(request, error)
+    return answer(400, "INVALID_REQUEST", "the body is nested too deeply")
 
 
 def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

@@ -14,7 +14,8 @@ MOST_CHARS = 5_000_000
 
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]
 Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
-Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z0-9-]*$", description="BCP 47, or auto")]
+#: Python's `$` also matches before a line feed at the end; nothing may follow it.
+Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z0-9-]*$(?!\n)", description="BCP 47, or auto")]
 #: Whole numbers that JavaScript keeps exactly.
 Seed = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Tag = Annotated[str, Meta(min_length=1, max_length=64)]

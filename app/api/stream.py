@@ -5,9 +5,10 @@ the handshake: before it, a browser sees no code at all.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,17 +18,22 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from app.api.guard import SUBPROTOCOL
-from app.errors import JobNotFound
+from app.errors import JobNotFound, SpeechError
 from app.events import FINAL, AudioChunk, Event, as_binary, as_json
 from app.scheduler.feed import FellBehind
 from app.speech import Speech
 
 Socket = WebSocket[Any, Any, Any]
 
-CLOSE_DONE, CLOSE_RESTART, CLOSE_JOB_NOT_FOUND, CLOSE_TOO_SLOW = 1000, 1012, 4404, 4408
+CLOSE_DONE, CLOSE_FAILED, CLOSE_RESTART, CLOSE_JOB_NOT_FOUND, CLOSE_TOO_SLOW = 1000, 1011, 1012, 4404, 4408
 
 #: A subscriber that takes nothing for so long is dropped; it comes again with `after_seq`.
 SEND_TIMEOUT_S = 30.0
+
+#: How long its close frame may wait for room in the socket.
+CLOSE_TIMEOUT_S = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 class Encoded:
@@ -38,13 +44,14 @@ class Encoded:
 
     def __init__(self, most: int = 64) -> None:
         self._most = most
-        self._chunks: OrderedDict[tuple[str, int, bool], str | bytes] = OrderedDict()
+        self._chunks: OrderedDict[tuple[object, ...], str | bytes] = OrderedDict()
 
     def of(self, event: Event, *, binary: bool) -> str | bytes:
         """JSON text, or for audio the bytes of a binary message."""
         if not isinstance(event, AudioChunk):
             return as_json(event)
-        key = (event.job_id, event.seq, binary)
+        # With the hash of the audio, which the bytes keep: a job may be deleted, and its id be used again.
+        key = (event.job_id, event.seq, binary, event.text_range, hash(event.audio.data_base64))
         encoded = self._chunks.get(key)
         if encoded is None:
             encoded = self._chunks[key] = as_binary(event) if binary else as_json(event)
@@ -64,36 +71,53 @@ async def stream(
 ) -> None:
     """A job's events from its beginning, or behind `after_seq`, up to its last one."""
     await _accept(socket)
-    try:
-        async with speech.follow(str(job_id), after_seq=after_seq) as events:
-            await _send_all(socket, events, lambda event: encoded.of(event, binary=format == "binary"))
-    except JobNotFound as error:
-        await _close(socket, CLOSE_JOB_NOT_FOUND, error.code)
+    async with _closing(socket), speech.follow(str(job_id), after_seq=after_seq) as events:
+        final = await _send_all(socket, events, lambda event: encoded.of(event, binary=format == "binary"))
+        if final is not None:
+            await _close(socket, CLOSE_DONE if final else CLOSE_RESTART, "" if final else "ENGINE_STOPS")
 
 
 @websocket("/events")
 async def events(socket: Socket, speech: NamedDependency[Speech]) -> None:
     """What happens to all jobs from now on."""
     await _accept(socket)
-    try:
-        await _send_all(socket, speech.feed.follow(), as_json)
-    except FellBehind:
-        await _close(socket, CLOSE_TOO_SLOW, "TOO_SLOW")
+    async with _closing(socket):
+        if await _send_all(socket, speech.feed.follow(), as_json) is not None:
+            await _close(socket, CLOSE_RESTART, "ENGINE_STOPS")
 
 
 async def _accept(socket: Socket) -> None:
     await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
 
 
-async def _send_all(socket: Socket, events: AsyncGenerator[Any], encode: Callable[[Any], str | bytes]) -> None:
-    """Send until the events end or the client goes, whichever is first."""
+@asynccontextmanager
+async def _closing(socket: Socket) -> AsyncGenerator[None]:
+    """What goes wrong behind the handshake, as close codes."""
+    try:
+        yield
+    except WebSocketDisconnect:
+        pass
+    except JobNotFound as error:
+        await _close(socket, CLOSE_JOB_NOT_FOUND, error.code)
+    except (FellBehind, TimeoutError):
+        await _close(socket, CLOSE_TOO_SLOW, "TOO_SLOW")
+    except SpeechError as error:
+        logger.warning("%s cannot be followed: %s: %s", socket.scope["path"], error.code, error)
+        await _close(socket, CLOSE_FAILED, error.code)
+    except Exception:
+        logger.exception("%s failed", socket.scope["path"])
+        await _close(socket, CLOSE_FAILED, "INTERNAL")
+
+
+async def _send_all(
+    socket: Socket, events: AsyncGenerator[Any], encode: Callable[[Any], str | bytes]
+) -> bool | None:
+    """Send until the events end: whether the last one was final. None when the client went before that."""
     sending = asyncio.create_task(_send(socket, events, encode))
     listening = asyncio.create_task(_until_gone(socket))
     try:
         await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
-        if sending.done():
-            last = sending.result()
-            await _close(socket, CLOSE_DONE if last else CLOSE_RESTART, "" if last else "ENGINE_STOPS")
+        return sending.result() if sending.done() else None
     finally:
         for task in (sending, listening):
             task.cancel()
@@ -119,5 +143,7 @@ async def _until_gone(socket: Socket) -> None:
 
 
 async def _close(socket: Socket, code: int, reason: str) -> None:
-    with suppress(RuntimeError, WebSocketDisconnect):  # the client may be faster
-        await socket.close(code, reason)
+    # The client may be faster; and one that takes nothing does not take this either.
+    with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await socket.close(code, reason)

@@ -5,7 +5,6 @@ Knows nothing of models, jobs or the log: PCM in, PCM out. First tempo and pitch
 """
 
 from app.audio.limiter import amplify
-from app.audio.pcm import sample_count
 from app.audio.stretch import Stretch
 
 #: Least and greatest value of each, inclusive.
@@ -45,7 +44,6 @@ class Effects:
         """
         if self._finished:
             raise RuntimeError("these effects are finished; a chunk has its own")
-        sample_count(pcm)
         if self._stretch:
             pcm = self._stretch.push(pcm)
         return amplify(pcm, self._volume)

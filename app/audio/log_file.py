@@ -62,6 +62,7 @@ class LogFile:
         self._busy = 0
         self._folder_synced = False
         self._closing = False
+        self._tidy = False  #: nothing lies behind the last record
         folder.mkdir(mode=0o700, exist_ok=True)
         published = folder / WAV_NAME
         self._pcm_path = published if published.exists() else folder / PCM_NAME
@@ -127,10 +128,14 @@ class LogFile:
             entries += fields + struct.pack("<II", zlib.crc32(pcm, zlib.crc32(fields)), 0)
             seq = self.records + len(added) + 1
             added.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
-        # Should it fail: what was written lies behind the last record, and the next append writes over it.
         with self._in_use("the job's audio cannot be written"):
+            if not self._tidy:
+                # What a crash or a failed append left here would count again once there are records before it.
+                os.ftruncate(self._index, self._entry_at(self.records + 1))
+            self._tidy = False
             _write_all(self._pcm, b"".join(pcms), HEAD_BYTES + 2 * self.samples)
             _write_all(self._index, bytes(entries), self._entry_at(self.records + 1))
+            self._tidy = True
         self.records += len(added)
         self.samples = end
         return added

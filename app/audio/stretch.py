@@ -69,7 +69,7 @@ class Stretch:
     def finish(self) -> bytes:
         """The rest: with it, round(input / rate) samples were given in all.
 
-        What the filters yield beyond that is cut off, with a fade (at most 20 ms were seen); what they yield
+        What the filters yield beyond that is cut off, with a fade (at most 26 ms were seen); what they yield
         less is made up by silence.
         """
         if not self._taken:
@@ -127,10 +127,10 @@ class Stretch:
         graph.threads = 1  # a pool of threads per chunk would only cost
         nodes = [graph.add_abuffer(sample_rate=SAMPLE_RATE, format="s16", layout="mono")]
         if self._tempos:
-            # Floats on both sides: left to choose, FFmpeg would give `atempo` 16 bits, and the noise would be gone.
-            nodes += [graph.add("aeval", _NOISE), graph.add("aformat", "sample_fmts=flt")]
-            nodes += [graph.add("atempo", f"{tempo:.9f}") for tempo in self._tempos]
+            nodes.append(graph.add("aeval", _NOISE))
+        # Left to choose, FFmpeg would take 16 bits from here on: coarse, and the noise would be rounded away.
         nodes.append(graph.add("aformat", "sample_fmts=flt"))
+        nodes += [graph.add("atempo", f"{tempo:.9f}") for tempo in self._tempos]
         if self._declared_rate != SAMPLE_RATE:
             nodes += [graph.add("asetrate", str(self._declared_rate)), graph.add("aresample", str(SAMPLE_RATE))]
         nodes += [graph.add("aformat", "sample_fmts=s16"), graph.add("abuffersink")]

@@ -7,12 +7,12 @@ needs two connections, cannot happen. `synchronous=FULL`: a commit that returned
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import URL, CursorResult, Executable, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
@@ -36,6 +36,21 @@ PRAGMAS = (
 #: SQLite's primary result codes for a disk that is full or fails.
 STORAGE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
+Result = TypeVar("Result")
+
+
+class Transaction:
+    """What the block of a transaction may do."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[*tuple[Any, ...]]:
+        """Run a statement, with one set of parameters or with each of several."""
+        return await _whole(self._connection.execute(statement, parameters))
+
 
 class Database:
     """Belongs to the event loop that opened it. One transaction at a time; the next waits its turn."""
@@ -53,7 +68,7 @@ class Database:
         read or is no database (74).
         """
         engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}",
+            URL.create("sqlite+aiosqlite", database=str(path)),  # as text, a "?" in the path would end it
             poolclass=StaticPool,
             # No waiting for a lock: whoever holds it keeps it for as long as it lives.
             connect_args={"isolation_level": None, "timeout": 0},
@@ -76,15 +91,22 @@ class Database:
         return cls(engine, connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[AsyncConnection]:
+    async def transaction(self) -> AsyncGenerator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Raises `StorageFailed` when the disk is full or fails; nothing is half-written then.
         """
         async with self._turn:
             try:
-                async with self._connection.begin():
-                    yield self._connection
+                transaction = self._connection.begin()
+                try:
+                    await _whole(transaction.start())
+                    yield Transaction(self._connection)
+                except BaseException:
+                    if transaction.sync_transaction is not None:
+                        await _whole(transaction.rollback())
+                    raise
+                await _whole(transaction.commit())
             except DBAPIError as error:
                 if _primary_code(error) in STORAGE_CODES:
                     raise StorageFailed from error
@@ -116,19 +138,40 @@ async def _bring_up_to_date(connection: AsyncConnection, path: Path) -> None:
     if revision in (None, schema.HEAD):
         return
     config = schema.migrations_from(revision)
-    await _back_up(connection, schema.backup_path(path.parent / "backups", revision))
+    try:
+        copy = schema.backup_path(path.parent / "backups", revision)
+        await _outside(connection, "VACUUM INTO ?", str(schema.partial_of(copy)))
+        schema.keep(copy)
+    except (OSError, sqlite3.Error) as error:
+        raise StartFailed(f"no copy of {path} can be kept before its upgrade: {error}", exit_code=74) from error
+    # A migration that makes a table anew drops the old one, and every row that refers to it would go along.
+    await _outside(connection, "PRAGMA foreign_keys=OFF")
     async with connection.begin():
         await connection.run_sync(schema.upgrade, config)
+    await _outside(connection, "PRAGMA foreign_keys=ON")
 
 
-async def _back_up(connection: AsyncConnection, copy: Path) -> None:
-    """Copy the whole database, written beside its place and renamed."""
-    partial = copy.with_suffix(".partial")
+async def _outside(connection: AsyncConnection, statement: str, *parameters: str) -> None:
+    """Straight to the driver: what cannot run in a transaction, where SQLAlchemy would begin one."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
-    # Straight to the driver: VACUUM cannot run in a transaction, and SQLAlchemy begins one.
-    await driver.execute("VACUUM INTO ?", (str(partial),))
-    partial.replace(copy)
+    await driver.execute(statement, parameters)
+
+
+async def _whole(work: Awaitable[Result]) -> Result:
+    """Wait for the driver to the end, even when canceled meanwhile: SQLAlchemy would drop the connection, and
+    with it the lock, and whoever comes next would find the database locked.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio complains that nobody did
+        raise
 
 
 def _primary_code(error: DBAPIError) -> int:

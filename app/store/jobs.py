@@ -10,11 +10,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, func, insert, literal_column, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.errors import IdempotencyConflict, JobNotFound
 from app.store.clock import now_us
-from app.store.database import Database
+from app.store.database import Database, Transaction
 from app.store.rows import FINAL, Artifact, Changes, Job, JobStatus, NewJob, struct_of
 from app.store.tables import SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
 
@@ -49,14 +48,14 @@ class JobStore:
                 return before, False
             return await self._insert(connection, new), True
 
-    async def _find_repeated(self, connection: AsyncConnection, new: NewJob) -> Job | None:
+    async def _find_repeated(self, connection: Transaction, new: NewJob) -> Job | None:
         same = jobs.c.id == new.id
         if new.idempotency_key is not None:
             same |= jobs.c.idempotency_key == new.idempotency_key
         row = (await connection.execute(select(*COLUMNS).where(same).limit(1))).first()
         return None if row is None else job_of(row)
 
-    async def _insert(self, connection: AsyncConnection, new: NewJob) -> Job:
+    async def _insert(self, connection: Transaction, new: NewJob) -> Job:
         values: dict[str, Any] = {
             **msgspec.structs.asdict(new),
             "settings": msgspec.to_builtins(new.settings),
@@ -198,7 +197,7 @@ class JobStore:
             return await _change(connection, statement)
 
 
-async def _change(connection: AsyncConnection, statement: Any) -> Job | None:
+async def _change(connection: Transaction, statement: Any) -> Job | None:
     row = (await connection.execute(statement.returning(*COLUMNS))).first()
     return None if row is None else job_of(row)
 

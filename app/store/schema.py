@@ -6,6 +6,7 @@ with nothing to upgrade is the usual one.
 """
 
 import logging
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,10 @@ def revision_of(connection: Connection) -> str | None:
         raise StartFailed(
             "the file is an SQLite database, but not one of q3tts; choose another --data-dir", exit_code=74
         )
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if revision is None:
+        raise StartFailed("the database has no schema version; choose another --data-dir", exit_code=74)
+    return revision
 
 
 def create(connection: Connection) -> None:
@@ -78,12 +82,31 @@ def upgrade(connection: Connection, config: "Config") -> None:
     logger.info("upgrading the database to schema %s", HEAD)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    # Checked by hand: the migrations run while the database does not.
+    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+    if broken:
+        raise StartFailed(f"the upgrade to schema {HEAD} left {len(broken)} rows without their owner", exit_code=74)
 
 
 def backup_path(folder: Path, revision: str) -> Path:
     """Where the copy of a file with schema `revision` goes; makes the folder and keeps it small."""
     folder.mkdir(mode=0o700, exist_ok=True)
+    for left_behind in folder.glob("*.partial"):
+        left_behind.unlink()
     oldest_first = sorted(folder.glob("q3tts-*.db"), key=lambda path: path.stat().st_mtime_ns)
     for old in oldest_first[: 1 - BACKUPS_KEPT]:
         old.unlink()
     return folder / f"q3tts-{revision}-{time.time_ns() // 1000}.db"
+
+
+def partial_of(copy: Path) -> Path:
+    """Where a copy is written before it gets its name."""
+    return copy.with_suffix(".partial")
+
+
+def keep(copy: Path) -> None:
+    """Bring a copy that was written onto the medium, and give it its name."""
+    partial = partial_of(copy)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(copy)

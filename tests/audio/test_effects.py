@@ -283,6 +283,14 @@ def test_silence_stays_silence(rate: float, pitch: float, volume: float) -> None
     assert changed == bytes(2 * round(10_000 / rate))
 
 
+def test_the_volume_is_applied_after_the_rate_to_all_of_it() -> None:
+    spoken = pcm(vowel(120, 0.5))
+
+    together = through(Effects(rate=1.25, volume=1.6), spoken)
+
+    assert together == amplify(through(Effects(rate=1.25), spoken), 1.6)
+
+
 def test_a_volume_of_zero_is_silence() -> None:
     assert through(Effects(volume=0.0), pcm(vowel(120))) == bytes(2 * 48_000)
 

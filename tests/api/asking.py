@@ -1,0 +1,60 @@
+"""Jobs as these tests ask for them, and the states that a job can be in."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.client import Engine
+from tests.fakes import VOICE_ID
+
+#: As many jobs of a lane as are at work at once: with so many held, the next stays queued.
+AT_WORK = 8
+
+
+async def render(engine: Engine, text: str, **fields: Any) -> str:
+    """Submit a render job; its id."""
+    return (await engine.post("/jobs", {"voice_id": VOICE_ID, "text": text, **fields}, 201))["job_id"]
+
+
+async def speak(engine: Engine, text: str, **fields: Any) -> str:
+    """Submit a speak job; its id."""
+    return (await engine.post("/speak", {"voice_id": VOICE_ID, "text": text, **fields}))["job_id"]
+
+
+async def finished(engine: Engine, text: str = "Said and done.", **fields: Any) -> str:
+    """A completed render job."""
+    job_id = await render(engine, text, **fields)
+    assert (await engine.ended(job_id))["status"] == "completed"
+    return job_id
+
+
+@asynccontextmanager
+async def full_lane(engine: Engine) -> AsyncGenerator[None]:
+    """Keep all places of the render lane taken: what is submitted meanwhile stays queued."""
+    held = [await render(engine, "[hold:never] Held.") for _ in range(AT_WORK)]
+    for job_id in held:
+        await engine.until(job_id, "running")
+    try:
+        yield
+    finally:
+        for job_id in held:
+            await engine.delete(f"/jobs/{job_id}")
+
+
+@asynccontextmanager
+async def job_in(engine: Engine, status: str) -> AsyncGenerator[str]:
+    """A render job in that state, which stays there; deleted at the end if it is still there."""
+    text = {"completed": "Fine.", "failed": "[error] Not fine."}.get(status, "[hold:never] Held for good.")
+    if status == "queued":
+        async with full_lane(engine):
+            job_id = await render(engine, text)
+            yield job_id
+            await engine.http.delete(f"/v1/jobs/{job_id}")
+        return
+    job_id = await render(engine, text)
+    if status in ("paused", "canceled"):
+        await engine.until(job_id, "running")
+        await engine.post(f"/jobs/{job_id}/{'pause' if status == 'paused' else 'cancel'}")
+    await engine.until(job_id, status)
+    yield job_id
+    await engine.http.delete(f"/v1/jobs/{job_id}")

@@ -1,0 +1,323 @@
+"""What the documentation says is held to the code: nothing is left out, and nothing is named that is not there."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import click
+import pytest
+from litestar.handlers import WebsocketRouteHandler
+
+from app import errors
+from app.api import stream
+from app.api.app import make_app
+from app.api.problems import HTTP_CODES, status_of
+from app.cli import cli
+from app.events import BINARY_HEAD, BINARY_MAGIC, Event
+from app.sidecar import Payload
+from app.speech import Speech
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+@cache
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+# Asked of the code.
+
+
+def http_routes() -> list[tuple[str, str]]:
+    app = make_app(cast("Speech", object()))
+    return sorted(
+        (method, path)
+        for path, item in (app.openapi_schema.paths or {}).items()
+        for method in ("get", "head", "put", "post", "delete", "patch")
+        if getattr(item, method) is not None
+    )
+
+
+def websocket_routes() -> list[str]:
+    app = make_app(cast("Speech", object()))
+    return sorted(
+        re.sub(r":\w+}", "}", route.path)
+        for route in app.routes
+        if any(isinstance(handler, WebsocketRouteHandler) for handler in route_handlers(route))
+    )
+
+
+def route_handlers(route: Any) -> list[Any]:
+    return getattr(route, "route_handlers", [getattr(route, "route_handler", None)])
+
+
+def error_classes(parent: type[errors.SpeechError] = errors.SpeechError) -> Iterator[type[errors.SpeechError]]:
+    yield parent
+    for child in parent.__subclasses__():
+        yield from error_classes(child)
+
+
+def error_codes() -> list[str]:
+    return sorted({kind.code for kind in error_classes()} | set(HTTP_CODES.values()))
+
+
+def options() -> list[tuple[str, click.Option]]:
+    return [
+        (name, parameter)
+        for name, command in cli.commands.items()
+        if not command.hidden
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+    ]
+
+
+def exit_codes() -> list[int]:
+    """Every `exit_code=…` with a number in the engine's own source, and the one for a forced end."""
+    found = {0, 2, 3}  # a stop in order; click's own; `server.py`, see below
+    for path in ROOT.glob("app/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "exit_code" and isinstance(node.value, ast.Constant):
+                found.add(cast("int", node.value.value))
+    return sorted(found)
+
+
+def folder_of_app() -> list[str]:
+    return sorted(
+        f"app/{entry.name}{'/' if entry.is_dir() else ''}"
+        for entry in (ROOT / "app").iterdir()
+        if entry.name != "__pycache__"
+    )
+
+
+def versioned_top_level() -> list[str]:
+    """What git knows at the top, but what every repository has."""
+    try:
+        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return sorted({name.partition("/")[0] for name in listed.splitlines()} - {".gitignore", ".github", "README.md"})
+
+
+# Routes, events, codes.
+
+
+@pytest.mark.parametrize(("method", "path"), http_routes())
+def test_every_http_route_has_a_heading_of_its_own(method: str, path: str) -> None:
+    assert f"### `{method.upper()} {path}`" in text_of("docs/http.md").splitlines()
+
+
+def test_every_http_route_that_has_a_heading_is_there() -> None:
+    told = re.findall(r"^### `(\w+) (\S+)`$", text_of("docs/http.md"), re.MULTILINE)
+
+    assert {(method.lower(), path) for method, path in told} == {*http_routes(), ("get", "/v1/openapi.json")}
+
+
+@pytest.mark.parametrize("path", websocket_routes())
+def test_every_websocket_route_is_documented(path: str) -> None:
+    assert f"`{path}`" in text_of("docs/websocket.md")
+
+
+def test_there_are_two_websocket_routes() -> None:
+    assert websocket_routes() == ["/v1/events", "/v1/stream/{job_id}"]
+
+
+@pytest.mark.parametrize("parameter", ["after_seq", "format"])
+def test_every_parameter_of_the_stream_is_documented(parameter: str) -> None:
+    assert parameter in stream.stream.fn.__annotations__
+    assert f"| `{parameter}` |" in text_of("docs/websocket.md")
+
+
+@pytest.mark.parametrize("event", Event.__args__, ids=lambda event: event.__name__)
+def test_every_event_has_a_heading_and_an_example(event: Any) -> None:
+    tag = event.__struct_config__.tag
+
+    section = section_of(text_of("docs/websocket.md"), f"### {tag}")
+
+    assert f'"type": "{tag}"' in section
+    for field in event.__struct_encode_fields__:
+        assert f'"{field}"' in section
+
+
+def test_the_binary_head_is_documented_as_it_is() -> None:
+    page = text_of("docs/websocket.md")
+
+    assert f"{BINARY_HEAD.size} bytes of head" in page
+    assert f'struct.unpack("{BINARY_HEAD.format}", message[:{BINARY_HEAD.size}])' in page
+    assert f"`{BINARY_MAGIC.decode()}`" in page
+
+
+@pytest.mark.parametrize(
+    "code",
+    [value for name, value in sorted(vars(stream).items()) if name.startswith("CLOSE_") and isinstance(value, int)],
+)
+def test_every_close_code_is_documented(code: int) -> None:
+    assert f"| {code} |" in text_of("docs/websocket.md")
+
+
+@pytest.mark.parametrize("code", error_codes())
+def test_every_error_code_is_documented(code: str) -> None:
+    assert f"`{code}`" in section_of(text_of("docs/http.md"), "## Errors")
+
+
+@pytest.mark.parametrize("kind", [*error_classes()], ids=lambda kind: kind.__name__)
+def test_every_error_is_documented_with_the_status_that_it_gets(kind: type[errors.SpeechError]) -> None:
+    if kind is errors.StartFailed:
+        return  # never answered over HTTP
+
+    row = re.search(rf"^\| `{kind.code}` \| ([\d, ]+) \|", text_of("docs/http.md"), re.MULTILINE)
+
+    assert row is not None
+    assert str(status_of(kind())) in row[1].split(", ")
+
+
+@pytest.mark.parametrize(("status", "code"), HTTP_CODES.items())
+def test_every_status_of_a_failure_before_the_engine_is_documented(status: int, code: str) -> None:
+    row = re.search(rf"^\| `{code}` \| ([\d, ]+) \|", text_of("docs/http.md"), re.MULTILINE)
+
+    assert row is not None
+    assert str(status) in row[1].split(", ")
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(("command", "option"), options(), ids=lambda value: getattr(value, "name", value))
+def test_every_option_is_documented_with_its_variable(command: str, option: click.Option) -> None:
+    section = section_of(text_of("docs/settings.md"), f"## `q3tts {command}`")
+    given = option.envvar or f"Q3TTS_{command}_{option.name}".upper()
+
+    assert f"| `{option.opts[0]}` | `{given}` |" in section
+
+
+def test_the_variables_are_those_that_the_command_line_reads() -> None:
+    variables = re.findall(r"Q3TTS_\w+", text_of("docs/settings.md"))
+    context = click.Context(cli, info_name="q3tts", **cast("Any", cli.context_settings))
+
+    read = {
+        variable
+        for name, command in cli.commands.items()
+        for parameter in command.params
+        for variable in variables_of(click.Context(command, parent=context, info_name=name), parameter)
+    }
+
+    assert variables
+    assert set(variables) <= read
+
+
+@pytest.mark.parametrize("key", Payload.__struct_fields__)
+def test_every_key_of_the_sidecar_is_documented(key: str) -> None:
+    assert f"| `{key}` |" in section_of(text_of("docs/settings.md"), "## Sidecar")
+
+
+@pytest.mark.parametrize("code", exit_codes())
+def test_every_exit_code_is_documented(code: int) -> None:
+    assert f"| {code} |" in section_of(text_of("docs/settings.md"), "## Exit codes")
+
+
+def test_no_exit_code_is_documented_that_is_never_used() -> None:
+    told = re.findall(r"^\| (\d+) \|", section_of(text_of("docs/settings.md"), "## Exit codes"), re.MULTILINE)
+
+    assert [int(code) for code in told] == exit_codes()
+
+
+# Files and links.
+
+
+@pytest.mark.parametrize("path", folder_of_app())
+def test_every_part_of_the_engine_is_in_the_file_map(path: str) -> None:
+    assert f"`{path}`" in section_of(text_of("README.md"), "## File map")
+
+
+@pytest.mark.parametrize("name", versioned_top_level())
+def test_every_top_level_entry_is_in_the_file_map(name: str) -> None:
+    assert re.search(rf"`{re.escape(name)}[`/]", section_of(text_of("README.md"), "## File map"))
+
+
+@pytest.mark.parametrize("page", PAGE_NAMES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / page).parent / path if path else ROOT / page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors_of(file.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("page", PAGE_NAMES)
+def test_no_file_is_named_that_is_not_there(page: str) -> None:
+    folders = "app|bench|demo|docs|migrations|requirements|tests|\\.ci"
+    named = re.findall(rf"`((?:{folders})/[\w./*-]*)`", text_of(page))
+    named += re.findall(r"`([\w-]+\.(?:toml|ini|md))`", text_of(page))
+
+    missing = [path for path in named if not (ROOT / path).exists()]
+
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGE_NAMES)
+def test_every_target_of_make_is_in_the_makefile(page: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE))
+
+    assert set(re.findall(r"(?:`|^    )make ([a-z]+)", text_of(page), re.MULTILINE)) <= targets
+
+
+def test_every_target_of_make_is_documented() -> None:
+    for target in re.findall(r"^([a-z]+):.*##", text_of("Makefile"), re.MULTILINE):
+        if target != "help":
+            assert f"| `make {target}` |" in text_of("docs/development.md")
+
+
+@pytest.mark.parametrize("page", PAGE_NAMES)
+def test_no_page_skips_a_level_of_headings(page: str) -> None:
+    levels = [len(match[1]) for match in re.finditer(r"^(#+) ", without_code(text_of(page)), re.MULTILINE)]
+
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_the_glossary_has_the_words_of_the_design() -> None:
+    section = section_of(text_of("docs/architecture.md"), "## Words")
+
+    words = ("engine", "worker", "model", "voice", "job", "chunk", "take", "frame", "log", "event", "artifact")
+    for word in words:
+        assert f"| {word} |" in section
+
+
+def test_the_changelog_has_an_unreleased_section() -> None:
+    assert "## [Unreleased]" in text_of("CHANGELOG.md").splitlines()
+
+
+# How the pages are read.
+
+
+def section_of(page: str, heading: str) -> str:
+    """From a heading to the next one of its level, or above."""
+    level = heading.index(" ")
+    found = re.search(rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"there is no section {heading!r}"
+    return found[1]
+
+
+def without_code(page: str) -> str:
+    return re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors_of(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def variables_of(context: click.Context, parameter: click.Parameter) -> list[str]:
+    if parameter.envvar:
+        return [parameter.envvar] if isinstance(parameter.envvar, str) else list(parameter.envvar)
+    return [f"{context.auto_envvar_prefix}_{parameter.name}".upper()]

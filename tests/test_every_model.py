@@ -1,0 +1,196 @@
+"""What every model must do, through the real sockets: the fake in this process, and the embedded voice in an engine
+that is started as an app starts it.
+"""
+
+import io
+from collections.abc import AsyncGenerator
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+import soundfile
+
+from tests.client import Client, audio_of, next_event
+from tests.conftest import Starter
+from tests.fakes import VOICE_ID
+from tests.process import TOKEN, sidecar
+
+pytestmark = pytest.mark.anyio
+
+PROSE = "It was late. The lamp was lit, and nobody spoke.\n\n" + "A second paragraph, which says little. " * 30
+LONG = "\n\n".join(
+    f"Paragraph {number}. " + "The sea was calm, and so was the keeper of the light. " * 6 for number in range(40)
+)
+
+
+class Speaker:
+    """An engine, and a voice of its model."""
+
+    def __init__(self, client: Client, voice_id: str) -> None:
+        self.client, self._voice_id = client, voice_id
+
+    async def speak(self, text: str, **fields: object) -> str:
+        body = {"voice_id": self._voice_id, "text": text, **fields}
+        return (await self.client.post("/speak", body))["job_id"]
+
+    async def render(self, text: str, **fields: object) -> str:
+        body = {"voice_id": self._voice_id, "text": text, **fields}
+        return (await self.client.post("/jobs", body, 201))["job_id"]
+
+
+@pytest.fixture(params=["fake", "espeak-ng"])
+async def speaker(request: pytest.FixtureRequest, start: Starter, tmp_path: Path) -> AsyncGenerator[Speaker]:
+    if request.param == "fake":
+        async with start() as engine:
+            yield Speaker(engine, VOICE_ID)
+        return
+    with sidecar(tmp_path / "data") as process:
+        port = process.ready()["port"]
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
+            client = Client(port, http, token=TOKEN)
+            voices = (await client.get("/voices", params={"language": "en-US"}))["voices"]
+            yield Speaker(client, voices[0]["voice_id"])
+
+
+async def test_what_is_streamed_is_what_is_in_the_file(speaker: Speaker) -> None:
+    for job_id in (await speaker.speak(PROSE), await speaker.render(PROSE)):
+        events = await speaker.client.events(job_id)
+
+        samples, rate = soundfile.read(io.BytesIO(await speaker.client.wav(job_id)), dtype="int16")
+
+        assert [events[0]["type"], events[-1]["type"]] == ["JOB_STARTED", "JOB_DONE"]
+        assert rate == 24000
+        assert samples.tobytes() == audio_of(events)
+        assert len(samples) > 24000
+        assert abs(samples).max() > 1000
+
+
+async def test_every_chunk_of_the_text_is_in_the_audio_in_order(speaker: Speaker) -> None:
+    job_id = await speaker.render(PROSE, settings={"chunking": {"max_chars": 100}})
+    events = await speaker.client.events(job_id)
+
+    chunks = (await speaker.client.get(f"/jobs/{job_id}/chunks"))["chunks"]
+
+    assert [chunks[0]["start_char"], chunks[-1]["end_char"]] == [0, len(PROSE)]
+    assert all(left["end_char"] == right["start_char"] for left, right in pairwise(chunks))
+    assert all(left["end_seconds"] == right["start_seconds"] for left, right in pairwise(chunks))
+    assert chunks[-1]["end_seconds"] == pytest.approx(len(audio_of(events)) / 48000)
+    assert all(chunk["end_seconds"] > chunk["start_seconds"] for chunk in chunks)
+    assert {chunk["state"] for chunk in chunks} == {"done"}
+
+
+async def test_canceled_at_once_it_is_canceled(speaker: Speaker) -> None:
+    job_id = await speaker.speak(LONG)
+
+    assert await speaker.client.post("/cancel", {"job_id": job_id}) == {"canceled": True}
+
+    assert (await speaker.client.get(f"/jobs/{job_id}"))["status"] == "canceled"
+    assert (await speaker.client.events(job_id))[-1]["type"] == "JOB_CANCELED"
+
+
+async def test_canceled_in_the_middle_it_keeps_what_was_heard(speaker: Speaker) -> None:
+    job_id = await speaker.speak("[hold:never] " + LONG)
+    async with speaker.client.socket(f"/stream/{job_id}") as socket:
+        heard = [await next_event(socket), await next_event(socket)]
+        await speaker.client.post("/cancel", {"job_id": job_id})
+        while heard[-1]["type"] not in ("JOB_CANCELED", "JOB_DONE"):
+            heard.append(await next_event(socket))
+
+    replayed = await speaker.client.events(job_id)
+
+    assert heard[-1]["type"] == "JOB_CANCELED"
+    assert audio_of(replayed) == audio_of(heard) != b""
+
+
+async def test_a_late_subscriber_hears_all_and_a_silent_one_disturbs_nobody(speaker: Speaker) -> None:
+    job_id = await speaker.speak(LONG)
+    async with speaker.client.socket(f"/stream/{job_id}") as silent:
+        async with speaker.client.socket(f"/stream/{job_id}") as early:
+            first = [await next_event(early) for _ in range(3)]
+            late = await speaker.client.events(job_id)
+            while first[-1]["type"] != "JOB_DONE":
+                first.append(await next_event(early))
+        silent.transport.abort()
+
+    assert audio_of(late) == audio_of(first)
+    assert (await speaker.client.ended(job_id))["status"] == "completed"
+
+
+async def test_two_hundred_jobs_of_both_lanes_all_end_and_can_be_paged(speaker: Speaker) -> None:
+    jobs: list[str] = []
+    for number in range(100):
+        jobs.append(await speaker.render(f"Render number {number}."))
+        jobs.append(await speaker.speak(f"Speak number {number}."))
+
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:  # while they run
+        page = await speaker.client.get("/jobs", params={"limit": 30, **cursor})
+        seen += [job["job_id"] for job in page["jobs"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+
+    assert seen == jobs[::-1]
+    assert {(await speaker.client.ended(job_id))["status"] for job_id in jobs} == {"completed"}
+
+
+async def test_the_same_seed_gives_the_same_file(speaker: Speaker) -> None:
+    one, two = await speaker.render(PROSE, seed=5), await speaker.render(PROSE, seed=5)
+    await speaker.client.ended(one)
+    await speaker.client.ended(two)
+
+    assert await speaker.client.wav(one) == await speaker.client.wav(two)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rate": 2.0}, {"rate": 0.5}, {"pitch": 1.5}, {"volume": 0.5}, {"volume": 0.0}]
+)
+async def test_rate_pitch_and_volume_are_heard_whoever_applies_them(
+    speaker: Speaker, settings: dict[str, float]
+) -> None:
+    plain, changed = await speaker.render(PROSE, seed=5), await speaker.render(PROSE, seed=5, settings=settings)
+    await speaker.client.ended(plain)
+    await speaker.client.ended(changed)
+
+    before, _ = soundfile.read(io.BytesIO(await speaker.client.wav(plain)))
+    after, _ = soundfile.read(io.BytesIO(await speaker.client.wav(changed)))
+
+    assert len(before) / len(after) == pytest.approx(settings.get("rate", 1.0), rel=0.15)
+    level = float((after**2).mean() / (before**2).mean()) ** 0.5
+    assert level == pytest.approx(settings.get("volume", 1.0), abs=0.3)
+
+
+async def test_a_paused_job_is_whole_once_it_was_resumed(speaker: Speaker) -> None:
+    for submit in (speaker.render, speaker.speak):
+        calm = await submit(LONG, seed=9)
+        await speaker.client.ended(calm)
+        job_id = await submit(LONG, seed=9)
+        async with speaker.client.socket(f"/stream/{job_id}") as socket:
+            await next_event(socket)
+            await next_event(socket)
+            paused = await speaker.client.post(f"/jobs/{job_id}/pause")
+            assert paused["status"] == "paused"
+            await speaker.client.post(f"/jobs/{job_id}/resume")
+
+        assert (await speaker.client.ended(job_id))["status"] == "completed"
+        assert await speaker.client.wav(job_id) == await speaker.client.wav(calm)
+
+
+async def test_a_canceled_job_that_is_tried_again_is_whole(speaker: Speaker) -> None:
+    for submit in (speaker.render, speaker.speak):
+        calm = await submit(LONG, seed=9)
+        await speaker.client.ended(calm)
+        job_id = await submit(LONG, seed=9)
+        async with speaker.client.socket(f"/stream/{job_id}") as socket:
+            await next_event(socket)
+            await next_event(socket)
+            assert await speaker.client.post("/cancel", {"job_id": job_id}) == {"canceled": True}
+
+        await speaker.client.post(f"/jobs/{job_id}/retry")
+
+        assert (await speaker.client.ended(job_id))["status"] == "completed"
+        assert await speaker.client.wav(job_id) == await speaker.client.wav(calm)
