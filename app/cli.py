@@ -28,7 +28,12 @@ def cli() -> None:
     help="Where everything is kept.  [default: the user's data folder]",
 )
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that speaks.")
-@click.option("--token", hidden=True, help="Q3TTS_TOKEN in the environment; never on a command line.")
+@click.option(
+    "--token",
+    envvar="Q3TTS_TOKEN",
+    hidden=True,  # for the environment; a command line can be read by everybody on the machine
+    help="What clients must send.  [default: a new one at each start]",
+)
 @click.option(
     "--allow-origin",
     multiple=True,

@@ -38,7 +38,7 @@ from app.store.voices import VoiceStore
 DRAIN_S = 5.0
 
 #: Of that, how long the jobs at work have to come to their next step.
-SETTLE_S = 3.0
+SETTLE_S = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -72,15 +72,19 @@ async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], No
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def order() -> None:
-        if stop.is_set():  # asked twice: now
-            _exit_after(0.0, 3)
-        _exit_after(DRAIN_S, 3)
-        stop.set()
+        if not stop.is_set():
+            _exit_after(DRAIN_S, 3)
+            stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, order)
+    def signaled() -> None:
+        if stop.is_set():  # pressed again: now
+            os._exit(3)
+        order()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, signaled)
     if lease:
-        hold_lease(lambda: loop.call_soon_threadsafe(order) and None)
+        hold_lease(partial(_call_soon, loop, order))
     async with serving(config, sock):
         on_ready()
         await stop.wait()
@@ -219,6 +223,12 @@ async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
 async def _stop_serving(server: Server, task: asyncio.Task[None]) -> None:
     server.should_exit = True
     await task
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
+    """From a thread. A loop that is closed needs no more orders."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(order)
 
 
 async def _canceled(task: asyncio.Task[None]) -> None:

@@ -71,6 +71,7 @@ def _as_told(options: Options, payload: Payload) -> Options:
 
 
 def _start(options: Options, announcer: Announcer | None, started: float) -> int:
+    token = _checked(options.token)
     sock = bind(loopback(options.host), options.port)
     port: int = sock.getsockname()[1]
     data_dir = private_folder(options.data_dir or default_data_dir())
@@ -79,7 +80,7 @@ def _start(options: Options, announcer: Announcer | None, started: float) -> int
         announcer.say("phase", phase="importing")
     config = Config(
         data_dir=data_dir,
-        token=_checked(options.token),
+        token=token,
         model_id=options.model_id,
         allowed_origins=options.allowed_origins,
         idle_unload_s=options.idle_unload_s,

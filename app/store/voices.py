@@ -72,6 +72,8 @@ class VoiceStore:
             if known == wanted:
                 return
             await connection.execute(delete(voices).where(mine, voices.c.id.not_in(list(wanted))))
+            if not presets:
+                return
             statement = upsert(voices)
             fresh = {name: statement.excluded[name] for name in ("name", "display_name", "language_hint")}
             await connection.execute(

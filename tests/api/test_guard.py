@@ -1,4 +1,4 @@
-"""Who may come in, over bare sockets: token, Host, Origin and size of a body, on every route there is and is not."""
+"""Who may come in, over bare sockets: token, Host, Origin, size of a body; on routes that are and that are not."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,5 +1,6 @@
 """Rows for the tests of the store."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ from app.store.database import Database
 from app.store.jobs import JobStore
 from app.store.rows import ChunkDone, ChunkRow, Job, JobStatus, NewJob, Settings
 
-ERROR = {"code": "ENGINE_RESTARTED", "message": "It was restarted.", "details": {}}
+ERROR: dict[str, Any] = {"code": "ENGINE_RESTARTED", "message": "It was restarted.", "details": {}}
 
 
 def new_job(**fields: Any) -> NewJob:
@@ -84,3 +85,8 @@ async def row_counts(database: Database) -> dict[str, int]:
     """How many rows each table of jobs has."""
     tables = ("jobs", "job_texts", "job_tags", "chunks", "artifacts", "job_search")
     return {table: await scalar(database, f"SELECT count(*) FROM {table}") for table in tables}  # noqa: S608
+
+
+def files_in(folder: Path) -> list[str]:
+    """The names in a folder."""
+    return sorted(path.name for path in folder.iterdir())
