@@ -41,9 +41,9 @@ def first_audio(*, quick: bool) -> Measurement:
     return Measurement(
         figures=[
             *_figures("idle", idle),
-            *_figures("beside eight renders", loaded),
+            *_figures("beside renders", loaded),
             rounds_of("loaded / idle", ratios(_medians(loaded), _medians(idle)), at_most=1.5),
-            Figure(what="the first of all, which starts the worker", value=1000 * cold, unit="ms"),
+            Figure(what="the first of all (starts the worker)", value=1000 * cold, unit="ms"),
         ],
         details={"idle_s": idle, "loaded_s": loaded, "renders_running_at_the_end": left},
     )

@@ -17,11 +17,11 @@ def ready(*, quick: bool) -> Measurement:
     """From exec to the ready line, and resident memory then.
 
     `q3tts serve --sidecar` gets its payload at once; the clock runs from before the exec until its ready line has
-    been read. The first authenticated GET /v1/health, with a check that the token is asked for, is timed on the same
-    start. Fresh: the data folder is empty. Existing: an engine has run on it before. Bare: `python -c "import
-    litestar, sqlalchemy.ext.asyncio, uvicorn"`, from exec to exit. One of each per round, one uncounted round first,
-    so that bytecode and file cache are warm. Resident memory is VmRSS, of the engine right after its ready line and
-    of a bare process that waits behind its imports. The ratio is existing to bare, round by round.
+    been read. The first authenticated GET /v1/health is timed on the same start, and that the token is asked for is
+    checked. Fresh: the data folder is empty. Existing: an engine has run on it before. Bare: `python -c "import
+    litestar, sqlalchemy.ext.asyncio, uvicorn"`, from exec to exit. One of each per round; an uncounted round comes
+    first, so that bytecode and file cache are warm. Resident memory is VmRSS, of the engine right after its ready
+    line and of a bare process that waits behind its imports. The ratio is existing to bare, round by round.
     """
     fresh: list[float] = []
     existing: list[float] = []

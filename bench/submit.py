@@ -25,7 +25,7 @@ def submissions(*, quick: bool) -> Measurement:
 
     Each job is one sentence with a title and a tag, and is committed with `synchronous=FULL` before its answer. The
     engine meanwhile speaks what has been submitted first, in real time (the paced model), so that it does what an
-    engine does, and does not eat the processor. Clients are threads of one process with a connection each. Bare: one
+    engine does, and does not eat the processor. Clients are threads of one process, each with a connection. Bare: a
     loop that inserts the text into a table with the same pragmas on the same disk, and commits. Interleaved rounds.
     """
     count = 20 if quick else 300

@@ -82,7 +82,7 @@ def efficiency(*, quick: bool) -> Measurement:
         name = " ".join(way)
         figures.append(rounds_of(f"{name}, × real time", [audio_s / one.wall_s for one in gone_through]))
         figures.append(rounds_of(f"{name} / bare", rated[way], at_least=0.6))
-    figures.append(_cost(ways))
+    figures += _costs(ways, bare)
     return Measurement(
         figures=figures,
         details={
@@ -95,12 +95,17 @@ def efficiency(*, quick: bool) -> Measurement:
     )
 
 
-def _cost(ways: dict[tuple[str, str], list[Way]]) -> Figure:
-    spent = [
-        one.engine_cpu_s / (one.pcm_bytes / 2 / SAMPLE_RATE / 3600) for list_ in ways.values() for one in list_
+def _costs(ways: dict[tuple[str, str], list[Way]], bare: list[Round]) -> list[Figure]:
+    """Processor time, which other processes on the machine do not change much. On a machine with a single core the
+    first would be the efficiency.
+    """
+    hours = bare[0].pcm_bytes / 2 / SAMPLE_RATE / 3600
+    loop_s = spread([one.cpu_s for one in bare]).middle
+    gone = [one for list_ in ways.values() for one in list_]
+    return [
+        rounds_of("CPU: bare / engine + worker", [loop_s / (one.engine_cpu_s + one.worker_cpu_s) for one in gone]),
+        rounds_of("engine CPU per hour of audio", [one.engine_cpu_s / hours for one in gone], unit="s"),
     ]
-    middle, low, high = spread(spent)
-    return Figure(what="engine CPU per hour of audio", value=middle, unit="s", low=low, high=high)
 
 
 def _through(running: Engine, lane: str, form: str, text: str) -> Way:

@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 
 from app import __version__
 from app.api import problems
+from app.api.bodies import StrictRequest
 from app.api.downloads import audio
 from app.api.health import health
 from app.api.jobs import JobController
@@ -31,11 +32,11 @@ def make_app(speech: Speech) -> Litestar:
             "speech": Provide(lambda: speech, sync_to_thread=False),
             "encoded": Provide(lambda: encoded, sync_to_thread=False),
         },
+        request_class=StrictRequest,
         exception_handlers={
             SpeechError: problems.on_speech_error,
             ValidationException: problems.on_validation_error,
             HTTPException: problems.on_http_error,
-            RecursionError: problems.on_recursion_error,
             Exception: problems.on_any_error,
         },
         openapi_config=OpenAPIConfig(

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
 
 from app import errors
@@ -99,20 +99,10 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[P
         return answer(status, "INTERNAL", "the engine failed on this request; see its log")
     if status == 404:
         return not_found()
-    message = error.detail
-    if isinstance(error.__cause__, SerializationException):
-        message = f"the body is no JSON that can be read: {message}"
-    response = answer(status, HTTP_CODES.get(status, "INVALID_REQUEST"), message)
+    response = answer(status, HTTP_CODES.get(status, "INVALID_REQUEST"), error.detail)
     if status == 405:
         response.headers.update(error.headers or {})  # Allow
     return response
-
-
-def on_recursion_error(request: Request[Any, Any, Any], error: RecursionError) -> Response[Problem]:
-    """A body of more levels than can be decoded."""
-    if "deserializing" not in str(error):
-        return on_any_error(request, error)
-    return answer(400, "INVALID_REQUEST", "the body is nested too deeply")
 
 
 def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

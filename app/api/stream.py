@@ -131,7 +131,10 @@ async def _send(socket: Socket, events: AsyncGenerator[Any], encode: Callable[[A
     async for event in events:
         message = encode(event)
         async with asyncio.timeout(SEND_TIMEOUT_S):
-            await socket.send_data(message, mode="text" if isinstance(message, str) else "binary")
+            try:
+                await socket.send_data(message, mode="text" if isinstance(message, str) else "binary")
+            except OSError as error:  # how ASGI says that the client is gone
+                raise WebSocketDisconnect(detail="the client is gone") from error
         final = isinstance(event, FINAL)
     return final
 
@@ -143,7 +146,7 @@ async def _until_gone(socket: Socket) -> None:
 
 
 async def _close(socket: Socket, code: int, reason: str) -> None:
-    # The client may be faster; and one that takes nothing does not take this either.
-    with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+    # The client may be faster; and one that takes nothing does not take this either (OSError, TimeoutError).
+    with suppress(RuntimeError, WebSocketDisconnect, OSError):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await socket.close(code, reason)

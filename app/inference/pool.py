@@ -259,12 +259,31 @@ class Pool:
         process, self._process, self._ready = self._process, None, False
         if process is None:
             return
-        assert process.stdin is not None
-        process.stdin.close()
+        ending = asyncio.ensure_future(_ended(process))
         try:
-            async with asyncio.timeout(GRACE_S):
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await ending  # the pool is left just now: no reason to leave a worker behind
+            raise
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await _silent(process)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        with suppress(TimeoutError):
+            await _silent(process)
+
+
+async def _silent(process: asyncio.subprocess.Process) -> None:
+    """Wait for the process, for a while. What it still says is read and dropped: while it waits for somebody to
+    read, it does not see that its pipe is closed, and asyncio would keep the pipe open.
+    """
+    async with asyncio.timeout(GRACE_S):
+        with suppress(OSError):
+            await process.communicate()
+        await process.wait()

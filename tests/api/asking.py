@@ -1,7 +1,8 @@
 """Jobs as these tests ask for them, and the states that a job can be in."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 from tests.client import Engine
@@ -32,9 +33,9 @@ async def finished(engine: Engine, text: str = "Said and done.", **fields: Any) 
 async def full_lane(engine: Engine) -> AsyncGenerator[None]:
     """Keep all places of the render lane taken: what is submitted meanwhile stays queued."""
     held = [await render(engine, "[hold:never] Held.") for _ in range(AT_WORK)]
-    for job_id in held:
-        await engine.until(job_id, "running")
     try:
+        for job_id in held:
+            await engine.until(job_id, "running")
         yield
     finally:
         for job_id in held:
@@ -45,16 +46,22 @@ async def full_lane(engine: Engine) -> AsyncGenerator[None]:
 async def job_in(engine: Engine, status: str) -> AsyncGenerator[str]:
     """A render job in that state, which stays there; deleted at the end if it is still there."""
     text = {"completed": "Fine.", "failed": "[error] Not fine."}.get(status, "[hold:never] Held for good.")
-    if status == "queued":
-        async with full_lane(engine):
-            job_id = await render(engine, text)
+    async with full_lane(engine) if status == "queued" else nullcontext():
+        job_id = await render(engine, text)
+        try:
+            if status in ("paused", "canceled"):
+                await engine.until(job_id, "running")
+                await engine.post(f"/jobs/{job_id}/{'pause' if status == 'paused' else 'cancel'}")
+            await engine.until(job_id, status)
             yield job_id
+        finally:
             await engine.http.delete(f"/v1/jobs/{job_id}")
-        return
-    job_id = await render(engine, text)
-    if status in ("paused", "canceled"):
-        await engine.until(job_id, "running")
-        await engine.post(f"/jobs/{job_id}/{'pause' if status == 'paused' else 'cancel'}")
-    await engine.until(job_id, status)
-    yield job_id
-    await engine.http.delete(f"/v1/jobs/{job_id}")
+
+
+def open_files() -> list[str]:
+    """The files that this process has open, on Linux."""
+    paths: list[str] = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            paths.append(str(entry.readlink()))
+    return paths

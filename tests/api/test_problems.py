@@ -270,7 +270,7 @@ async def test_a_body_that_is_missing_is_asked_for(shared: Engine, path: str) ->
     assert "send a JSON object as the body" in error["message"]
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff", b"{'a': 1}", b'{"a": NaN}'])
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"{'a': 1}", b"NaN"])
 async def test_a_body_that_is_no_json_is_called_so(shared: Engine, content: bytes) -> None:
     response = await shared.http.post("/v1/jobs", content=content)
 

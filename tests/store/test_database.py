@@ -124,11 +124,14 @@ async def test_a_database_of_another_program_is_refused_and_its_tables_left_alon
 
 async def test_a_folder_where_the_file_should_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "q3tts.db").mkdir()
+    before = set(threading.enumerate())
 
     with pytest.raises(StartFailed) as refused:
         await Database.open(tmp_path / "q3tts.db")
 
     assert refused.value.exit_code == 74
+    for thread in set(threading.enumerate()) - before:
+        await asyncio.to_thread(thread.join, 10)  # it speaks to the loop once more, which must still be there
 
 
 async def test_a_transaction_that_raises_leaves_nothing_behind(database: Database, jobs: JobStore) -> None:

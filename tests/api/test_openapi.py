@@ -1,0 +1,107 @@
+"""`GET /v1/openapi.json`: the routes there are, and that the document tells of them what is true."""
+
+from typing import Any
+
+import pytest
+
+from tests.client import Engine
+
+pytestmark = pytest.mark.anyio
+
+ROUTES = {
+    "GET /v1/health": "getHealth",
+    "POST /v1/speak": "speak",
+    "POST /v1/cancel": "cancel",
+    "GET /v1/voices": "listVoices",
+    "POST /v1/voices/clone": "cloneVoice",
+    "GET /v1/voices/{voice_id}": "getVoice",
+    "DELETE /v1/voices/{voice_id}": "deleteVoice",
+    "GET /v1/jobs": "listJobs",
+    "POST /v1/jobs": "submitJob",
+    "GET /v1/jobs/{job_id}": "getJob",
+    "PUT /v1/jobs/{job_id}": "putJob",
+    "DELETE /v1/jobs/{job_id}": "deleteJob",
+    "GET /v1/jobs/{job_id}/chunks": "listChunks",
+    "GET /v1/jobs/{job_id}/artifacts": "listArtifacts",
+    "GET /v1/jobs/{job_id}/audio": "getAudio",
+    "HEAD /v1/jobs/{job_id}/audio": "headAudio",
+    "POST /v1/jobs/{job_id}/cancel": "cancelJob",
+    "POST /v1/jobs/{job_id}/pause": "pauseJob",
+    "POST /v1/jobs/{job_id}/resume": "resumeJob",
+    "POST /v1/jobs/{job_id}/retry": "retryJob",
+}
+
+
+@pytest.fixture(scope="module")
+async def document(shared: Engine) -> dict[str, Any]:
+    return await shared.get("/openapi.json")
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What can be done, by method and path."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+async def test_the_document_has_every_route_under_a_name_that_clients_can_rely_on(document: dict[str, Any]) -> None:
+    names = {route: operation["operationId"] for route, operation in operations(document).items()}
+
+    assert names == ROUTES
+    assert len(set(names.values())) == len(names)
+    assert document["openapi"].startswith("3.1")
+
+
+async def test_every_route_says_what_it_does_and_belongs_to_something(document: dict[str, Any]) -> None:
+    for route, operation in operations(document).items():
+        assert operation["description"], route
+        assert operation["tags"], route
+
+
+async def test_every_failure_has_the_one_shape(document: dict[str, Any]) -> None:
+    for route, operation in operations(document).items():
+        failures = {status: answer for status, answer in operation["responses"].items() if status[0] in "45"}
+        assert {"400", "401", "403"} <= set(failures), route
+        for answer in failures.values():
+            (schema,) = (content["schema"] for content in answer["content"].values())
+            assert schema["$ref"].endswith("/Problem"), route
+    problem = document["components"]["schemas"]["Problem"]
+    body = document["components"]["schemas"][problem["properties"]["error"]["$ref"].split("/")[-1]]
+    assert problem["required"] == ["error"]
+    assert set(body["properties"]) == {"code", "message", "details"}
+
+
+async def test_the_bounds_of_the_settings_are_told(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    settings, chunking = schemas["SpeechSettings"]["properties"], schemas["Chunking"]["properties"]
+
+    assert (settings["rate"]["minimum"], settings["rate"]["maximum"]) == (0.5, 2.0)
+    assert (settings["pitch"]["minimum"], settings["pitch"]["maximum"]) == (0.5, 2.0)
+    assert (settings["volume"]["minimum"], settings["volume"]["maximum"]) == (0.0, 2.0)
+    assert (chunking["max_chars"]["minimum"], chunking["max_chars"]["maximum"]) == (100, 2000)
+    assert set(schemas["SubmitRequest"]["required"]) == {"voice_id", "text"}
+    assert set(schemas["SpeakRequest"]["required"]) == {"voice_id", "text"}
+
+
+async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, Any]) -> None:
+    names = {
+        parameter["name"]
+        for operation in operations(document).values()
+        for parameter in operation.get("parameters", [])
+    }
+
+    assert names == {
+        *("status", "lane", "voice_id", "model_id", "tag", "text", "created_from", "created_before"),
+        *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language"),
+        *("Idempotency-Key", "Range", "If-Range", "If-None-Match"),
+    }
+
+
+async def test_the_document_is_the_only_page_of_its_kind(shared: Engine) -> None:
+    for path in ("/schema", "/schema/swagger", "/docs", "/v1/openapi.yaml", "/v1/openapi.yml", "/v1/swagger"):
+        response = await shared.http.get(path)
+
+        assert response.status_code == 404
+        assert response.headers["content-type"] == "application/json"

@@ -1,0 +1,46 @@
+"""Which models there are, and how a worker of each is started."""
+
+import sys
+from uuid import UUID
+
+import pytest
+
+from app.errors import InvalidRequest, StartFailed
+from app.inference import catalogue
+
+
+def test_a_model_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(StartFailed, match="espeak-ng") as refused:
+        catalogue.entry("nobody")
+    assert refused.value.exit_code == 64
+    with pytest.raises(ValueError, match="nobody"):
+        catalogue.load("nobody")
+
+
+def test_the_embedded_model_has_voices_with_ids_of_their_own() -> None:
+    entry = catalogue.entry("espeak-ng")
+
+    presets = entry.presets()
+
+    assert entry.card.model_id == "espeak-ng"
+    assert len(presets) > 100
+    assert len({UUID(preset.voice_id) for preset in presets}) == len(presets)
+    assert all(preset.display_name and preset.name for preset in presets)
+    assert presets == entry.presets(), "the same at every start"
+
+
+def test_a_language_that_a_voice_cannot_speak_is_refused() -> None:
+    entry = catalogue.entry("espeak-ng")
+    english = next(preset for preset in entry.presets() if preset.language == "en-US")
+
+    entry.check_language(english.name, "")
+    with pytest.raises(InvalidRequest):
+        entry.check_language(english.name, "xx-nowhere")
+
+
+def test_the_worker_is_this_program_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert catalogue.worker_command("m") == (sys.executable, "-P", "-m", "app", "worker", "m")
+
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+
+    assert catalogue.worker_command("m") == (sys.executable, "worker", "m")

@@ -1,0 +1,343 @@
+"""Removes one check of the engine at a time, in a copy, and sees whether a test turns red: `make sabotage`.
+
+Each entry names what is taken away, the lines as they stand and as they are broken, and the tests that must notice.
+An entry whose lines are no longer there is an error too: the list is kept with the code.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Sabotage(NamedTuple):
+    """One way to break the engine."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+GUARD = ("tests/api/test_guard.py",)
+END_TO_END = ("tests/test_end_to_end.py",)
+PROCESS = ("tests/test_engine_process.py",)
+POOL = ("tests/inference/test_pool.py", "tests/test_end_to_end.py")
+STORE = ("tests/store",)
+LOG = ("tests/audio",)
+
+SABOTAGES = (
+    Sabotage(
+        "anybody may come in",
+        "app/api/guard.py",
+        "if not self._authorized(scope, headers):",
+        "if False:",
+        GUARD,
+    ),
+    Sabotage(
+        "any Host is served",
+        "app/api/guard.py",
+        "if len(hosts) != 1 or hosts[0].lower() not in self._hosts:",
+        "if False:",
+        GUARD,
+    ),
+    Sabotage(
+        "any Origin is served",
+        "app/api/guard.py",
+        "elif origins and (len(origins) != 1 or origins[0] not in self._origins):",
+        "elif False:",
+        GUARD,
+    ),
+    Sabotage(
+        "a body that is sent in pieces has no limit",
+        "app/api/guard.py",
+        "if received_bytes > self._most_body_bytes:",
+        "if False:",
+        GUARD,
+    ),
+    Sabotage(
+        "an address that others can reach may be bound",
+        "app/config.py",
+        "if address is None or not address.is_loopback",
+        "if address is None",
+        ("tests/test_config.py",),
+    ),
+    Sabotage(
+        "empty text is taken",
+        "app/speech.py",
+        "if not text.strip():",
+        "if False:",
+        ("tests/api",),
+    ),
+    Sabotage(
+        "the same key makes another job",
+        "app/store/jobs.py",
+        "if before is not None:",
+        "if False:",
+        ("tests/store", "tests/api"),
+    ),
+    Sabotage(
+        "another request under the same key is taken for the first",
+        "app/store/jobs.py",
+        "if before.request_sha256 != new.request_sha256:",
+        "if False:",
+        ("tests/store", "tests/api"),
+    ),
+    Sabotage(
+        "interrupted speak jobs stay as they were",
+        "app/store/jobs.py",
+        'where(jobs.c.lane == "speak", jobs.c.status.in_(live))',
+        'where(jobs.c.lane == "nobody", jobs.c.status.in_(live))',
+        ("tests/store", "tests/test_end_to_end.py"),
+    ),
+    Sabotage(
+        "a page repeats the last job of the one before",
+        "app/store/history.py",
+        "tuple_(created_at, seq) < (after.created_at, after.seq)",
+        "tuple_(created_at, seq) <= (after.created_at, after.seq)",
+        ("tests/store", "tests/test_end_to_end.py"),
+    ),
+    Sabotage(
+        "a newer schema is opened",
+        "app/store/schema.py",
+        "except CommandError as error:",
+        "except ZeroDivisionError as error:",
+        (*STORE, "tests/test_migrations.py"),
+    ),
+    Sabotage(
+        "an upgrade makes no copy",
+        "app/store/database.py",
+        '    await _back_up(connection, schema.backup_path(path.parent / "backups", revision))\n',
+        "",
+        (*STORE, "tests/test_migrations.py"),
+    ),
+    Sabotage(
+        "a second engine opens the same database",
+        "app/store/database.py",
+        '"locking_mode=EXCLUSIVE",',
+        '"locking_mode=NORMAL",',
+        (*STORE, *PROCESS),
+    ),
+    Sabotage(
+        "a commit may be lost in a power cut",
+        "app/store/database.py",
+        '"synchronous=FULL",',
+        '"synchronous=NORMAL",',
+        STORE,
+    ),
+    Sabotage(
+        "the row is final before the file is there",
+        "app/scheduler/scheduler.py",
+        "        file_name, size = await log.publish_wav()\n",
+        '        file_name, size = "audio.wav", 80 + 2 * work.job.samples\n',
+        END_TO_END,
+    ),
+    Sabotage(
+        "the final event does not come",
+        "app/scheduler/scheduler.py",
+        "            log.close_with(event)\n",
+        "            pass\n",
+        END_TO_END,
+    ),
+    Sabotage(
+        "render comes before speak",
+        "app/scheduler/lanes.py",
+        'LANES = ("speak", "render")',
+        'LANES = ("render", "speak")',
+        ("tests/scheduler",),
+    ),
+    Sabotage(
+        "one job of a lane keeps the turn",
+        "app/scheduler/lanes.py",
+        "            self._members.rotate(-1)\n            if member.wants:\n",
+        "            if member.wants:\n",
+        ("tests/scheduler",),
+    ),
+    Sabotage(
+        "a take that ended at the limit is good enough",
+        "app/scheduler/attempts.py",
+        "if reason is FinishReason.LENGTH:",
+        "if False:",
+        END_TO_END,
+    ),
+    Sabotage(
+        "all attempts have the same seed",
+        "app/scheduler/attempts.py",
+        "{job_seed}:{chunk_index}:{attempt}",
+        "{job_seed}:{chunk_index}",
+        ("tests/scheduler",),
+    ),
+    Sabotage(
+        "a restart keeps what was not committed",
+        "app/scheduler/plan.py",
+        "        await log.cut(job.last_seq)\n",
+        "        pass\n",
+        ("tests/scheduler", "tests/test_end_to_end.py", "tests/test_engine_process.py"),
+    ),
+    Sabotage(
+        "what was heard before is heard again",
+        "app/scheduler/run.py",
+        "        kept = pcm[drop:]\n",
+        "        kept = pcm\n",
+        ("tests/test_every_model.py",),
+    ),
+    Sabotage(
+        "audio is not synced before its row is committed",
+        "app/scheduler/run.py",
+        "        await self._log.sync()\n        done:",
+        "        done:",
+        ("tests/scheduler",),
+    ),
+    Sabotage(
+        "after a death the delivered audio comes twice",
+        "app/inference/take.py",
+        "self._drop_bytes = self._received_bytes",
+        "self._drop_bytes = 0",
+        POOL,
+    ),
+    Sabotage(
+        "a chunk may kill workers for ever",
+        "app/inference/pool.py",
+        "KILLS_ALLOWED = 3",
+        "KILLS_ALLOWED = 10**9",
+        POOL,
+    ),
+    Sabotage(
+        "suspects are spoken together",
+        "app/inference/pool.py",
+        "            waiting = suspects[:1]\n",
+        "            waiting = [take for take in takes if not take.sent]\n",
+        POOL,
+    ),
+    Sabotage(
+        "a worker that hangs is waited for",
+        "app/inference/pool.py",
+        "if now - self._heard_at > self._answer_s:",
+        "if False:",
+        POOL,
+    ),
+    Sabotage(
+        "an idle worker stays",
+        "app/inference/pool.py",
+        "if now - idle_since >= self._idle_unload_s:",
+        "if False:",
+        POOL,
+    ),
+    Sabotage(
+        "a worker outlives its pipe",
+        "app/inference/worker.py",
+        "            if not data:\n                raise _PipeClosed\n",
+        "            if not data:\n                break\n",
+        ("tests/inference/test_worker.py",),
+    ),
+    Sabotage(
+        "a damaged record is played",
+        "app/audio/log_file.py",
+        "return len(pcm) == 2 * count and crc ==",
+        "return len(pcm) == 2 * count or crc ==",
+        LOG,
+    ),
+    Sabotage(
+        "a long WAV has 32-bit sizes",
+        "app/audio/wav.py",
+        "rf64 = riff_bytes > _MOST_32",
+        "rf64 = False",
+        LOG,
+    ),
+    Sabotage(
+        "the engine outlives its app",
+        "app/server.py",
+        "    if lease:\n",
+        "    if False:\n",
+        PROCESS,
+    ),
+    Sabotage(
+        "a deleted job leaves its files",
+        "app/speech.py",
+        "shutil.rmtree, self._logs.folder(job.id), ignore_errors=True)",
+        "len, [])",
+        ("tests/api",),
+    ),
+    Sabotage(
+        "a preset can be deleted",
+        "app/speech.py",
+        'if voice.kind == "preset":\n            raise Forbidden',
+        'if voice.kind == "nothing":\n            raise Forbidden',
+        ("tests/api",),
+    ),
+    Sabotage(
+        "a Range is ignored",
+        "app/api/downloads.py",
+        "        wanted = _wanted(range, total)\n",
+        "        wanted = None\n",
+        ("tests/api",),
+    ),
+    Sabotage(
+        "a follower that falls behind is not told",
+        "app/scheduler/feed.py",
+        "            if missed > len(self._events):\n                raise FellBehind\n",
+        "            missed = min(missed, len(self._events))\n",
+        ("tests/scheduler", "tests/api"),
+    ),
+)
+
+
+def copied(to: Path) -> None:
+    """The files that git knows, as they are now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    for name in listed.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+
+
+def noticed(sabotage: Sabotage, copy: Path) -> bool:
+    """Whether a test turns red."""
+    target = copy / sabotage.file
+    sound = target.read_text()
+    if sound.count(sabotage.old) != 1:
+        raise SystemExit(f"{sabotage.file}: {sabotage.old!r} is there {sound.count(sabotage.old)} times, not once")
+    target.write_text(sound.replace(sabotage.old, sabotage.new))
+    try:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *sabotage.tests]
+        environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            code = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=300).returncode
+        except subprocess.TimeoutExpired:
+            return True
+        if code not in (0, 1):
+            raise SystemExit(f"the tests for {sabotage.what!r} did not run: pytest ended with {code}")
+        return code == 1
+    finally:
+        target.write_text(sound)
+
+
+def main() -> int:
+    """Try all of them, or those whose words are given; the number that no test noticed."""
+    words = " ".join(sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        copied(copy)
+        unnoticed = 0
+        for sabotage in SABOTAGES:
+            if words in sabotage.what:
+                seen = noticed(sabotage, copy)
+                unnoticed += not seen
+                print(f"{'noticed ' if seen else 'UNNOTICED'}  {sabotage.what}", flush=True)
+    print(f"{unnoticed} unnoticed")
+    return 1 if unnoticed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The whole engine without a client: jobs go in at `Speech`, and what the model was given can be looked up."""
+
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import anyio
+import msgspec
+
+from app.audio.log import LogEvent
+from app.config import Config
+from app.events import AudioChunk, JobStarted
+from app.inference.model import Utterance, VoiceSpec
+from app.scheduler.attempts import chunk_seed
+from app.server import serving
+from app.speech import Request, Speech
+from app.start import bind
+from app.store.rows import ChunkRow, Job, JobStatus, Settings
+from app.text.spoken import spoken_text
+from tests.fakes import VOICE_ID, fake_entry, fake_pcm
+from tests.scheduler.recorder import RECORD, Step
+
+PATIENCE_S = 30.0
+
+HEAD_BYTES = 80
+
+
+class Room:
+    """A running engine and its fake model."""
+
+    def __init__(self, speech: Speech, control: Path) -> None:
+        self.speech, self.control = speech, control
+
+    async def submit(self, *paragraphs: str, lane: str = "render", **fields: Any) -> str:
+        """A job with at least one chunk for each paragraph; its id."""
+        request: dict[str, Any] = {"voice_id": VOICE_ID, "language": "", "settings": Settings(max_chars=100)}
+        request |= {"lane": lane, "text": "\n\n".join(paragraphs), **fields}
+        job, _ = await self.speech.submit(Request(**request))
+        return job.id
+
+    async def job(self, job_id: str) -> Job:
+        return await self.speech.jobs.get(job_id)
+
+    async def until(self, job_id: str, fact: Callable[[Job], bool]) -> Job:
+        """The job, once this holds of it."""
+        with anyio.fail_after(PATIENCE_S):
+            while not fact(job := await self.job(job_id)):
+                await anyio.sleep(0.002)
+            return job
+
+    async def ended(self, job_id: str) -> Job:
+        return await self.until(job_id, lambda job: job.final)
+
+    async def completed(self, *job_ids: str) -> None:
+        for job_id in job_ids:
+            job = await self.ended(job_id)
+            assert job.status is JobStatus.COMPLETED, job.error
+
+    async def started(self, *job_ids: str) -> None:
+        """Wait until these jobs take turns."""
+        with anyio.fail_after(PATIENCE_S):
+            for job_id in job_ids:
+                async with self.speech.follow(job_id) as events:
+                    assert isinstance(await anext(events), JobStarted)
+
+    async def events(self, job_id: str, after_seq: int = 0) -> list[LogEvent]:
+        """All events of a job."""
+        with anyio.fail_after(PATIENCE_S):
+            async with self.speech.follow(job_id, after_seq=after_seq) as events:
+                return [event async for event in events]
+
+    async def wav(self, job_id: str) -> bytes:
+        """The samples of the job's file."""
+        audio = await self.speech.audio(job_id, format="wav", partial=False)
+        content = await anyio.Path(audio.path).read_bytes()
+        assert len(content) == audio.size
+        return content[HEAD_BYTES:]
+
+    async def expected(self, job_id: str) -> bytes:
+        """What the fake says for the chunks of the job that are done, each with the seed that the design gives it."""
+        job = await self.job(job_id)
+        text, parts = await self.speech.jobs.text(job), await self.speech.chunks.list(job)
+        done = [part for part in parts if part.state == "done"]
+        assert done == parts[: job.chunks_done]
+        return b"".join(chunk_pcm(job, text, part) for part in done)
+
+    def release(self, name: str) -> None:
+        (self.control / name).touch()
+
+    def steps(self) -> list[Step]:
+        """What the model was given and has ended so far."""
+        path = self.control / RECORD
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        return [msgspec.json.decode(line, type=Step) for line in lines]
+
+    def added(self) -> list[str]:
+        """The first words of the utterances that the model was given, in order."""
+        return [step.text.split(".")[0] for step in self.steps() if step.what == "add"]
+
+    async def seen(self, *steps: Step) -> None:
+        """Wait until the model's record has these."""
+        with anyio.fail_after(PATIENCE_S):
+            while not set(steps) <= set(self.steps()):
+                await anyio.sleep(0.002)
+
+
+def chunk_pcm(job: Job, text: str, part: ChunkRow) -> bytes:
+    """The audio that a chunk of a job must have."""
+    seed = chunk_seed(job.seed, part.chunk_index, part.attempts)
+    assert part.seed == seed
+    spoken = spoken_text(text[part.start_char : part.end_char])
+    if not spoken:
+        return b""
+    voice = VoiceSpec("preset", name="one")
+    return fake_pcm(Utterance(id=0, text=spoken, voice=voice, lane="render", seed=seed, language=job.language))
+
+
+def audio_of(events: list[LogEvent], *, first: int = 1) -> bytes:
+    """The audio of events, whose numbers must follow each other."""
+    chunks = [event for event in events if isinstance(event, AudioChunk)]
+    assert [chunk.seq for chunk in chunks] == list(range(first, first + len(chunks)))
+    return b"".join(chunk.audio.data_base64 for chunk in chunks)
+
+
+OpenRoom: TypeAlias = Callable[..., AbstractAsyncContextManager[Room]]
+
+
+def opener(folder: Path) -> OpenRoom:
+    """Opens engines on one data folder, one after the other."""
+    control, data_dir = folder / "control", folder / "data"
+    control.mkdir()
+    data_dir.mkdir()
+
+    @asynccontextmanager
+    async def open_room(*, capacity: int = 4) -> AsyncGenerator[Room]:
+        command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), str(capacity))
+        model = msgspec.structs.replace(fake_entry(control), command=command)
+        config = Config(data_dir=data_dir, token="a-token-of-the-tests")
+        async with serving(config, bind("127.0.0.1", 0), model=model) as speech:
+            yield Room(speech, control)
+
+    return open_room

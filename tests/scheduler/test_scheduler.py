@@ -1,0 +1,509 @@
+"""Whose chunk is spoken when, and how jobs end, seen from both ends: the jobs, and what the model was given."""
+
+import asyncio
+import os
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import pytest
+
+from app.errors import JobNotFound, StorageFailed, WrongState
+from app.events import FinalEvent, JobCanceled, JobDone, JobError, JobProgress, JobStarted
+from app.scheduler.lanes import MOST_ACTIVE
+from app.speech import Request
+from app.store.jobs import JobStore
+from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
+from tests.fakes import VOICE_ID
+from tests.scheduler.recorder import Step
+from tests.scheduler.room import OpenRoom, Room, audio_of
+
+pytestmark = pytest.mark.anyio
+
+
+def parts(name: str, count: int) -> list[str]:
+    """Paragraphs, each of them a chunk that starts with its name and number."""
+    return [
+        f"{name}{number}. It is long enough to be a chunk of its own, and no longer." for number in range(count)
+    ]
+
+
+async def blocked(room: Room) -> str:
+    """A job that has the model for itself until `gate` is released."""
+    job_id = await room.submit("[hold:gate] Blocks.")
+    await room.seen(Step("add", "[hold:gate] Blocks."))
+    return job_id
+
+
+async def test_a_listener_is_served_before_a_book_goes_on(narrow: Room) -> None:
+    book = await narrow.submit("[hold:gate] Blocks.", *parts("book", 5))
+    await narrow.seen(Step("add", "[hold:gate] Blocks."))
+
+    listener = await narrow.submit(*parts("listener", 3), lane="speak")
+    await narrow.started(listener)
+    narrow.release("gate")
+
+    await narrow.completed(book, listener)
+    order = narrow.added()
+    assert order[:3] == ["[hold:gate] Blocks", "listener0", "listener1"]
+    assert order.index("listener2") < order.index("book1")
+    assert await narrow.wav(listener) == await narrow.expected(listener)
+
+
+async def test_jobs_of_a_lane_take_turns(narrow: Room) -> None:
+    blocker = await blocked(narrow)
+    jobs = [await narrow.submit(*parts(name, 4)) for name in ("a", "b", "c")]
+    await narrow.started(*jobs)
+
+    narrow.release("gate")
+
+    await narrow.completed(blocker, *jobs)
+    assert narrow.added()[1:] == [f"{name}{number}" for number in range(4) for name in ("a", "b", "c")]
+
+
+async def test_a_short_job_is_not_kept_waiting_by_a_book(narrow: Room) -> None:
+    blocker = await blocked(narrow)
+    book, note = await narrow.submit(*parts("book", 20)), await narrow.submit(*parts("note", 2))
+    await narrow.started(book, note)
+
+    narrow.release("gate")
+
+    await narrow.completed(blocker, book, note)
+    assert narrow.added().index("note1") <= 5
+
+
+async def test_so_many_jobs_of_a_lane_are_at_work_and_no_more(narrow: Room) -> None:
+    held = [await narrow.submit(f"[hold:gate] Number {number}.") for number in range(MOST_ACTIVE + 3)]
+    await narrow.started(*held[:MOST_ACTIVE])
+    listeners = [await narrow.submit(f"[hold:gate] {number}.", lane="speak") for number in range(MOST_ACTIVE + 1)]
+    await narrow.started(*listeners[:MOST_ACTIVE])
+
+    assert await narrow.speech.jobs.counts() == {"queued": 4, "running": 2 * MOST_ACTIVE}
+    waiting = [await narrow.job(job_id) for job_id in held[MOST_ACTIVE:]]
+    assert {job.status for job in waiting} == {JobStatus.QUEUED}
+    assert [await narrow.speech.jobs.place(job) for job in waiting] == [2, 3, 4]
+
+    narrow.release("gate")
+    await narrow.completed(*held, *listeners)
+
+
+async def test_several_chunks_of_one_job_are_in_work_and_come_into_the_log_in_order(room: Room) -> None:
+    text = ["[hold:first] The first.", *parts("then", 9)]
+    job_id = await room.submit(*text)
+    await room.seen(*(Step("stop", part) for part in text[1:8]))
+
+    assert (await room.job(job_id)).chunks_done == 0
+    assert "then8" not in room.added(), "no more than allowed are ahead"
+    log_events = asyncio.create_task(room.events(job_id))
+    room.release("first")
+
+    await room.completed(job_id)
+    assert audio_of(await log_events) == await room.wav(job_id) == await room.expected(job_id)
+    assert (await room.job(job_id)).chunks_done == 10
+
+
+async def test_chunks_in_work_never_exceed_what_the_model_can_do(room: Room) -> None:
+    jobs = [await room.submit(*parts(f"job{number}", 6)) for number in range(6)]
+    await room.completed(*jobs)
+
+    in_work = most = 0
+    for step in room.steps():
+        in_work += 1 if step.what == "add" else -1
+        most = max(most, in_work)
+
+    assert in_work == 0
+    assert 1 < most <= 4
+
+
+async def test_the_next_job_starts_only_when_the_canceled_one_has_left_the_model(narrow: Room) -> None:
+    for number in range(5):
+        canceled = await narrow.submit(f"[hold:never] Canceled {number}.")
+        await narrow.seen(Step("add", f"[hold:never] Canceled {number}."))
+        following = await narrow.submit(f"Following {number}.")
+        await narrow.started(following)
+
+        assert (await narrow.speech.cancel(canceled)).status is JobStatus.CANCELED
+
+        await narrow.completed(following)
+        steps = narrow.steps()
+        left = steps.index(Step("canceled", f"[hold:never] Canceled {number}."))
+        assert left < steps.index(Step("add", f"Following {number}."))
+
+
+@pytest.mark.parametrize("lane", ["speak", "render"])
+async def test_a_canceled_job_has_left_the_model_when_it_is_canceled(room: Room, lane: str) -> None:
+    job_id = await room.submit("[hold:never] One.", "[hold:never] Two.", "[hold:never] Three.", lane=lane)
+    await room.seen(Step("add", "[hold:never] One."), Step("add", "[hold:never] Two."))
+
+    job = await room.speech.cancel(job_id)
+
+    steps = room.steps()
+    assert job.status is JobStatus.CANCELED
+    assert job.finished_at is not None
+    assert sum(step.what == "add" for step in steps) == sum(step.what == "canceled" for step in steps)
+    assert (await room.events(job_id))[-1] == JobCanceled(job_id=job_id)
+
+
+async def test_a_queued_job_is_canceled_without_the_model_and_paused_ones_too(narrow: Room) -> None:
+    for number in range(MOST_ACTIVE):
+        await narrow.submit(f"[hold:gate] {number}.")
+    queued, paused = await narrow.submit("Queued."), await narrow.submit("Paused.")
+    assert (await narrow.speech.pause(paused)).status is JobStatus.PAUSED
+
+    for job_id in (queued, paused):
+        follower = asyncio.create_task(narrow.events(job_id))
+        await anyio.lowlevel.checkpoint()
+        job = await narrow.speech.cancel(job_id)
+
+        assert (job.status, job.started_at) == (JobStatus.CANCELED, None)
+        assert await follower == [JobCanceled(job_id=job_id)]
+    narrow.release("gate")
+
+
+async def test_a_paused_job_does_not_go_on_by_itself_and_keeps_its_audio(room: Room) -> None:
+    calm = await room.submit(*parts("calm", 6), seed=5)
+    text = parts("paused", 6)
+    text[3] = "[hold:gate] " + text[3]
+    job_id = await room.submit(*text, seed=5)
+    await room.until(job_id, lambda job: job.chunks_done == 3)
+
+    paused = await room.speech.pause(job_id)
+    await room.completed(calm)
+
+    assert (await room.job(job_id)) == paused
+    assert (paused.status, paused.chunks_done) == (JobStatus.PAUSED, 3)
+    room.release("gate")
+    follower = asyncio.create_task(room.events(job_id))
+    await room.speech.resume(job_id)
+    await room.completed(job_id)
+    assert audio_of(await follower) == await room.wav(job_id) == await room.expected(job_id)
+
+
+@pytest.mark.parametrize(
+    ("status", "ask", "after"),
+    [
+        (JobStatus.QUEUED, "resume", None),
+        (JobStatus.QUEUED, "retry", None),
+        (JobStatus.QUEUED, "pause", JobStatus.PAUSED),
+        (JobStatus.QUEUED, "cancel", JobStatus.CANCELED),
+        (JobStatus.RUNNING, "resume", None),
+        (JobStatus.RUNNING, "retry", None),
+        (JobStatus.RUNNING, "pause", JobStatus.PAUSED),
+        (JobStatus.RUNNING, "cancel", JobStatus.CANCELED),
+        (JobStatus.PAUSED, "pause", JobStatus.PAUSED),
+        (JobStatus.PAUSED, "retry", None),
+        (JobStatus.PAUSED, "cancel", JobStatus.CANCELED),
+        (JobStatus.COMPLETED, "pause", None),
+        (JobStatus.COMPLETED, "resume", None),
+        (JobStatus.COMPLETED, "retry", None),
+        (JobStatus.COMPLETED, "cancel", JobStatus.COMPLETED),
+        (JobStatus.FAILED, "pause", None),
+        (JobStatus.FAILED, "resume", None),
+        (JobStatus.FAILED, "cancel", JobStatus.FAILED),
+        (JobStatus.CANCELED, "pause", None),
+        (JobStatus.CANCELED, "resume", None),
+        (JobStatus.CANCELED, "cancel", JobStatus.CANCELED),
+    ],
+)
+async def test_what_is_asked_of_a_job_fits_its_state_or_is_refused(
+    room: Room, status: JobStatus, ask: str, after: JobStatus | None
+) -> None:
+    if status is JobStatus.QUEUED:
+        for number in range(MOST_ACTIVE):
+            await room.submit(f"[hold:never] {number}.")
+    text = {
+        JobStatus.FAILED: "[error]",
+        JobStatus.COMPLETED: "Fine.",
+    }.get(status, "[hold:never] Held.")
+    job_id = await room.submit(text)
+    if status is JobStatus.RUNNING:
+        await room.seen(Step("add", text))
+    if status is JobStatus.PAUSED:
+        await room.speech.pause(job_id)
+    if status is JobStatus.CANCELED:
+        await room.speech.cancel(job_id)
+    await room.until(job_id, lambda job: job.status is status)
+
+    asking = getattr(room.speech, ask)(job_id)
+
+    if after is None:
+        with pytest.raises(WrongState, match=status):
+            await asking
+        assert (await room.job(job_id)).status is status
+    else:
+        assert (await asking).status is after
+
+
+async def test_nothing_can_be_asked_of_a_job_that_is_not_there(room: Room) -> None:
+    for ask in (room.speech.cancel, room.speech.pause, room.speech.resume, room.speech.retry):
+        with pytest.raises(JobNotFound):
+            await ask(str(uuid4()))
+
+
+async def test_asking_many_times_at_once_is_as_good_as_once(room: Room) -> None:
+    job_id = await room.submit("[hold:never] Held.")
+    await room.seen(Step("add", "[hold:never] Held."))
+
+    answers = await asyncio.gather(*(room.speech.cancel(job_id) for _ in range(10)))
+
+    assert {job.status for job in answers} == {JobStatus.CANCELED}
+
+
+async def test_a_canceled_job_that_is_tried_again_goes_on_behind_what_it_has(room: Room) -> None:
+    text = parts("again", 5)
+    text[3] = "[hold:gate] " + text[3]
+    for lane in ("speak", "render"):
+        job_id = await room.submit(*text, lane=lane, seed=9)
+        await room.until(job_id, lambda job: job.chunks_done == 3)
+        await room.speech.cancel(job_id)
+        heard = await room.events(job_id)
+        room.release("gate")
+
+        await room.speech.retry(job_id)
+
+        await room.completed(job_id)
+        again = await room.events(job_id)
+        assert audio_of(again).startswith(audio_of(heard))
+        assert audio_of(again) == await room.wav(job_id) == await room.expected(job_id)
+        assert (await room.job(job_id)).error is None
+        (room.control / "gate").unlink()
+
+
+async def test_the_file_and_the_row_are_there_before_the_last_event(room: Room) -> None:
+    job_id = await room.submit(*parts("all", 3))
+    with anyio.fail_after(20):
+        async for event in room.speech.feed.follow():
+            if isinstance(event, JobDone) and event.job_id == job_id:
+                break
+
+    assert (await room.job(job_id)).status is JobStatus.COMPLETED
+    assert await room.wav(job_id) == await room.expected(job_id)
+
+
+async def test_the_feed_tells_every_step_of_every_job_once(room: Room) -> None:
+    watching = room.speech.feed.follow()
+    events: list[Any] = []
+    first = asyncio.ensure_future(anext(watching))
+    await anyio.lowlevel.checkpoint()
+    jobs = {await room.submit(*parts(name, 3)): JobDone for name in "abc"}
+    jobs[await room.submit("[error]")] = JobError
+    with anyio.fail_after(20):
+        events.append(await first)
+        while sum(isinstance(event, FinalEvent) for event in events) < len(jobs):
+            events.append(await anext(watching))
+    await watching.aclose()
+
+    for job_id, last in jobs.items():
+        mine = [event for event in events if event.job_id == job_id]
+        assert isinstance(mine[0], JobStarted)
+        assert isinstance(mine[-1], last)
+        assert all(isinstance(event, JobProgress) for event in mine[1:-1])
+        done = [event.progress.chunks_done for event in mine[1:-1]]
+        assert done == sorted(set(done))
+
+
+async def test_a_job_whose_voice_has_gone_fails_and_the_others_go_on(room: Room) -> None:
+    clone = Voice(
+        id=str(uuid4()),
+        kind="clone",
+        display_name="Mine",
+        model_id="fake",
+        name="",
+        language_hint=None,
+        created_at=1,
+    )
+    await room.speech.voices.add(clone)
+    for number in range(MOST_ACTIVE):
+        await room.submit(f"[hold:gate] {number}.")
+    orphan, behind = await room.submit("Orphan.", voice_id=clone.id), await room.submit("Behind.")
+    await room.speech.delete_voice(clone.id)
+
+    room.release("gate")
+
+    failed = await room.ended(orphan)
+    assert (failed.status, (failed.error or {})["code"]) == (JobStatus.FAILED, "VOICE_NOT_FOUND")
+    await room.completed(behind)
+
+
+async def test_an_error_nobody_thought_of_fails_its_job_alone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = JobStore.text
+
+    async def broken(self: JobStore, job: Job) -> str:
+        found = await text(self, job)
+        if "surprise" in found:
+            raise ZeroDivisionError("nobody thought of it")
+        return found
+
+    monkeypatch.setattr(JobStore, "text", broken)
+    surprised, fine = await room.submit("A surprise."), await room.submit("Fine.")
+
+    failed = await room.ended(surprised)
+
+    assert (failed.status, (failed.error or {})["code"]) == (JobStatus.FAILED, "INTERNAL")
+    assert "nobody" not in (failed.error or {})["message"]
+    await room.completed(fine)
+
+
+async def test_a_full_disk_at_the_very_end_fails_the_job_which_can_be_tried_again(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = JobStore.complete
+    failures = iter([StorageFailed()])
+
+    async def full(self: JobStore, job: Job, made: Artifact, changes: Changes) -> Job | None:
+        for failure in failures:
+            raise failure
+        return await complete(self, job, made, changes)
+
+    monkeypatch.setattr(JobStore, "complete", full)
+    job_id = await room.submit(*parts("all", 3))
+
+    failed = await room.ended(job_id)
+
+    assert (failed.status, (failed.error or {})["code"], failed.chunks_done) == (
+        JobStatus.FAILED,
+        "STORAGE_FAILED",
+        3,
+    )
+    assert isinstance((await room.events(job_id))[-1], JobError)
+    await room.speech.retry(job_id)
+    await room.completed(job_id)
+    assert await room.wav(job_id) == await room.expected(job_id)
+    assert room.added() == ["all0", "all1", "all2"], "nothing was spoken twice"
+
+
+async def test_a_final_state_is_written_as_soon_as_the_disk_allows(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.scheduler.scheduler.STORAGE_RETRY_S", 0.01)
+    move, claim = JobStore.move, JobStore.claim
+    refusals = {"move": 3, "claim": 3}
+
+    async def full_move(self: JobStore, job: Job, **kwargs: Any) -> Job | None:
+        if kwargs["to"] is JobStatus.FAILED and refusals["move"]:
+            refusals["move"] -= 1
+            raise StorageFailed
+        return await move(self, job, **kwargs)
+
+    async def full_claim(self: JobStore, lane: str) -> Job | None:
+        if lane == "render" and refusals["claim"]:
+            refusals["claim"] -= 1
+            raise StorageFailed
+        return await claim(self, lane)
+
+    monkeypatch.setattr(JobStore, "move", full_move)
+    monkeypatch.setattr(JobStore, "claim", full_claim)
+
+    failed = await room.ended(await room.submit("[error]"))
+
+    assert failed.status is JobStatus.FAILED
+    assert refusals == {"move": 0, "claim": 0}
+    await room.completed(await room.submit("Fine."))
+
+
+async def test_a_chunk_that_fails_does_not_take_those_before_it_along(room: Room) -> None:
+    """The second fails while the first is still being spoken; what the first says is complete, and kept."""
+    job_id = await room.submit("[hold:gate] The first, which takes its time.", "[error] The second fails.")
+    await room.seen(Step("error", "[error] The second fails."))
+
+    room.release("gate")
+
+    failed = await room.ended(job_id)
+    assert failed.status is JobStatus.FAILED
+    assert failed.chunks_done == 1
+    assert audio_of(await room.events(job_id)) == await room.expected(job_id) != b""
+
+
+async def test_an_end_is_not_lost_when_it_is_asked_for_while_a_rest_is_written(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = JobStore.move
+    writing, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: JobStore, job: Job, **kwargs: Any) -> Job | None:
+        if kwargs["to"] is JobStatus.PAUSED and job.status is JobStatus.RUNNING:
+            writing.set()
+            await go_on.wait()
+        return await move(self, job, **kwargs)
+
+    monkeypatch.setattr(JobStore, "move", slow)
+    job_id = await room.submit("[hold:never] Held.")
+    await room.seen(Step("add", "[hold:never] Held."))
+    pausing = asyncio.create_task(room.speech.pause(job_id))
+    with anyio.fail_after(10):
+        await writing.wait()
+    canceling = asyncio.create_task(room.speech.cancel(job_id))
+    for _ in range(10):
+        await anyio.lowlevel.checkpoint()
+
+    go_on.set()
+
+    with anyio.fail_after(10):
+        assert (await canceling).status is JobStatus.CANCELED
+        await asyncio.wait({pausing})
+    assert (await room.job(job_id)).status is JobStatus.CANCELED
+
+
+@pytest.mark.parametrize("lane", ["speak", "render"])
+async def test_a_disk_that_cannot_be_synced_fails_one_job_and_not_the_engine(
+    room: Room, monkeypatch: pytest.MonkeyPatch, lane: str
+) -> None:
+    job_id = await room.submit(*parts("all", 2), "[hold:gate] Held.", lane=lane)
+    await room.until(job_id, lambda job: job.chunks_done == 2)
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("app.audio.log_file._sync", fail)
+    room.release("gate")
+
+    failed = await room.ended(job_id)
+
+    assert (failed.status, (failed.error or {})["code"]) == (JobStatus.FAILED, "STORAGE_FAILED")
+    monkeypatch.undo()
+    await room.completed(await room.submit("The engine goes on."))
+    await room.speech.retry(job_id)
+    await room.completed(job_id)
+    assert await room.wav(job_id) == await room.expected(job_id)
+
+
+async def test_a_job_that_was_deleted_can_be_submitted_anew_under_its_id_while_somebody_still_listens(
+    room: Room,
+) -> None:
+    asked = Request(lane="render", voice_id=VOICE_ID, text="Said twice.", language="", settings=Settings(), seed=1)
+    job_id = str(uuid4())
+    await room.speech.submit(asked, job_id=job_id)
+    await room.completed(job_id)
+    async with room.speech.follow(job_id) as events:
+        await anext(events)
+        await room.speech.delete(job_id)
+
+        await room.speech.submit(asked, job_id=job_id)
+
+        await room.completed(job_id)
+        assert audio_of(await room.events(job_id)) == await room.wav(job_id) == await room.expected(job_id)
+
+
+async def test_stopping_the_engine_queues_renders_and_fails_what_has_listeners(open_room: OpenRoom) -> None:
+    async with open_room() as first:
+        render = await first.submit("[hold:gate] A render.", *parts("more", 3))
+        listener = await first.submit("[hold:gate] A listener.", lane="speak")
+        await first.seen(Step("add", "[hold:gate] A render."), Step("add", "[hold:gate] A listener."))
+        followers = [asyncio.create_task(first.events(job_id)) for job_id in (render, listener)]
+        for _ in range(50):
+            await anyio.lowlevel.checkpoint()
+        pid = first.speech.pool.worker_pid
+        assert pid is not None
+
+    followed, heard = [await follower for follower in followers]
+    assert [type(event) for event in followed] == [JobStarted]
+    assert isinstance(heard[-1], JobError)
+    assert heard[-1].error.code == "ENGINE_RESTARTED"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    async with open_room() as second:
+        failed = await second.job(listener)
+        assert (failed.error or {})["message"] == "the engine was stopped while the job was spoken to a listener"
+        second.release("gate")
+        await second.completed(render)
+        assert await second.wav(render) == await second.expected(render)
