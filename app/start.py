@@ -28,6 +28,8 @@ from app.config import (
 from app.errors import StartFailed
 from app.sidecar import Announcer, Payload, read_payload
 
+MOST_OPEN_FILES = 4_096
+
 LOG_BYTES, LOGS_KEPT = 4 * 1024 * 1024, 3
 
 
@@ -47,6 +49,7 @@ def start(options: Options, *, sidecar: bool) -> int:
     """Run the engine until it is told to stop: the exit code."""
     started = time.monotonic()
     os.umask(0o077)
+    allow_many_connections()
     announcer = Announcer() if sidecar else None
     try:
         if announcer is not None:
@@ -102,6 +105,18 @@ def _start(options: Options, announcer: Announcer | None, started: float) -> int
     from app.server import run
 
     return run(config, sock, on_ready=ready, lease=announcer is not None)
+
+
+def allow_many_connections() -> None:
+    """Every subscriber is an open file; some systems allow a process no more than 256 unless it asks."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MOST_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -5,7 +5,8 @@ come while somebody pages can neither shift nor repeat a row.
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, literal_column, select, table, tuple_
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Select, literal_column, select, table, tuple_, union_all
 from sqlalchemy import column as sql_column
 
 from app.store.database import Database
@@ -37,7 +38,7 @@ class History:
     ) -> tuple[list[Job], Position | None]:
         """Up to `limit` jobs, newest first, behind `after`; and where the next page starts, if any."""
         # Fetching one more than asked for tells whether there is a next page.
-        statement = _statement(wanted, after).limit(limit + 1)
+        statement = _newest(wanted, after, limit + 1)
         async with self._database.transaction() as connection:
             rows = (await connection.execute(statement)).all()
         found = [job_of(row) for row in rows[:limit]]
@@ -46,7 +47,20 @@ class History:
         return found, Position(found[-1].created_at, found[-1].seq)
 
 
-def _statement(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
+def _newest(wanted: HistoryFilter, after: Position | None, limit: int) -> Select[Any]:
+    """The first `limit` jobs behind `after`."""
+    if wanted.text is not None or len(wanted.status) < 2:
+        return _matching(wanted, after).limit(limit)
+    # Asked for several states at once, SQLite would walk all jobs until it has seen enough of them. Each state has
+    # an index in the order of the pages; so it is asked for each, and the newest of what comes are taken.
+    parts = [
+        _matching(replace(wanted, status=(status,)), after).limit(limit).subquery() for status in wanted.status
+    ]
+    found = union_all(*(select(part) for part in parts)).subquery()
+    return select(found).order_by(found.c.created_at.desc(), found.c.seq.desc()).limit(limit)
+
+
+def _matching(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
     statement = select(*COLUMNS).select_from(jobs)
     created_at, seq = jobs.c.created_at, jobs.c.seq
     if wanted.tag is not None:
@@ -70,14 +84,13 @@ def _statement(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
     ):
         if value is not None:
             statement = statement.where(column == value)
-    if len(wanted.status) == 1:
-        statement = statement.where(jobs.c.status == wanted.status[0])
-    elif wanted.status:
-        # The plus keeps SQLite from gathering several ranges of the index, which it would have to sort.
-        statement = statement.where(literal_column("+jobs.status").in_(wanted.status))
+    if wanted.status:
+        statement = statement.where(jobs.c.status.in_(wanted.status))
     if wanted.created_from is not None:
         statement = statement.where(created_at >= wanted.created_from)
-    if wanted.created_before is not None:
+    # Behind a cursor that is older, the bound says nothing more, and SQLite would start its walk at the bound.
+    bounded = after is None or wanted.created_before is None or after.created_at >= wanted.created_before
+    if wanted.created_before is not None and bounded:
         statement = statement.where(created_at < wanted.created_before)
     if behind is not None:
         statement = statement.where(behind)

@@ -527,6 +527,19 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(size: int, let_
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize("hosts", [[], [b"h", b"h"], [b"h", b"evil"]])
+async def test_a_server_that_lets_two_hosts_or_none_through_does_not_get_round_the_guard(
+    kind: str, hosts: list[bytes]
+) -> None:
+    seen = Seen()
+    guard = Guard(seen.app, token="t", hosts=["h"], origins=[])
+    scope = scope_of(kind, *[(b"host", name) for name in hosts], (b"authorization", b"Bearer t"))
+
+    assert await statuses(guard, scope, [b""]) == [403]
+    assert seen.scope == {}
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
 async def test_what_is_behind_the_guard_never_sees_the_token(kind: str) -> None:
     seen = Seen()
     guard = Guard(seen.app, token="secret", hosts=["h"], origins=[])

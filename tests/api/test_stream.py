@@ -70,7 +70,7 @@ async def test_who_has_more_than_there_is_gets_the_end_alone(shared: Engine, aft
 
 
 async def test_who_has_more_than_there_is_of_a_job_at_work_waits_for_what_it_has_not(shared: Engine) -> None:
-    job_id = await speak(shared, "[hold:beyond] It goes on for a while, frame after frame, until it is done. " * 4)
+    job_id = await speak(shared, "[hold:beyond] It goes on for a while. " * 4 + "\n\nAnd on.\n\nUntil it is done.")
     async with shared.socket(f"/stream/{job_id}") as first:
         while (await next_event(first))["type"] != "AUDIO_CHUNK":
             pass

@@ -1,5 +1,6 @@
 """The whole engine without a client: jobs go in at `Speech`, and what the model was given can be looked up."""
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,6 +33,7 @@ class Room:
 
     def __init__(self, speech: Speech, control: Path) -> None:
         self.speech, self.control = speech, control
+        self.announced: set[str] = set()
 
     async def submit(self, *paragraphs: str, lane: str = "render", **fields: Any) -> str:
         """A job with at least one chunk for each paragraph; its id."""
@@ -46,7 +48,7 @@ class Room:
     async def until(self, job_id: str, fact: Callable[[Job], bool]) -> Job:
         """The job, once this holds of it."""
         with anyio.fail_after(PATIENCE_S):
-            while not fact(job := await self.job(job_id)):
+            while not fact(job := await self.job(job_id)):  # noqa: ASYNC110
                 await anyio.sleep(0.002)
             return job
 
@@ -59,11 +61,14 @@ class Room:
             assert job.status is JobStatus.COMPLETED, job.error
 
     async def started(self, *job_ids: str) -> None:
-        """Wait until these jobs take turns."""
-        with anyio.fail_after(PATIENCE_S):
-            for job_id in job_ids:
-                async with self.speech.follow(job_id) as events:
-                    assert isinstance(await anext(events), JobStarted)
+        """Wait until these jobs take turns: they do from the moment on that the feed tells so."""
+        await until(lambda: set(job_ids) <= self.announced)
+
+    async def watch(self) -> None:
+        """Note which jobs have been started."""
+        async for event in self.speech.feed.follow():
+            if isinstance(event, JobStarted):
+                self.announced.add(event.job_id)
 
     async def events(self, job_id: str, after_seq: int = 0) -> list[LogEvent]:
         """All events of a job."""
@@ -79,7 +84,7 @@ class Room:
         return content[HEAD_BYTES:]
 
     async def expected(self, job_id: str) -> bytes:
-        """What the fake says for the chunks of the job that are done, each with the seed that the design gives it."""
+        """What the fake says for the chunks of the job that are done, with the seeds that the design gives them."""
         job = await self.job(job_id)
         text, parts = await self.speech.jobs.text(job), await self.speech.chunks.list(job)
         done = [part for part in parts if part.state == "done"]
@@ -101,9 +106,14 @@ class Room:
 
     async def seen(self, *steps: Step) -> None:
         """Wait until the model's record has these."""
-        with anyio.fail_after(PATIENCE_S):
-            while not set(steps) <= set(self.steps()):
-                await anyio.sleep(0.002)
+        await until(lambda: set(steps) <= set(self.steps()))
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    """Wait until this holds."""
+    with anyio.fail_after(PATIENCE_S):
+        while not fact():  # noqa: ASYNC110
+            await anyio.sleep(0.002)
 
 
 def chunk_pcm(job: Job, text: str, part: ChunkRow) -> bytes:
@@ -139,6 +149,10 @@ def opener(folder: Path) -> OpenRoom:
         model = msgspec.structs.replace(fake_entry(control), command=command)
         config = Config(data_dir=data_dir, token="a-token-of-the-tests")
         async with serving(config, bind("127.0.0.1", 0), model=model) as speech:
-            yield Room(speech, control)
+            room = Room(speech, control)
+            watching = asyncio.create_task(room.watch())
+            await anyio.lowlevel.checkpoint()
+            yield room
+        await watching
 
     return open_room
