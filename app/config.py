@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import stat
 from pathlib import Path
 
 from msgspec import Struct
@@ -52,20 +53,36 @@ def default_data_dir() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make the folder, or make an existing one private: 0700. Raises `StartFailed` (74)."""
+    """Make the folder, or make sure that an existing one is private: 0700. Raises `StartFailed` (74).
+
+    A folder that is open to others and has other files in it is refused, not changed: it is not ours alone.
+    """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o700)
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            if any(path.iterdir()) and not (path / DATABASE_FILE).exists():
+                raise StartFailed(
+                    f"{path} has other files and is open to other users; make it private (chmod 700), "
+                    "or choose an empty --data-dir",
+                    exit_code=74,
+                )
+            path.chmod(0o700)
     except OSError as error:
         raise StartFailed(f"the data folder {path} cannot be used: {error.strerror}", exit_code=74) from error
     return path.resolve()
 
 
 def write_token(path: Path, token: str) -> None:
-    """Leave the token where the user's own scripts find it, and nobody else: 0600, renamed into place."""
+    """Leave the token where the user's own scripts find it, and nobody else: 0600, renamed into place.
+
+    Raises `StartFailed` (74).
+    """
     partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w") as file:
-        file.write(token)
-    partial.replace(path)
+    try:
+        partial.unlink(missing_ok=True)
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(token)
+        partial.replace(path)
+    except OSError as error:
+        raise StartFailed(f"the token cannot be written to {path}: {error.strerror}", exit_code=74) from error

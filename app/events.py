@@ -55,7 +55,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     characters_done: int
     characters_total: int
     audio_seconds: float
-    work_seconds: float  #: time spent speaking, without waiting and pauses
+    work_seconds: float  #: since it was begun, turns of other jobs included; without pauses and the queue
     real_time_factor: float | None  #: work_seconds / audio_seconds: below 1 is faster than it plays
     seconds_left: float | None  #: estimated from the characters that are left
     queue_position: int | None = None  #: 1 is next; null unless the job is queued

@@ -16,9 +16,9 @@ from litestar.types import ASGIApp
 
 from app.api.app import make_app
 from app.api.guard import App, Guard
-from app.audio.log import AudioLogs
+from app.audio.logs import AudioLogs
 from app.config import DATABASE_FILE, Config, private_folder
-from app.errors import EngineRestarted
+from app.errors import StorageFailed
 from app.inference import catalogue
 from app.inference.model import VoiceSpec
 from app.inference.pool import Pool
@@ -64,11 +64,10 @@ class Parts(NamedTuple):
 
 def run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
     """Serve until a signal, or the end of standard input where that is the lease. The exit code."""
-    asyncio.run(_run(config, sock, on_ready=on_ready, lease=lease))
-    return 0
+    return asyncio.run(_run(config, sock, on_ready=on_ready, lease=lease))
 
 
-async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> None:
+async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def order() -> None:
@@ -81,23 +80,35 @@ async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], No
             os._exit(3)
         order()
 
+    def fail() -> None:
+        nonlocal code
+        code = 70
+        order()
+
+    code = 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, signaled)
     if lease:
-        hold_lease(partial(_call_soon, loop, order))
-    async with serving(config, sock):
+        hold_lease(partial(_end_of_lease, loop, order))
+    async with serving(config, sock, on_failure=fail):
         on_ready()
         await stop.wait()
         logger.info("stopping")
+    return code
 
 
 @asynccontextmanager
 async def serving(
-    config: Config, sock: socket.socket, *, model: catalogue.Entry | None = None
+    config: Config,
+    sock: socket.socket,
+    *,
+    model: catalogue.Entry | None = None,
+    on_failure: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Speech]:
     """The whole engine, listening; taken down in reverse when the block ends.
 
-    `model` stands in for the catalogue's entry of `config.model_id`.
+    `model` stands in for the catalogue's entry of `config.model_id`. `on_failure` is called when a task without
+    which there is no engine comes to an end: whoever started it should stop, and start again.
     """
     async with AsyncExitStack() as stack:
         parts = await _built(config, model or catalogue.entry(config.model_id), sock, stack)
@@ -126,8 +137,10 @@ async def serving(
         # From here on in reverse: jobs come to rest and tell their listeners while these can still be reached.
         scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
         stack.push_async_callback(_settle, parts, scheduling)
-        sweep = asyncio.create_task(parts.speech.sweep(), name="sweep")
+        sweep = asyncio.create_task(_swept(parts.speech), name="sweep")
         stack.push_async_callback(_canceled, sweep)
+        for vital in (task, scheduling, parts.speech.pool.keeper):
+            vital.add_done_callback(partial(_watch, on_failure))
         yield parts.speech
 
 
@@ -137,11 +150,6 @@ async def _built(config: Config, model: catalogue.Entry, sock: socket.socket, st
     stack.push_async_callback(database.close)
     jobs, chunks, voices = JobStore(database), ChunkStore(database), VoiceStore(database)
     await voices.sync_presets(model.card.model_id, _presets(model))
-    restarted = EngineRestarted()
-    queued, failed = await jobs.rescue({"code": restarted.code, "message": restarted.message, "details": {}})
-    if queued or failed:
-        logger.info("after the last engine: %d renders go on, %d speak jobs failed", queued, failed)
-
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
     feed = Feed()
@@ -156,6 +164,7 @@ async def _built(config: Config, model: catalogue.Entry, sock: socket.socket, st
         card=model.card,
         voice_spec=partial(_voice_spec, config),
     )
+    await scheduler.rescue()
     speech = Speech(
         model=model,
         jobs=jobs,
@@ -212,9 +221,13 @@ def _voice_spec(config: Config, voice: Voice) -> VoiceSpec:
 
 async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
     """Bring every job at work to a state from which the next engine goes on; not for longer than allowed."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SETTLE_S):
-            await parts.scheduler.shut_down()
+    for last in (False, True):
+        with suppress(TimeoutError, StorageFailed):
+            async with asyncio.timeout(SETTLE_S / 2):
+                await parts.scheduler.shut_down()
+            break
+        if not last:
+            parts.speech.pool.kill_worker()  # it does not come to its next step
     parts.logs.cut_off()
     parts.feed.close()
     await _canceled(scheduling)
@@ -225,10 +238,24 @@ async def _stop_serving(server: Server, task: asyncio.Task[None]) -> None:
     await task
 
 
-def _call_soon(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
-    """From a thread. A loop that is closed needs no more orders."""
-    with suppress(RuntimeError):
+def _end_of_lease(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
+    """From the lease's thread, which ends the process even when the loop hangs."""
+    _exit_after(DRAIN_S, 3)
+    with suppress(RuntimeError):  # a loop that is closed needs no more orders
         loop.call_soon_threadsafe(order)
+
+
+def _watch(on_failure: Callable[[], None], task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("%s has failed; the engine stops", task.get_name(), exc_info=error)
+        on_failure()
+
+
+async def _swept(speech: Speech) -> None:
+    try:
+        await speech.sweep()
+    except Exception:
+        logger.exception("what a crash left behind cannot be removed")
 
 
 async def _canceled(task: asyncio.Task[None]) -> None:

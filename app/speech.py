@@ -15,7 +15,8 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from app.audio.log import AudioLog, AudioLogs, LogEvent
+from app.audio.log import AudioLog, LogEnd, LogEvent
+from app.audio.logs import AudioLogs
 from app.audio.reference import Recording, from_base64, from_path, read, write_voice
 from app.errors import (
     EmptyText,
@@ -38,6 +39,9 @@ from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
 from app.store.voices import VoiceStore
+
+#: Folders that are looked up in one transaction at the start; the others wait that long, no longer.
+SWEPT_AT_ONCE = 500
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +89,7 @@ class Speech:
     ) -> None:
         self.model = model
         self._voices_folder = voices_folder
+        self._new_voices: set[str] = set()  #: have a folder and no row, for a moment
         self.jobs, self.chunks, self.history, self.voices = jobs, chunks, history, voices
         self.pool, self.feed = pool, feed
         self._logs, self._scheduler = logs, scheduler
@@ -97,6 +102,11 @@ class Speech:
         Raises `EmptyText`, `InvalidRequest`, `VoiceNotFound`, `ModelNotReady`, `IdempotencyConflict`.
         """
         text = speakable(request.text)
+        request_sha256 = sha256(msgspec.json.encode((request, idempotency_key))).hexdigest()
+        if job_id is not None or idempotency_key is not None:
+            before = await self.jobs.repeated(job_id, idempotency_key, request_sha256)
+            if before is not None:
+                return before, False
         voice = await self.voices.get(request.voice_id)
         if voice.model_id != self.model.card.model_id:
             raise ModelNotReady(
@@ -106,7 +116,6 @@ class Speech:
         language = "" if request.language == "auto" else request.language
         if voice.kind == "preset":
             self.model.check_language(voice.name, language)
-        same = msgspec.json.encode((request, idempotency_key))
         job, fresh = await self.jobs.add(
             NewJob(
                 id=job_id or str(uuid4()),
@@ -121,7 +130,7 @@ class Speech:
                 title=request.title,
                 tags=sorted(set(request.tags)),
                 idempotency_key=idempotency_key,
-                request_sha256=sha256(same).hexdigest(),
+                request_sha256=request_sha256,
             )
         )
         if fresh:
@@ -149,8 +158,11 @@ class Speech:
         job = await self._scheduler.cancel(job_id)
         if not await self.jobs.delete(job):
             raise WrongState("the job was queued again meanwhile; delete it once more")
-        # Row first: a folder without a row is swept at the next start, a row without a folder would lie.
-        await asyncio.to_thread(shutil.rmtree, self._logs.folder(job.id), ignore_errors=True)
+        # Row first: a folder without a row is swept at the next start, a row without a folder would lie. And no
+        # await before the folder is out of the way, so that the id can be used again at once.
+        aside = self._logs.drop(job.id, f"{job.id}.{job.seq}.deleted")
+        if aside is not None:
+            await asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True)
 
     @asynccontextmanager
     async def follow(self, job_id: str, *, after_seq: int = 0) -> AsyncGenerator[AsyncGenerator[LogEvent]]:
@@ -158,12 +170,12 @@ class Speech:
 
         Raises `JobNotFound` before anything is sent.
         """
-        if self._logs.live(job_id) is None:
-            await self.jobs.get(job_id)  # before a log is opened for an id that somebody made up
         async with self._logs.use(job_id) as log:
-            # Only now: whoever ends the job from here on ends this log. Before, it could have been missed.
+            end = await log.end()
+            # Only now: whoever ends the job from here on ends this log. Before, it could have been missed. And no
+            # await behind it, or the row could be an old one by the time the log is closed with it.
             job = await self.jobs.get(job_id)
-            log.show(await _visible(job, log))
+            log.show(_visible(job, log, end))
             if job.started_at is not None:
                 log.start()
             if job.final:
@@ -183,7 +195,7 @@ class Speech:
         made = await self.jobs.artifact(job, format)
         folder = self._logs.folder(job.id)
         if made is not None:
-            return Audio(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.finished_at}")
+            return Audio(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.seq}-{job.finished_at}")
         if not partial:
             raise JobNotCompleted(
                 f"the job is {job.status}; wait until it is completed, or ask for the audio so far with "
@@ -191,9 +203,12 @@ class Speech:
                 status=job.status,
             )
         async with self._logs.use(job.id) as log:
-            shown = await _visible(job, log)
-            head, path, offset, size = await log.snapshot(shown)
-        return Audio(head, path, offset, size, f"{job.id}-{shown}")
+            shown = _visible(job, log, await log.end())
+            try:
+                head, path, offset, size = await log.snapshot(shown)
+            except FileNotFoundError:
+                raise JobNotCompleted(f"the job is {job.status} and has no audio yet", status=job.status) from None
+        return Audio(head, path, offset, size, f"{job.id}-{job.seq}-{shown}")
 
     async def clone(
         self,
@@ -225,8 +240,12 @@ class Speech:
             created_at=now_us(),
         )
         # Files first: a folder without a row is harmless, a row without its recording is not.
-        await asyncio.to_thread(write_voice, self._voices_folder / voice.id, recording)
-        await self.voices.add(voice)
+        self._new_voices.add(voice.id)
+        try:
+            await asyncio.to_thread(write_voice, self._voices_folder / voice.id, recording)
+            await self.voices.add(voice)
+        finally:
+            self._new_voices.discard(voice.id)
         return voice
 
     async def delete_voice(self, voice_id: str) -> None:
@@ -239,21 +258,31 @@ class Speech:
         await asyncio.to_thread(shutil.rmtree, self._voices_folder / voice_id, ignore_errors=True)
 
     async def sweep(self) -> None:
-        """Remove the folders of jobs that have no row: what a crash left behind."""
-        present = await asyncio.to_thread(self._logs.folders)
-        for job_id in present - await self.jobs.known(present):
-            if self._logs.live(job_id) is None:
-                logger.info("removing the files of job %s, which has no row", job_id)
-                await asyncio.to_thread(shutil.rmtree, self._logs.folder(job_id), ignore_errors=True)
+        """Remove what a crash left behind: folders of jobs and voices that have no row."""
+        names = await asyncio.to_thread(list, self._logs.folders())
+        for start in range(0, len(names), SWEPT_AT_ONCE):
+            batch = names[start : start + SWEPT_AT_ONCE]
+            for name in set(batch) - await self.jobs.known(batch):
+                if self._logs.live(name) is None:
+                    await _removed(self._logs.folder(name))
+        voices = {voice.id for voice in await self.voices.list(kind="clone")}
+        for folder in await asyncio.to_thread(list, self._voices_folder.iterdir()):
+            if folder.name not in voices and folder.name not in self._new_voices:
+                await _removed(folder)
 
 
-async def _visible(job: Job, log: AudioLog) -> int:
+async def _removed(folder: Path) -> None:
+    logger.info("removing %s, which has no row", folder)
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _visible(job: Job, log: AudioLog, end: LogEnd) -> int:
     """How many records of a job may be seen: of one at work what its run has shown, else all that a listener
     was played, or what is committed of a render.
     """
     if job.status is JobStatus.RUNNING:
         return log.published
-    return (await log.end()).records if job.lane == "speak" else job.last_seq
+    return end.records if job.lane == "speak" else job.last_seq
 
 
 def _recording(path: str | None, wav_base64: str | None) -> Recording:

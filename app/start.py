@@ -30,6 +30,7 @@ from app.sidecar import Announcer, Payload, read_payload
 
 MOST_OPEN_FILES = 4_096
 
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LOG_BYTES, LOGS_KEPT = 4 * 1024 * 1024, 3
 
 
@@ -60,6 +61,12 @@ def start(options: Options, *, sidecar: bool) -> int:
             raise
         announcer.say("error", code=error.code, message=error.message, exit_code=error.exit_code)
         return error.exit_code
+    except Exception as error:
+        if announcer is None:
+            raise
+        logging.getLogger(__name__).exception("the engine failed")
+        announcer.say("error", code="INTERNAL", message=f"{type(error).__name__}: {error}", exit_code=70)
+        return 70
 
 
 def _as_told(options: Options, payload: Payload) -> Options:
@@ -78,7 +85,7 @@ def _start(options: Options, announcer: Announcer | None, started: float) -> int
     sock = bind(loopback(options.host), options.port)
     port: int = sock.getsockname()[1]
     data_dir = private_folder(options.data_dir or default_data_dir())
-    _log_to(data_dir / LOG_FILE)
+    _log_to_stderr()
     if announcer is not None:
         announcer.say("phase", phase="importing")
     config = Config(
@@ -90,12 +97,13 @@ def _start(options: Options, announcer: Announcer | None, started: float) -> int
     )
 
     def ready() -> None:
+        # Only now: the folder is ours, no other engine lives in it, and writes its own log and token there.
+        _log_to(data_dir / LOG_FILE)
         logging.getLogger(__name__).info("ready in %.3f s", time.monotonic() - started)
         if announcer is not None:
             announcer.say("ready", port=port, pid=os.getpid(), version=__version__)
             return
         if options.token is None:
-            # Only now: the folder is ours, no other engine lives in it.
             write_token(data_dir / TOKEN_FILE, config.token)
         where = f"[{options.host}]" if ":" in options.host else options.host
         print(f"q3tts {__version__} listens on http://{where}:{port}/v1", file=sys.stderr)
@@ -151,14 +159,15 @@ def _checked(token: str | None) -> str:
     return token
 
 
+def _log_to_stderr() -> None:
+    logging.raiseExceptions = False  # a closed standard error is no reason to print to standard error
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+
+
 def _log_to(path: Path) -> None:
-    """To standard error, and to a file that cannot grow without end."""
+    """To a file, too, that cannot grow without end."""
     from logging.handlers import RotatingFileHandler
 
-    logging.raiseExceptions = False  # a closed standard error is no reason to print to standard error
     file = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        handlers=[logging.StreamHandler(), file],
-    )
+    file.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.getLogger().addHandler(file)

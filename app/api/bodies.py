@@ -35,5 +35,3 @@ class StrictRequest(Request[Any, Any, Any]):
             ) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"the body is no JSON that can be read: {error}") from error
-        except RecursionError as error:
-            raise InvalidRequest("the body is nested too deeply") from error

@@ -17,7 +17,7 @@ from litestar.response import Stream
 
 from app.api.links import AnyRequest
 from app.api.problems import answer
-from app.errors import JobNotFound
+from app.errors import JobNotFound, StorageFailed
 from app.speech import Audio, Speech
 
 PIECE_BYTES = 256 * 1024
@@ -94,6 +94,8 @@ async def _opened(speech: Speech, job_id: str, format: str, partial: bool) -> tu
         return content, await asyncio.to_thread(open, content.path, "rb")
     except FileNotFoundError:
         raise JobNotFound("the job's audio is gone from the data folder", job_id=job_id) from None
+    except OSError as error:
+        raise StorageFailed(f"the job's audio cannot be opened: {error.strerror}") from error
 
 
 def _etags(header: str) -> set[str]:

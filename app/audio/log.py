@@ -8,8 +8,7 @@ batch in memory, not the backlog. Knows files and events; nothing of the databas
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -20,9 +19,6 @@ from app.events import AudioChunk, AudioData, FinalEvent, JobProgress, JobStarte
 
 #: The newest records are kept in memory for live subscribers, so that they cost no reads.
 KEPT_RECORDS = 16
-
-#: Threads for writing: as many as there can be jobs at work, nearly.
-WRITERS = 8
 
 #: How much a subscriber that replays has in memory at a time.
 BATCH_BYTES = 256 * 1024
@@ -61,16 +57,32 @@ class AudioLog:
         self._cut_off = False
         self.published = 0
         self.started = False
+        self.users = 0  #: counted by `AudioLogs`
 
-    async def _opened(self) -> LogFile:
-        """The file, opened once by whoever needs it first. Who is canceled meanwhile leaves it to the others."""
-        if self._opening is None:
-            self._opening = asyncio.ensure_future(self._in_thread(LogFile, self._folder))
-            self._opening.add_done_callback(self._keep)
-        try:
-            return await asyncio.shield(self._opening)
-        except OSError as error:
-            raise StorageFailed(f"the job's audio cannot be opened: {error.strerror}") from error
+    async def prepare(self) -> None:
+        """Before a run writes: there are files, and what is in them is whole."""
+        if self._file is None:
+            await self._opened(create=True)
+        else:
+            await self._in_thread(self._file.settle)
+
+    async def _opened(self, *, create: bool = False) -> LogFile:
+        """The file, opened once by whoever needs it first. Who is canceled meanwhile leaves it to the others.
+
+        Raises FileNotFoundError when there is no audio and it is not to be made.
+        """
+        while True:
+            if self._opening is None:
+                self._opening = asyncio.ensure_future(self._in_thread(LogFile, self._folder, create=create))
+                self._opening.add_done_callback(self._keep)
+            try:
+                return await asyncio.shield(self._opening)
+            except FileNotFoundError:
+                if not create:
+                    raise
+                # A reader was first, and found nothing: now make it.
+            except OSError as error:
+                raise StorageFailed(f"the job's audio cannot be opened: {error.strerror}") from error
 
     def _keep(self, opening: "asyncio.Future[LogFile]") -> None:
         if opening.cancelled() or opening.exception() is not None:
@@ -86,34 +98,40 @@ class AudioLog:
 
     async def end(self) -> LogEnd:
         """How much has been written, shown or not."""
-        file = await self._opened()
+        try:
+            file = await self._opened()
+        except FileNotFoundError:
+            return LogEnd(0, 0)
         return LogEnd(file.records, file.samples)
 
     async def append(self, chunk_index: int, start_char: int, end_char: int, pcms: Sequence[bytes]) -> int:
         """Write records, which nobody sees yet; the number of the last one. One writer at a time."""
-        file = await self._opened()
+        file = await self._opened(create=True)
         added = await self._in_thread(file.append, chunk_index, start_char, end_char, pcms)
         self._recent.extend(added)
         return file.records
 
     async def sync(self) -> None:
         """Bring everything appended onto the medium."""
-        await self._in_thread((await self._opened()).sync)
+        await self._in_thread((await self._opened(create=True)).sync)
 
     async def cut(self, records: int) -> None:
         """Drop records that were written and never published."""
         assert records >= self.published
-        file = await self._opened()
+        file = await self._opened(create=True)
         await self._in_thread(file.cut, records)
         while self._recent and self._recent[-1].seq > records:
             self._recent.pop()
 
     async def publish_wav(self) -> tuple[str, int]:
         """Make the audio a WAV file: its name and its size in bytes."""
-        return await self._in_thread((await self._opened()).publish)
+        return await self._in_thread((await self._opened(create=True)).publish)
 
     async def snapshot(self, records: int) -> tuple[bytes, Path, int, int]:
-        """The first records as a WAV file: a head, and the path, offset and bytes of what follows it."""
+        """The first records as a WAV file: a head, and the path, offset and bytes of what follows it.
+
+        Raises FileNotFoundError when there is no audio.
+        """
         return await asyncio.to_thread((await self._opened()).snapshot, records)
 
     def start(self) -> None:
@@ -180,8 +198,14 @@ class AudioLog:
         if self._recent and self._recent[0].seq <= cursor + 1:
             skipped = cursor + 1 - self._recent[0].seq
             return [record for record in list(self._recent)[skipped:] if record.seq <= self.published]
-        file = await self._opened()
-        return await asyncio.to_thread(file.read, cursor, until_seq=self.published, most_bytes=BATCH_BYTES)
+        try:
+            file = await self._opened()
+        except FileNotFoundError as error:
+            raise StorageFailed("the job's audio is gone from the data folder") from error
+        found = await asyncio.to_thread(file.read, cursor, until_seq=self.published, most_bytes=BATCH_BYTES)
+        if not found:
+            raise StorageFailed("the job's audio is not whole: its log ends before its row says")
+        return found
 
     def _event(self, record: Record) -> AudioChunk:
         return AudioChunk(
@@ -197,58 +221,3 @@ class AudioLog:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-class AudioLogs:
-    """The logs that somebody writes or reads. Belongs to the event loop.
-
-    A log is opened by the first who needs it and closed by the last: memory and file handles follow the number
-    of jobs in use, not the length of the history.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._open: dict[str, AudioLog] = {}
-        self._users: dict[str, int] = {}
-        self._closed = False
-        self._threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="log")
-
-    def folder(self, job_id: str) -> Path:
-        """Where the job's files are."""
-        return self._folder / job_id
-
-    @asynccontextmanager
-    async def use(self, job_id: str) -> AsyncGenerator[AudioLog]:
-        """The job's log, for as long as the block runs."""
-        log = self._open.get(job_id)
-        if log is None:
-            log = self._open[job_id] = AudioLog(job_id, self.folder(job_id), self._threads)
-            self._users[job_id] = 0
-            if self._closed:
-                log.cut_off()
-        self._users[job_id] += 1
-        try:
-            yield log
-        finally:
-            self._users[job_id] -= 1
-            if not self._users[job_id]:
-                del self._users[job_id], self._open[job_id]
-                log.close()
-
-    def folders(self) -> set[str]:
-        """The ids of all jobs that have files. Blocks."""
-        return {entry.name for entry in self._folder.iterdir() if entry.is_dir()}
-
-    def live(self, job_id: str) -> AudioLog | None:
-        """The job's log, if somebody uses it."""
-        return self._open.get(job_id)
-
-    def close(self) -> None:
-        """Nobody writes or reads any more."""
-        self._threads.shutdown(wait=False)
-
-    def cut_off(self) -> None:
-        """End all followers: the engine stops."""
-        self._closed = True
-        for log in self._open.values():
-            log.cut_off()

@@ -12,7 +12,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -31,9 +31,12 @@ _INDEX_MAGIC, _INDEX_VERSION = b"Q3TTSIDX", 1
 _ENTRY = struct.Struct("<IIIIQII")
 _ENTRY_FIELDS = struct.Struct("<IIIIQ")
 
-#: How many records at the end of a log are held against their checksums when it is opened again. Whatever is
-#: older was synced long before the row that speaks of it was committed.
-CHECKED_RECORDS = 64
+#: How many records at the end of a log are held against their checksums when it is to be written again: more than
+#: a chunk can have. Whatever is older was synced before the row that speaks of it was committed.
+CHECKED_RECORDS = 2048
+
+#: And when it is only read.
+READ_CHECKED_RECORDS = 1
 
 
 class Record(Struct, frozen=True):
@@ -54,7 +57,8 @@ class LogFile:
     or fails.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, create: bool = True) -> None:
+        """Open the files. Who only reads does not `create`: FileNotFoundError says that there is no audio."""
         self._folder = folder
         self.records = 0
         self.samples = 0
@@ -63,14 +67,16 @@ class LogFile:
         self._folder_synced = False
         self._closing = False
         self._tidy = False  #: nothing lies behind the last record
-        folder.mkdir(mode=0o700, exist_ok=True)
+        if create:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        how = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         published = folder / WAV_NAME
         self._pcm_path = published if published.exists() else folder / PCM_NAME
-        self._pcm = os.open(self._pcm_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._pcm = os.open(self._pcm_path, how, 0o600)
         try:
-            self._index = os.open(folder / INDEX_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._index = os.open(folder / INDEX_NAME, how, 0o600)
             try:
-                self._settle()
+                self.settle(CHECKED_RECORDS if create else READ_CHECKED_RECORDS)
             except BaseException:
                 os.close(self._index)
                 raise
@@ -78,8 +84,8 @@ class LogFile:
             os.close(self._pcm)
             raise
 
-    def _settle(self) -> None:
-        """Find the last whole record."""
+    def settle(self, checked: int = CHECKED_RECORDS) -> None:
+        """Find the last whole record, with so many before it that are whole, too; forget what lies behind it."""
         head = os.pread(self._index, _INDEX_HEAD.size, 0)
         if len(head) < _INDEX_HEAD.size:
             _write_all(self._index, _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, SAMPLE_RATE), 0)
@@ -89,7 +95,7 @@ class LogFile:
         entries = (os.fstat(self._index).st_size - _INDEX_HEAD.size) // _ENTRY.size
         sound = 0
         for seq in range(entries, 0, -1):
-            if sound == CHECKED_RECORDS:
+            if sound == checked:
                 break
             if self._whole(seq):
                 sound += 1
@@ -103,7 +109,7 @@ class LogFile:
         if len(entry) < _ENTRY.size:
             return False
         *_, count, end, crc, _zero = _ENTRY.unpack(entry)
-        if count > end:
+        if count > end or HEAD_BYTES + 2 * end > os.fstat(self._pcm).st_size:
             return False
         pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
         return len(pcm) == 2 * count and crc == zlib.crc32(pcm, zlib.crc32(entry[: _ENTRY_FIELDS.size]))
@@ -133,8 +139,13 @@ class LogFile:
                 # What a crash or a failed append left here would count again once there are records before it.
                 os.ftruncate(self._index, self._entry_at(self.records + 1))
             self._tidy = False
-            _write_all(self._pcm, b"".join(pcms), HEAD_BYTES + 2 * self.samples)
-            _write_all(self._index, bytes(entries), self._entry_at(self.records + 1))
+            try:
+                _write_all(self._pcm, b"".join(pcms), HEAD_BYTES + 2 * self.samples)
+                _write_all(self._index, bytes(entries), self._entry_at(self.records + 1))
+            except OSError:
+                with suppress(OSError):  # the room is needed for the row that says that the disk is full
+                    os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
+                raise
             self._tidy = True
         self.records += len(added)
         self.samples = end
@@ -146,8 +157,8 @@ class LogFile:
             _sync(self._pcm)
             _sync(self._index)
             if not self._folder_synced:
-                _sync_folder(self._folder)
-                _sync_folder(self._folder.parent)
+                sync_folder(self._folder)
+                sync_folder(self._folder.parent)
                 self._folder_synced = True
 
     def cut(self, records: int) -> None:
@@ -164,14 +175,19 @@ class LogFile:
         found: list[Record] = []
         total = 0
         with self._in_use("the job's audio cannot be read"):
+            size = os.fstat(self._pcm).st_size
             wanted = min(until_seq - after_seq, 1024)
             entries = os.pread(self._index, wanted * _ENTRY.size, self._entry_at(after_seq + 1))
             for seq, fields in enumerate(_ENTRY.iter_unpack(entries), after_seq + 1):
-                chunk_index, start_char, end_char, count, end, _crc, _zero = fields
+                chunk_index, start_char, end_char, count, end, crc, _zero = fields
                 total += 2 * count
                 if found and total > most_bytes:
                     break
+                if HEAD_BYTES + 2 * end > size:
+                    raise StorageFailed(f"the job's audio is damaged at record {seq}")
                 pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
+                if crc != zlib.crc32(pcm, zlib.crc32(_ENTRY_FIELDS.pack(*fields[:5]))):
+                    raise StorageFailed(f"the job's audio is damaged at record {seq}")
                 found.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
         return found
 
@@ -194,7 +210,7 @@ class LogFile:
             if self._pcm_path != target:
                 os.rename(self._pcm_path, target)
                 self._pcm_path = target
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         return WAV_NAME, HEAD_BYTES + 2 * self.samples
 
     def close(self) -> None:
@@ -242,7 +258,8 @@ def _sync(fd: int) -> None:
         os.fdatasync(fd)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder onto the medium. Blocks."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

@@ -9,6 +9,7 @@ import base64
 import binascii
 import math
 import os
+import shutil
 import stat
 import struct
 from array import array
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from app.errors import InvalidAudio
+from app.audio.log_file import sync_folder
+from app.errors import InvalidAudio, StorageFailed
 
 MOST_BYTES = 20 * 1024 * 1024
 SHORTEST_S, LONGEST_S = 1.0, 30.0
@@ -98,12 +100,21 @@ def read(wav: bytes) -> Recording:
 
 
 def write_voice(folder: Path, recording: Recording) -> None:
-    """Keep a recording as `reference.wav` in a folder of its own, on the medium when this returns. Blocks."""
-    folder.mkdir(mode=0o700)
-    with open(folder / "reference.wav", "xb") as file:
-        file.write(recording.wav)
-        file.flush()
-        os.fsync(file.fileno())
+    """Keep a recording as `reference.wav` in a folder of its own, on the medium when this returns. Blocks.
+
+    Raises `StorageFailed`; nothing is left then.
+    """
+    try:
+        folder.mkdir(mode=0o700)
+        with open(folder / "reference.wav", "xb") as file:
+            file.write(recording.wav)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise StorageFailed(f"the recording cannot be kept: {error.strerror}") from error
 
 
 def _parsed(wav: bytes) -> tuple[int, int, int, int, bytes]:

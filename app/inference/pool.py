@@ -73,6 +73,18 @@ class Pool:
         with suppress(asyncio.CancelledError):
             await self._keeper
 
+    @property
+    def keeper(self) -> asyncio.Task[None]:
+        """The task that looks after the worker; it ends only with the pool."""
+        assert self._keeper is not None
+        return self._keeper
+
+    def kill_worker(self) -> None:
+        """End the worker without asking it, because it does not answer."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
     def on_room(self, callback: Callable[[], None]) -> None:
         """Call back whenever there may be room for another utterance."""
         self._on_room = callback
@@ -201,7 +213,9 @@ class Pool:
             self._feed()
 
     def _feed(self) -> None:
-        """Send what the worker may have now: a suspect alone, everything else at once."""
+        """Send what the worker may have now: everything at once, or while there are suspects, one of them alone.
+        Who is waited for and no suspect comes before them.
+        """
         if not self._ready:
             return
         takes = self._takes.values()
@@ -209,7 +223,7 @@ class Pool:
         if suspects:
             if any(take.sent for take in takes):
                 return
-            waiting = suspects[:1]
+            waiting = [take for take in takes if not take.kills and take.utterance.lane == "speak"] or suspects[:1]
         else:
             waiting = [take for take in takes if not take.sent]
         if waiting:

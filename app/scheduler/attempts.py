@@ -14,10 +14,14 @@ def chunk_seed(job_seed: int, chunk_index: int, attempt: int) -> int:
     return int.from_bytes(digest) >> 11
 
 
-def objection(spoken: str, pcm_bytes: int, reason: FinishReason) -> str | None:
-    """Why a take cannot stand for its text, or None. `spoken` is what the model was to say."""
+def objection(spoken: str, sound_bytes: int, reason: FinishReason) -> str | None:
+    """Why a take cannot stand for its text, or None. `spoken` is what the model was to say, `sound_bytes` how much
+    of what came is not silence.
+    """
     if reason is FinishReason.LENGTH:
         return "the model reached its limit before the end of the text"
-    if not pcm_bytes and any(character.isalnum() for character in spoken):
-        return "the model gave no audio for the text"
+    if reason is not FinishReason.STOP:
+        return f"the model ended with {reason}"
+    if not sound_bytes and any(character.isalnum() for character in spoken):
+        return "the model gave no sound for the text"
     return None

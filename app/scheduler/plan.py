@@ -28,6 +28,7 @@ async def settled(job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkSt
     committed chunk. A log that is behind its rows has lost committed audio, by a fault of the medium: the rows
     give way, and the chunks are spoken again.
     """
+    await log.prepare()
     end = await log.end()
     if end.records < job.last_seq or end.samples < job.samples:
         first = next(

@@ -104,8 +104,7 @@ class JobRun:
                 while not self._started and not self._stopping:
                     self._news.clear()
                     await self._news.wait()
-                if self._stopping:
-                    raise Stopped
+                self._go_on()
                 await finish()
         finally:
             self._stopping = True
@@ -146,16 +145,17 @@ class JobRun:
         started = self._started[0]
         # What an earlier run of this job has shown of the chunk stays; the same bytes come again and are dropped.
         drop = 2 * ((await self._log.end()).samples - self.job.samples)
-        effects, pcm_bytes = self._effects(), 0
+        effects, sound_bytes, shown = self._effects(), 0, drop > 0
         async for pcm in started.take.pcm():
-            if self._stopping:
-                raise Stopped
-            pcm_bytes += len(pcm)
+            self._go_on()
+            sound_bytes += self._sound_bytes(pcm)
+            shown |= bool(sound_bytes)
             drop = await self._show(started.row, await _applied(effects, pcm), drop)
-        if self._stopping:
-            raise Stopped
+        self._go_on()
+        if why := self._objection(started, sound_bytes):
+            await self._refuse(started, why, last=shown)  # what was heard cannot be said again
+            return
         await self._show(started.row, await _applied(effects, None), drop)
-        await self._refuse(started, pcm_bytes)
         await self._commit([(started, await self._log.end())])
 
     async def _show(self, row: ChunkRow, pcm: bytes, drop: int) -> int:
@@ -168,39 +168,59 @@ class JobRun:
     async def _render_next(self) -> None:
         """The next chunk, and those behind it that are complete by then, committed together."""
         ready: list[tuple[Started, LogEnd]] = []
-        for started in list(self._started):
-            if ready and not started.take.ended:
-                break
-            await self._append(started.row, await self._whole(started))
-            ready.append((started, await self._log.end()))
-        await self._commit(ready)
-        self._log.show(self.job.last_seq)
+        try:
+            for started in list(self._started):
+                if ready and not started.take.ended:
+                    break
+                pcm = await self._whole(started)
+                if pcm is None:
+                    break
+                await self._append(started.row, pcm)
+                ready.append((started, await self._log.end()))
+        finally:
+            if ready:  # whatever happened to the one behind them
+                await self._commit(ready)
+                self._log.show(self.job.last_seq)
 
-    async def _whole(self, started: Started) -> bytes:
-        """All audio of a chunk, from the first take that is good enough."""
-        while True:
-            effects, pieces, pcm_bytes = self._effects(), list[bytes](), 0
-            async for pcm in started.take.pcm():
-                pcm_bytes += len(pcm)
-                pieces.append(await _applied(effects, pcm))
-            if self._stopping:
-                raise Stopped
-            pieces.append(await _applied(effects, None))
-            if not await self._refuse(started, pcm_bytes):
-                return b"".join(pieces)
+    async def _whole(self, started: Started) -> bytes | None:
+        """All audio of a chunk; None when the take was refused, and the chunk is spoken again."""
+        effects, pieces, sound_bytes = self._effects(), list[bytes](), 0
+        async for pcm in started.take.pcm():
+            sound_bytes += self._sound_bytes(pcm)
+            pieces.append(await _applied(effects, pcm))
+        pieces.append(await _applied(effects, None))
+        self._go_on()
+        if why := self._objection(started, sound_bytes):
+            await self._refuse(started, why, last=False)
+            return None
+        return b"".join(pieces)
 
-    async def _refuse(self, started: Started, pcm_bytes: int) -> bool:
-        """Judge a take that has ended. A refused one of a render is spoken again with the next seed."""
+    def _go_on(self) -> None:
+        """Raises `Stopped` when somebody asked for it."""
+        if self._stopping:
+            raise Stopped
+
+    def _sound_bytes(self, pcm: bytes) -> int:
+        """How much of it is not silence; all of it where silence was asked for."""
+        return len(pcm) if self.job.settings.volume == 0 else len(pcm) - pcm.count(0)
+
+    def _objection(self, started: Started, sound_bytes: int) -> str | None:
         reason = started.take.finish_reason
         assert reason is not None
-        why = objection(started.spoken, pcm_bytes, reason)
-        if why is None:
-            return False
+        return objection(started.spoken, sound_bytes, reason)
+
+    async def _refuse(self, started: Started, why: str, *, last: bool) -> None:
+        """Speak a chunk again, with the next seed; raises `InferenceFailed` when it has been tried often enough.
+
+        The attempt is in the row, so that a retry of the job does not begin with the seeds that failed.
+        """
         started.attempts += 1
-        if self.job.lane == "speak" or started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED:
-            raise InferenceFailed(f"{why}; change the text or the voice, then retry the job")
+        index = started.row.chunk_index
+        warning = {"code": "CHUNK_REFUSED", "chunk_index": index, "attempt": started.attempts, "message": why}
+        self.job = await self._chunks.refuse(self.job, index, attempts=started.attempts, warning=warning)
+        if last or started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED:
+            raise InferenceFailed(f"{why}; change the text or the voice, or retry the job", chunk_index=index)
         started.take = self._take(started.row, started.spoken, started.attempts)
-        return True
 
     async def _append(self, row: ChunkRow, pcm: bytes) -> int:
         records = [pcm[at : at + RECORD_BYTES] for at in range(0, len(pcm), RECORD_BYTES)]

@@ -13,7 +13,8 @@ from enum import Enum, auto
 
 import msgspec
 
-from app.audio.log import AudioLog, AudioLogs
+from app.audio.log import AudioLog
+from app.audio.logs import AudioLogs
 from app.errors import EngineRestarted, ModelNotReady, SpeechError, StorageFailed, WrongState
 from app.events import JobProgress, JobStarted
 from app.inference.model import ModelCard, VoiceSpec
@@ -50,7 +51,9 @@ class AtWork:
         self.job = job
         self.run: JobRun | None = None
         self.ask: Ask | None = None
-        self.done = asyncio.Event()
+        self.blocked: StorageFailed | None = None  #: its end cannot be written for now
+        self._news = asyncio.Event()
+        self._done = False
 
     def stop(self, ask: Ask) -> None:
         """The first ask counts, but an end outdoes a rest."""
@@ -58,6 +61,19 @@ class AtWork:
             self.ask = ask
         if self.run is not None:
             self.run.stop()
+
+    def tell(self, *, done: bool = False, blocked: StorageFailed | None = None) -> None:
+        """It is over, or it cannot be for now."""
+        self._done, self.blocked = done, blocked
+        self._news.set()
+
+    async def over(self) -> None:
+        """Wait for its end. Raises `StorageFailed` when that cannot be written: there may be no end to wait for."""
+        while not self._done:
+            if self.blocked is not None:
+                raise self.blocked
+            self._news.clear()
+            await self._news.wait()
 
 
 class Scheduler:
@@ -96,6 +112,13 @@ class Scheduler:
                 self._hand_out()
                 await self._woken.wait()
 
+    async def rescue(self) -> None:
+        """Before anything is served: what a dead engine left behind becomes what it should be."""
+        error = EngineRestarted()
+        queued, failed = await self._jobs.rescue({"code": error.code, "message": error.message, "details": {}})
+        if queued or failed:
+            logger.info("after the last engine: %d renders go on, %d speak jobs failed", queued, failed)
+
     def wake(self, lane: str) -> None:
         """A job of that lane has been queued."""
         self._waiting[lane] = True
@@ -131,7 +154,7 @@ class Scheduler:
             work.stop(Ask.SHUT_DOWN)
         self._woken.set()
         for work in at_work:
-            await work.done.wait()
+            await work.over()
 
     async def _ask(self, job_id: str, ask: Ask, idle: Iterable[JobStatus], to: JobStatus) -> Job:
         while True:
@@ -147,10 +170,11 @@ class Scheduler:
                         self._announce_end(moved)
                     return moved
             work.stop(ask)
-            await work.done.wait()
-            if ask is Ask.CANCEL and work.ask is not Ask.CANCEL:
-                continue  # it was going to rest; now it is idle, and ends
-            return await self._jobs.get(job_id)
+            await work.over()
+            job = await self._jobs.get(job_id)
+            if ask is Ask.PAUSE or job.final:
+                return job
+            # It was on its way to a rest when it was to end; now it is idle, and ends.
 
     async def _requeue(self, job_id: str, before: Iterable[JobStatus], wanted: str) -> Job:
         job = await self._jobs.get(job_id)
@@ -214,7 +238,7 @@ class Scheduler:
                     await self._fail(work, log, SpeechError("the engine failed on this job; see its log"))
         finally:
             del self._at_work[job.id]
-            work.done.set()
+            work.tell(done=True)
             self._woken.set()
 
     async def _speak(self, work: AtWork, log: AudioLog) -> None:
@@ -224,8 +248,6 @@ class Scheduler:
             raise ModelNotReady(f"the job is for model {work.job.model_id}; active is {self._card.model_id}")
         plan = await planned(work.job, text, self._chunks)
         work.job = await settled(work.job, plan, log, self._chunks)
-        log.start()
-        self._feed.publish(JobStarted(job_id=work.job.id))
         lane = self._lanes[work.job.lane]
         run = work.run = JobRun(
             work.job,
@@ -241,6 +263,8 @@ class Scheduler:
         )
         if work.ask is not None:  # asked while the text was being cut
             raise Stopped
+        log.start()
+        self._feed.publish(JobStarted(job_id=work.job.id))
         lane.join(run)
         self._woken.set()
         try:
@@ -281,8 +305,14 @@ class Scheduler:
 
     async def _finish(self, work: AtWork, log: AudioLog, to: JobStatus, changes: Changes) -> None:
         """End without an artifact; the audio that was shown is kept."""
-        if log.published:
-            await log.sync()
+        log.start()  # it was, even if it failed before its first chunk
+        try:
+            if work.job.lane == "speak" and log.published:
+                await log.sync()
+            elif work.job.lane == "render" and (await log.end()).records > work.job.last_seq:
+                await log.cut(work.job.last_seq)  # on a full disk the row needs the room
+        except SpeechError as error:
+            logger.warning("the log of job %s cannot be tidied: %s", work.job.id, error)
         changes = msgspec.structs.replace(changes, finished_at=now_us())
         self._announce_end(await self._persist(work, to, changes))
 
@@ -293,6 +323,7 @@ class Scheduler:
                 moved = await self._jobs.move(work.job, before=(JobStatus.RUNNING,), to=to, changes=changes)
             except StorageFailed as error:
                 logger.error("job %s cannot be written as %s yet: %s", work.job.id, to, error)
+                work.tell(blocked=error)
                 await asyncio.sleep(STORAGE_RETRY_S)
             else:
                 assert moved is not None, "only the scheduler moves a running job"

@@ -3,6 +3,7 @@ text where the first start did, whatever version of the chunker it has.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, insert, select, update
@@ -11,6 +12,9 @@ from app.store.database import Database
 from app.store.jobs import COLUMNS, job_of
 from app.store.rows import ChunkDone, ChunkRow, Job, JobStatus, struct_of
 from app.store.tables import chunks, jobs
+
+#: A job keeps its latest warnings; a book on a bad day would have thousands.
+MOST_WARNINGS = 100
 
 _COLUMNS = tuple(chunks.c[name] for name in ChunkRow.__struct_fields__)
 
@@ -72,6 +76,18 @@ class ChunkStore:
                 )
                 .returning(*COLUMNS)
             )
+            return job_of((await connection.execute(statement)).one())
+
+    async def refuse(self, job: Job, index: int, *, attempts: int, warning: dict[str, Any]) -> Job:
+        """A take of a chunk that was not good enough: how many that makes, and a word about it to the job."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(chunks)
+                .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index == index)
+                .values(attempts=attempts)
+            )
+            kept = [*job.warnings, warning][-MOST_WARNINGS:]
+            statement = update(jobs).where(jobs.c.seq == job.seq).values(warnings=kept).returning(*COLUMNS)
             return job_of((await connection.execute(statement)).one())
 
     async def reopen(self, job: Job, *, first: int) -> Job:

@@ -86,7 +86,7 @@ class Database:
                 raise
         except BaseException as error:
             await engine.dispose()
-            if isinstance(error, DBAPIError):
+            if isinstance(error, DBAPIError | sqlite3.Error):
                 raise _start_failure(error, path) from error
             raise
         return cls(engine, connection)
@@ -103,15 +103,24 @@ class Database:
                 try:
                     await _whole(transaction.start())
                     yield Transaction(self._connection)
+                    # Inside: a full disk shows at the commit, and without a rollback the next one could not begin.
+                    await _whole(transaction.commit())
                 except BaseException:
                     if transaction.sync_transaction is not None:
-                        await _whole(transaction.rollback())
+                        with suppress(DBAPIError):  # SQLite may have rolled back already
+                            await _whole(transaction.rollback())
+                    await _whole(self._roll_back())
                     raise
-                await _whole(transaction.commit())
-            except DBAPIError as error:
+            except (DBAPIError, sqlite3.Error) as error:
                 if _primary_code(error) in STORAGE_CODES:
                     raise StorageFailed from error
                 raise
+
+    async def _roll_back(self) -> None:
+        """After a commit that failed, SQLAlchemy thinks that it is over, and SQLite may still be in it."""
+        driver = (await self._connection.get_raw_connection()).driver_connection
+        if driver is not None and driver.in_transaction:
+            await driver.rollback()
 
     async def close(self) -> None:
         """Fold the WAL into the file and let go of it."""
@@ -176,12 +185,17 @@ async def _whole(work: Awaitable[Result]) -> Result:
         raise
 
 
-def _primary_code(error: DBAPIError) -> int:
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+def _primary_code(error: DBAPIError | sqlite3.Error) -> int:
+    return getattr(_of_sqlite(error), "sqlite_errorcode", 0) & 0xFF
 
 
-def _start_failure(error: DBAPIError, path: Path) -> StartFailed:
+def _of_sqlite(error: DBAPIError | sqlite3.Error) -> BaseException | None:
+    """What SQLite said, with or without SQLAlchemy around it."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _start_failure(error: DBAPIError | sqlite3.Error, path: Path) -> StartFailed:
     code = _primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StartFailed(f"another q3tts uses {path.parent}; stop it, or choose another --data-dir", exit_code=75)
-    return StartFailed(f"{path} cannot be used: {error.orig}", exit_code=74)
+    return StartFailed(f"{path} cannot be used: {_of_sqlite(error)}", exit_code=74)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import Row, delete, func, insert, literal_column, or_, select, text, update
 
 from app.errors import IdempotencyConflict, JobNotFound
 from app.store.clock import now_us
@@ -41,19 +41,18 @@ class JobStore:
         Raises `IdempotencyConflict` when the id or the key was used for another request.
         """
         async with self._database.transaction() as connection:
-            before = await self._find_repeated(connection, new)
+            before = await _repeated(connection, new.id, new.idempotency_key, new.request_sha256)
             if before is not None:
-                if before.request_sha256 != new.request_sha256:
-                    raise IdempotencyConflict(job_id=before.id)
                 return before, False
             return await self._insert(connection, new), True
 
-    async def _find_repeated(self, connection: Transaction, new: NewJob) -> Job | None:
-        same = jobs.c.id == new.id
-        if new.idempotency_key is not None:
-            same |= jobs.c.idempotency_key == new.idempotency_key
-        row = (await connection.execute(select(*COLUMNS).where(same).limit(1))).first()
-        return None if row is None else job_of(row)
+    async def repeated(self, job_id: str | None, idempotency_key: str | None, request_sha256: str) -> Job | None:
+        """The job that the same id or key made before, whatever has become of its voice since.
+
+        Raises `IdempotencyConflict` when it was made by another request.
+        """
+        async with self._database.transaction() as connection:
+            return await _repeated(connection, job_id, idempotency_key, request_sha256)
 
     async def _insert(self, connection: Transaction, new: NewJob) -> Job:
         values: dict[str, Any] = {
@@ -195,6 +194,20 @@ class JobStore:
     async def _change(self, statement: Any) -> Job | None:
         async with self._database.transaction() as connection:
             return await _change(connection, statement)
+
+
+async def _repeated(
+    connection: Transaction, job_id: str | None, idempotency_key: str | None, request_sha256: str
+) -> Job | None:
+    given = ((jobs.c.id, job_id), (jobs.c.idempotency_key, idempotency_key))
+    same = [column == value for column, value in given if value is not None]
+    row = (await connection.execute(select(*COLUMNS).where(or_(*same)).limit(1))).first()
+    if row is None:
+        return None
+    before = job_of(row)
+    if before.request_sha256 != request_sha256:
+        raise IdempotencyConflict(job_id=before.id)
+    return before
 
 
 async def _change(connection: Transaction, statement: Any) -> Job | None:

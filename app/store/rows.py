@@ -153,9 +153,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     """Columns that go along with a change of state; unset ones stay as they are."""
 
     error: dict[str, Any] | UnsetType | None = UNSET
-    started_at: int | UnsetType = UNSET
     finished_at: int | UnsetType | None = UNSET
-    work_us: int | UnsetType = UNSET
 
 
 def struct_of(kind: type[Kind], row: Sequence[Any]) -> Kind:

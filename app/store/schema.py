@@ -62,6 +62,8 @@ def migrations_from(revision: str) -> "Config":
 
     Raises `StartFailed` (78) when the file was written by a newer engine.
     """
+    # Its plugins announce themselves when they are imported.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     from alembic.config import Config
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError

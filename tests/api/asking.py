@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.client import Engine
+from tests.client import Engine, next_event
 from tests.fakes import VOICE_ID
 
 #: As many jobs of a lane as are at work at once: with so many held, the next stays queued.
@@ -49,8 +49,10 @@ async def job_in(engine: Engine, status: str) -> AsyncGenerator[str]:
     async with full_lane(engine) if status == "queued" else nullcontext():
         job_id = await render(engine, text)
         try:
+            if status in ("running", "paused", "canceled"):
+                async with engine.socket(f"/stream/{job_id}") as socket:
+                    assert (await next_event(socket))["type"] == "JOB_STARTED"
             if status in ("paused", "canceled"):
-                await engine.until(job_id, "running")
                 await engine.post(f"/jobs/{job_id}/{'pause' if status == 'paused' else 'cancel'}")
             await engine.until(job_id, status)
             yield job_id

@@ -243,12 +243,17 @@ async def test_a_job_that_is_not_completed_has_no_file_unless_a_part_is_asked_fo
 
         assert refused.status_code == explicit.status_code == 409
         assert error_in(refused)["code"] == "JOB_NOT_COMPLETED"
+        if status == "queued":
+            assert part.status_code == 409
+            assert error_in(part)["code"] == "JOB_NOT_COMPLETED"
+            assert "no audio yet" in error_in(part)["message"]
+            return
         assert part.status_code == 200
         assert part.content[:HEAD_BYTES] == wav_head((len(part.content) - HEAD_BYTES) // 2, sample_rate=24_000)
 
 
 async def test_the_part_of_a_running_render_is_what_is_committed(shared: Engine) -> None:
-    text = "This chunk is done. " * 5 + "\n\n[hold:part] This one is held."
+    text = "This chunk is done. " * 5 + "\n\n[hold:part] This one is held.\n\n[hold:parts] And this one."
     job_id = await render(shared, text)
     async with shared.socket(f"/stream/{job_id}") as socket:
         events = [await next_event(socket)]
@@ -258,17 +263,26 @@ async def test_the_part_of_a_running_render_is_what_is_committed(shared: Engine)
 
     part = await shared.http.get(url)
     piece = await shared.http.get(url, headers={"Range": f"bytes={HEAD_BYTES}-{HEAD_BYTES + 9}"})
+    seam = await shared.http.get(url, headers={"Range": "bytes=70-99"})
     again = await shared.http.get(url, headers={"If-None-Match": part.headers["etag"]})
 
+    assert (seam.status_code, seam.content) == (206, part.content[70:100])
     assert part.content[HEAD_BYTES:] == audio_of(events) != b""
     assert piece.content == audio_of(events)[:10]
     assert again.status_code == 304
     shared.release("part")
+    async with shared.socket(f"/stream/{job_id}?after_seq=1") as socket:
+        while (await next_event(socket)).get("progress", {}).get("chunks_done") != 2:
+            pass
+    more = await shared.http.get(url, headers={"If-None-Match": part.headers["etag"]})
+    shared.release("parts")
     assert (await shared.ended(job_id))["status"] == "completed"
-    whole = await shared.http.get(url, headers={"If-None-Match": part.headers["etag"]})
-    assert whole.status_code == 200
-    assert whole.content[HEAD_BYTES:].startswith(part.content[HEAD_BYTES:])
-    assert len(whole.content) > len(part.content)
+    whole = await shared.http.get(url, headers={"If-None-Match": more.headers["etag"]})
+    assert more.status_code == whole.status_code == 200
+    assert len({part.headers["etag"], more.headers["etag"], whole.headers["etag"]}) == 3
+    assert more.content[HEAD_BYTES:].startswith(part.content[HEAD_BYTES:])
+    assert whole.content[HEAD_BYTES:].startswith(more.content[HEAD_BYTES:])
+    assert len(whole.content) > len(more.content) > len(part.content)
 
 
 @pytest.mark.parametrize("end", ["canceled", "failed"])

@@ -30,6 +30,7 @@ async def paged(engine: Engine, limit: int, **params: Any) -> list[str]:
         if page["next_cursor"] is None:
             return ids
         assert len(page["jobs"]) == limit
+        assert len(ids) == len(set(ids)), "it goes round in circles"
         cursor = {"cursor": page["next_cursor"]}
 
 
@@ -103,11 +104,13 @@ async def test_all_filters_together_must_hold(shared: Engine) -> None:
 
 async def test_the_history_is_newest_first(shared: Engine) -> None:
     tag = str(uuid4())
-    jobs = [await render(shared, f"Number {number}.", tags=[tag]) for number in range(5)]
+    jobs = [await render(shared, f"Number {number} of {tag}.", tags=[tag]) for number in range(5)]
 
     assert await paged(shared, 200, tag=tag) == jobs[::-1]
     assert await paged(shared, 1, tag=tag) == jobs[::-1]
     assert await paged(shared, 5, tag=tag) == jobs[::-1]
+    assert await paged(shared, 2, text=f"of {tag}") == jobs[::-1]
+    assert await paged(shared, 2, text=f"of {tag}", tag=tag, lane="render") == jobs[::-1]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +133,7 @@ async def test_pages_neither_skip_nor_repeat_while_jobs_come_and_go(shared: Engi
             await shared.http.delete(f"/v1/jobs/{job_id}")
             gone.add(job_id)
         page = await shared.get("/jobs", params={**search, "limit": 4, "cursor": page["next_cursor"]})
+        assert len(seen) < 100, "it does not come to an end"
 
     assert len(seen) == len(set(seen))
     assert [job_id for job_id in seen if job_id in jobs] == [job_id for job_id in jobs[::-1] if job_id in seen]
@@ -177,6 +181,7 @@ def packed(value: object) -> str:
         packed([1.5, 1]),
         packed(None),
         packed([1, 1]) + "AAAA",
+        packed([1, 1])[:2] + "!!!!" + packed([1, 1])[2:],
         "%00",
     ],
 )

@@ -71,7 +71,7 @@ async def test_a_verb_moves_a_job_as_its_state_allows_and_no_other_way(
 async def test_a_deleted_job_leaves_no_row_no_file_and_no_entry_in_the_history(shared: Engine, status: str) -> None:
     async with job_in(shared, status) as job_id:
         folder = shared.data_dir / "jobs" / job_id
-        assert folder.exists() or status in ("queued", "running")  # a running one may still be planned
+        assert folder.exists() == (status != "queued")
 
         answer = await shared.delete(f"/jobs/{job_id}")
 
@@ -287,8 +287,8 @@ async def test_an_id_of_a_deleted_job_can_be_used_again_for_another_text(shared:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"rate": 0.5, "pitch": 0.5, "volume": 0.0, "chunking": {"max_chars": 100}},
-        {"rate": 2.0, "pitch": 2.0, "volume": 2.0, "chunking": {"max_chars": 2000}},
+        {"rate": 0.5, "pitch": 2.0, "volume": 0.0, "chunking": {"max_chars": 100}},
+        {"rate": 2.0, "pitch": 0.5, "volume": 2.0, "chunking": {"max_chars": 2000}},
         {"rate": 1},
         {},
     ],
@@ -513,7 +513,7 @@ async def test_chunks_can_be_read_a_page_at_a_time(shared: Engine) -> None:
     whole = (await shared.get(f"/jobs/{job_id}/chunks"))["chunks"]
 
     pages, start = list[Any](), 0
-    while start is not None:
+    while start is not None and len(pages) < 5:
         page = await shared.get(f"/jobs/{job_id}/chunks", params={"start": start, "limit": 2})
         pages.append(page["chunks"])
         start = page["next_start"]

@@ -1,6 +1,5 @@
 """`WS /v1/stream/{job_id}`: joining at any time, and the ways in which it ends."""
 
-import asyncio
 import socket as sockets
 from contextlib import AsyncExitStack
 from uuid import uuid4
@@ -12,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from app.api import stream
 from app.events import AudioChunk, AudioData, JobStarted, TextRange
 from tests.api.asking import finished, full_lane, job_in, render, speak
-from tests.api.following import tasks_down_to, until_closed
+from tests.api.following import no_socket_tasks, socket_tasks, until_closed
 from tests.api.raw import AUTHORIZATION, UPGRADE, host, wire
 from tests.client import PATIENCE_S, Engine, audio_of, next_event
 from tests.conftest import Starter
@@ -225,19 +224,18 @@ async def test_frames_that_are_none_end_that_connection_alone(shared: Engine, fr
 
 async def test_listeners_that_vanish_leave_no_task_behind(shared: Engine, caplog: pytest.LogCaptureFixture) -> None:
     async with job_in(shared, "running") as job_id:
-        await shared.get("/health")
-        before = len(asyncio.all_tasks())
+        await no_socket_tasks()
         async with AsyncExitStack() as stack:
             opened = [
                 await stack.enter_async_context(shared.socket(path))
                 for path in [f"/stream/{job_id}", "/events", f"/stream/{uuid4()}"] * 5
             ]
-            assert len(asyncio.all_tasks()) > before
+            assert socket_tasks() >= 10
 
             for socket in opened:
                 socket.transport.abort()
 
-        await tasks_down_to(before)
+        await no_socket_tasks()
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
@@ -246,15 +244,37 @@ async def test_a_listener_that_takes_nothing_is_dropped(shared: Engine, monkeypa
     assert len(await shared.wav(job_id)) > 12_000_000, "it must be more than sockets hold"
     monkeypatch.setattr(stream, "SEND_TIMEOUT_S", 0.05)
     monkeypatch.setattr(stream, "CLOSE_TIMEOUT_S", 0.05)
-    before = len(asyncio.all_tasks())
+    await no_socket_tasks()
     with sockets.create_connection(("127.0.0.1", shared.port)) as silent:
         request = (f"GET /v1/stream/{job_id} HTTP/1.1".encode(), host(shared), AUTHORIZATION, *UPGRADE, b"", b"")
         silent.sendall(b"\r\n".join(request))
-        await shared.get("/health")
+        assert (await anyio.to_thread.run_sync(silent.recv, 12)) == b"HTTP/1.1 101"
 
-        await tasks_down_to(before + 1)
+        await no_socket_tasks()
 
         assert (await shared.get(f"/jobs/{job_id}"))["status"] == "completed"
+
+
+async def test_a_job_that_is_retried_while_somebody_still_reads_its_end_goes_on_for_who_comes_then(
+    shared: Engine,
+) -> None:
+    much = "\n\n".join(f"[long] Much audio, number {number}." for number in range(30))
+    job_id = await render(shared, f"{much}\n\n[hold:again] And the end of it.")
+    with sockets.create_connection(("127.0.0.1", shared.port)) as silent:
+        request = (f"GET /v1/stream/{job_id} HTTP/1.1".encode(), host(shared), AUTHORIZATION, *UPGRADE, b"", b"")
+        silent.sendall(b"\r\n".join(request))
+        async with shared.socket(f"/stream/{job_id}") as socket:
+            while (await next_event(socket)).get("progress", {}).get("chunks_done") != 30:
+                pass
+        await shared.post(f"/jobs/{job_id}/cancel")
+
+        await shared.post(f"/jobs/{job_id}/retry")
+
+        async with shared.socket(f"/stream/{job_id}?after_seq=1000000") as socket:
+            await shared.until(job_id, "running")
+            shared.release("again")
+            end = await until_closed(socket)
+    assert (end.types[-1], end.code) == ("JOB_DONE", 1000)
 
 
 async def test_a_log_that_is_damaged_closes_the_socket_with_its_code(shared: Engine) -> None:
@@ -264,7 +284,8 @@ async def test_a_log_that_is_damaged_closes_the_socket_with_its_code(shared: Eng
     async with shared.socket(f"/stream/{job_id}") as socket:
         end = await until_closed(socket)
 
-    assert (end.types, end.code, end.reason) == (["JOB_STARTED"], 1011, "STORAGE_FAILED")
+    assert (end.code, end.reason) == (1011, "STORAGE_FAILED")
+    assert not {"AUDIO_CHUNK", "JOB_DONE"} & set(end.types)
 
 
 async def test_a_defect_closes_the_socket_and_is_told_to_the_log_alone(

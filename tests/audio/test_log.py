@@ -13,7 +13,8 @@ import anyio
 import pytest
 
 from app.audio import log as log_module
-from app.audio.log import BATCH_BYTES, AudioLog, AudioLogs, LogEvent
+from app.audio.log import BATCH_BYTES, AudioLog, LogEvent
+from app.audio.logs import AudioLogs
 from app.audio.log_file import LogFile
 from app.errors import StorageFailed
 from app.events import AudioChunk, JobCanceled, JobDone, JobProgress, JobStarted, Progress
@@ -351,11 +352,11 @@ async def test_whoever_gives_up_while_a_log_is_being_opened_leaks_no_files(
     before = open_files()
     opening, go_on, opened = threading.Event(), threading.Event(), threading.Event()
 
-    def slow(folder: Path) -> LogFile:
+    def slow(folder: Path, *, create: bool) -> LogFile:
         opening.set()
         assert go_on.wait(10)
         try:
-            return LogFile(folder)
+            return LogFile(folder, create=create)
         finally:
             opened.set()
 
@@ -363,7 +364,7 @@ async def test_whoever_gives_up_while_a_log_is_being_opened_leaks_no_files(
 
     async def ask() -> None:
         async with logs.use("job") as log:
-            await log.end()
+            await log.prepare()
 
     asking = asyncio.create_task(ask())
     assert await asyncio.to_thread(opening.wait, 10)
@@ -391,13 +392,13 @@ async def test_a_log_that_cannot_be_opened_says_so_and_can_be_tried_again(logs: 
 async def test_two_that_open_a_log_at_once_get_one_file(log: AudioLog, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Path] = []
 
-    def note(folder: Path) -> LogFile:
+    def note(folder: Path, *, create: bool) -> LogFile:
         made.append(folder)
-        return LogFile(folder)
+        return LogFile(folder, create=create)
 
     monkeypatch.setattr(log_module, "LogFile", note)
 
-    await asyncio.gather(*(log.end() for _ in range(20)))
+    await asyncio.gather(*(log.prepare() for _ in range(20)))
 
     assert len(made) == 1
 
@@ -405,10 +406,10 @@ async def test_two_that_open_a_log_at_once_get_one_file(log: AudioLog, monkeypat
 async def test_the_folders_are_those_of_the_jobs(logs: AudioLogs, tmp_path: Path) -> None:
     for job_id in ("one", "two"):
         async with logs.use(job_id) as log:
-            await log.end()
+            await log.prepare()
     (tmp_path / "a file").touch()
 
-    assert logs.folders() == {"one", "two"}
+    assert set(logs.folders()) == {"one", "two"}
 
 
 async def test_a_snapshot_is_the_beginning_of_the_audio_while_it_grows(log: AudioLog) -> None:

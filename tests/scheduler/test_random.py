@@ -1,4 +1,4 @@
-"""Any order of pauses, cancels, retries, restarts and dying workers: no job is lost, and what is completed is whole."""
+"""Whatever pauses, cancels, restarts and dying workers come: no job is lost, and what is completed is whole."""
 
 import asyncio
 import os
@@ -141,7 +141,7 @@ async def test_restarts_in_the_middle_of_random_operations_lose_nothing(open_roo
         for job in jobs:
             if job.status is JobStatus.FAILED and job.lane == "render":
                 assert (job.error or {})["code"] == "INFERENCE_FAILED"
-    assert FINAL == ENDS.keys()
+    assert ENDS.keys() == FINAL
 
 
 async def test_a_render_that_is_interrupted_all_the_time_gives_the_same_file(open_room: OpenRoom) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from app.errors import StartFailed, StorageFailed
 from app.store.database import Database
@@ -148,6 +149,21 @@ async def test_a_transaction_that_raises_leaves_nothing_behind(database: Databas
         await change_and_raise()
 
     assert (await jobs.get(job.id)).id == job.id
+
+
+async def test_a_commit_that_fails_takes_everything_back_and_the_next_one_works(
+    database: Database, jobs: JobStore
+) -> None:
+    async def leave_an_orphan() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("PRAGMA defer_foreign_keys=ON"))  # only the commit will find it
+            await connection.execute(text("INSERT INTO job_texts VALUES (99, 'of nobody')"))
+
+    with pytest.raises(IntegrityError):
+        await leave_an_orphan()
+
+    assert (await row_counts(database))["job_texts"] == 0
+    await added(jobs)
 
 
 async def test_transactions_take_turns(database: Database) -> None:
