@@ -189,9 +189,8 @@ def _asgi(app: ASGIApp) -> App:
 
 def _hosts(sock: socket.socket) -> list[str]:
     """What a Host header may say: this address, by its names, with this port."""
-    port = sock.getsockname()[1]
-    names = [f"[{sock.getsockname()[0]}]"] if sock.family is socket.AF_INET6 else ["127.0.0.1"]
-    names.append("localhost")
+    address, port = sock.getsockname()[:2]
+    names = [f"[{address}]" if sock.family is socket.AF_INET6 else address, "localhost"]
     return [f"{name}:{port}" for name in names] + (names if port == 80 else [])
 
 

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from app.config import DEFAULT_MODEL, TAURI_ORIGINS
 from app.errors import StartFailed
@@ -28,8 +28,8 @@ class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     v: int
     token: str
-    data_dir: str | None = None
-    port: int = 0
+    data_dir: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
     model: str = DEFAULT_MODEL
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
 
@@ -53,7 +53,7 @@ def read_payload(fd: int = 0) -> Payload:
             raise StartFailed(f"the first line of standard input is longer than {MOST_BYTES} bytes", exit_code=64)
     try:
         payload = msgspec.json.decode(line, type=Payload)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         # The line holds the token: say what is wrong with it, never what it is.
         raise StartFailed(
             f"the first line of standard input is not the JSON payload: {error}", exit_code=64
@@ -104,5 +104,5 @@ def hold_lease(on_end: Callable[[], None], fd: int = 0) -> threading.Thread:
 def _asks_to_stop(line: bytes) -> bool:
     try:
         return json.loads(line).get("op") == "shutdown"
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return False

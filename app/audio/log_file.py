@@ -109,7 +109,7 @@ class LogFile:
         if len(entry) < _ENTRY.size:
             return False
         *_, count, end, crc, _zero = _ENTRY.unpack(entry)
-        if count > end or HEAD_BYTES + 2 * end > os.fstat(self._pcm).st_size:
+        if count > end or 2 * end > max(0, os.fstat(self._pcm).st_size - HEAD_BYTES):
             return False
         pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
         return len(pcm) == 2 * count and crc == zlib.crc32(pcm, zlib.crc32(entry[: _ENTRY_FIELDS.size]))
@@ -175,7 +175,7 @@ class LogFile:
         found: list[Record] = []
         total = 0
         with self._in_use("the job's audio cannot be read"):
-            size = os.fstat(self._pcm).st_size
+            size = max(0, os.fstat(self._pcm).st_size - HEAD_BYTES)
             wanted = min(until_seq - after_seq, 1024)
             entries = os.pread(self._index, wanted * _ENTRY.size, self._entry_at(after_seq + 1))
             for seq, fields in enumerate(_ENTRY.iter_unpack(entries), after_seq + 1):
@@ -183,7 +183,7 @@ class LogFile:
                 total += 2 * count
                 if found and total > most_bytes:
                     break
-                if HEAD_BYTES + 2 * end > size:
+                if 2 * end > size:
                     raise StorageFailed(f"the job's audio is damaged at record {seq}")
                 pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
                 if crc != zlib.crc32(pcm, zlib.crc32(_ENTRY_FIELDS.pack(*fields[:5]))):

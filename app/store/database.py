@@ -106,7 +106,7 @@ class Database:
                     # Inside: a full disk shows at the commit, and without a rollback the next one could not begin.
                     await _whole(transaction.commit())
                 except BaseException:
-                    if transaction.sync_transaction is not None:
+                    if self._connection.get_transaction() is not None:  # begun, and not committed
                         with suppress(DBAPIError):  # SQLite may have rolled back already
                             await _whole(transaction.rollback())
                     await _whole(self._roll_back())

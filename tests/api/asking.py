@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.client import Engine, next_event
+import anyio
+
+from tests.client import PATIENCE_S, Engine
 from tests.fakes import VOICE_ID
 
 #: As many jobs of a lane as are at work at once: with so many held, the next stays queued.
@@ -50,14 +52,20 @@ async def job_in(engine: Engine, status: str) -> AsyncGenerator[str]:
         job_id = await render(engine, text)
         try:
             if status in ("running", "paused", "canceled"):
-                async with engine.socket(f"/stream/{job_id}") as socket:
-                    assert (await next_event(socket))["type"] == "JOB_STARTED"
+                await has_files(engine, job_id)
             if status in ("paused", "canceled"):
                 await engine.post(f"/jobs/{job_id}/{'pause' if status == 'paused' else 'cancel'}")
             await engine.until(job_id, status)
             yield job_id
         finally:
             await engine.http.delete(f"/v1/jobs/{job_id}")
+
+
+async def has_files(engine: Engine, job_id: str) -> None:
+    """Wait until the job's audio has a place on the disk: it is claimed, planned, and being spoken."""
+    with anyio.fail_after(PATIENCE_S):
+        while not (engine.data_dir / "jobs" / job_id / "audio.idx").exists():  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.005)
 
 
 def open_files() -> list[str]:

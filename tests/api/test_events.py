@@ -7,7 +7,7 @@ import pytest
 
 from app.events import JobDone, JobStarted
 from app.scheduler.feed import KEPT_EVENTS, Feed, FellBehind
-from tests.api.asking import finished, render, speak
+from tests.api.asking import finished, has_files, render, speak
 from tests.api.following import until_closed
 from tests.client import PATIENCE_S, Engine, next_event
 from tests.conftest import Starter
@@ -23,7 +23,7 @@ async def test_what_happens_to_all_jobs_is_seen_and_nothing_is_heard(shared: Eng
             await render(shared, "[error] A failure."): "JOB_ERROR",
         }
         canceled = await render(shared, "[hold:never] One to cancel.")
-        await shared.until(canceled, "running")
+        await has_files(shared, canceled)
         await shared.post("/cancel", {"job_id": canceled})
         jobs[canceled] = "JOB_CANCELED"
 

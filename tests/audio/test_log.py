@@ -14,8 +14,8 @@ import pytest
 
 from app.audio import log as log_module
 from app.audio.log import BATCH_BYTES, AudioLog, LogEvent
-from app.audio.logs import AudioLogs
 from app.audio.log_file import LogFile
+from app.audio.logs import AudioLogs
 from app.errors import StorageFailed
 from app.events import AudioChunk, JobCanceled, JobDone, JobProgress, JobStarted, Progress
 

@@ -116,17 +116,17 @@ async def test_only_a_final_job_is_deleted(jobs: JobStore, status: JobStatus) ->
 
 async def test_unset_changes_leave_their_columns_and_null_clears_them(jobs: JobStore) -> None:
     job = await in_state(jobs, R)
-    failed = await jobs.move(job, before=[R], to=F, changes=Changes(error=ERROR, finished_at=3, work_us=9))
+    failed = await jobs.move(job, before=[R], to=F, changes=Changes(error=ERROR, finished_at=3))
     assert failed is not None
-    assert (failed.error, failed.finished_at, failed.work_us) == (ERROR, 3, 9)
+    assert (failed.error, failed.finished_at) == (ERROR, 3)
 
     same = await jobs.move(job, before=[F], to=Q, changes=Changes())
     cleared = await jobs.move(job, before=[Q], to=Q, changes=Changes(error=None, finished_at=None))
 
     assert same is not None
     assert cleared is not None
-    assert (same.error, same.finished_at, same.work_us) == (ERROR, 3, 9)
-    assert (cleared.error, cleared.finished_at, cleared.work_us) == (None, None, 9)
+    assert (same.error, same.finished_at) == (ERROR, 3)
+    assert (cleared.error, cleared.finished_at) == (None, None)
 
 
 async def test_jobs_of_a_lane_are_claimed_in_the_order_they_came(jobs: JobStore) -> None:
