@@ -110,6 +110,7 @@ async def serving(
     `model` stands in for the catalogue's entry of `config.model_id`. `on_failure` is called when a task without
     which there is no engine comes to an end: whoever started it should stop, and start again.
     """
+    logging.getLogger("uvicorn.error").addFilter(_expected)  # the same one is added once
     async with AsyncExitStack() as stack:
         parts = await _built(config, model or catalogue.entry(config.model_id), sock, stack)
         server = Server(
@@ -242,6 +243,11 @@ def _end_of_lease(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) ->
     _exit_after(DRAIN_S, 3)
     with suppress(RuntimeError):  # a loop that is closed needs no more orders
         loop.call_soon_threadsafe(order)
+
+
+def _expected(record: logging.LogRecord) -> bool:
+    """uvicorn calls it an error when a WebSocket is refused with an answer, which is the guard's everyday work."""
+    return "without completing handshake" not in record.getMessage()
 
 
 def _watch(on_failure: Callable[[], None], task: asyncio.Task[None]) -> None:

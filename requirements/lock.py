@@ -20,7 +20,9 @@ OPTIONS = (
 def lock(name: str, *what: str) -> None:
     """Write `requirements/<name>.txt`."""
     target = HERE / f"{name}.txt"
-    subprocess.run(["uv", "pip", "compile", *what, *OPTIONS, f"--output-file={target}"], check=True, cwd=HERE.parent)
+    subprocess.run(
+        ["uv", "pip", "compile", *what, *OPTIONS, f"--output-file={target}"], check=True, cwd=HERE.parent
+    )
 
 
 if __name__ == "__main__":

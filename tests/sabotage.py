@@ -85,7 +85,7 @@ SABOTAGES = (
     Sabotage(
         "another request under the same key is taken for the first",
         "app/store/jobs.py",
-        "if before.request_sha256 != new.request_sha256:",
+        "if before.request_sha256 != request_sha256:",
         "if False:",
         ("tests/store", "tests/api"),
     ),
@@ -113,8 +113,8 @@ SABOTAGES = (
     Sabotage(
         "an upgrade makes no copy",
         "app/store/database.py",
-        '    await _back_up(connection, schema.backup_path(path.parent / "backups", revision))\n',
-        "",
+        '        await _outside(connection, "VACUUM INTO ?", str(schema.partial_of(copy)))\n        schema.keep(copy)\n',
+        "        pass\n",
         (*STORE, "tests/test_migrations.py"),
     ),
     Sabotage(
@@ -211,8 +211,8 @@ SABOTAGES = (
     Sabotage(
         "suspects are spoken together",
         "app/inference/pool.py",
-        "            waiting = suspects[:1]\n",
-        "            waiting = [take for take in takes if not take.sent]\n",
+        'take.utterance.lane == "speak"] or suspects[:1]',
+        'take.utterance.lane == "speak"] or suspects',
         POOL,
     ),
     Sabotage(
@@ -260,8 +260,8 @@ SABOTAGES = (
     Sabotage(
         "a deleted job leaves its files",
         "app/speech.py",
-        "shutil.rmtree, self._logs.folder(job.id), ignore_errors=True)",
-        "len, [])",
+        'aside = self._logs.drop(job.id, f"{job.id}.{job.seq}.deleted")',
+        "aside = None",
         ("tests/api",),
     ),
     Sabotage(

@@ -5,7 +5,7 @@ import struct
 
 import anyio
 import pytest
-import soundfile
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from tests.client import Engine, audio_of, next_event
 from tests.conftest import Starter

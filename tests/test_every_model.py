@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-import soundfile
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from tests.client import Client, audio_of, next_event
 from tests.conftest import Starter

@@ -124,7 +124,7 @@ class Guard:
             scope["subprotocols"] = [SUBPROTOCOL] if SUBPROTOCOL in scope.get("subprotocols", []) else []
             secret = (b"authorization", b"sec-websocket-protocol")
             scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in secret]
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _answering(scope, send, cors))
             return
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         received_bytes = 0
@@ -146,6 +146,25 @@ class Guard:
             await send(message)
 
         await self._app(scope, limited, dressed)
+
+
+def _answering(scope: Scope, send: Send, cors: list[tuple[bytes, bytes]]) -> Send:
+    """Where Litestar closes a WebSocket without a handshake, which becomes a bare 403, the client is told why."""
+    accepted = False
+
+    async def answer(message: Message) -> None:
+        nonlocal accepted
+        accepted |= message["type"] == "websocket.accept"
+        if message["type"] != "websocket.close" or accepted:
+            await send(message)
+        elif str(message.get("reason", "")).startswith("Validation failed"):
+            known = "after_seq is a whole number from 0 on, format is json or binary"
+            await _refuse(scope, send, 400, "INVALID_REQUEST", f"a parameter is not valid: {known}", cors)
+        else:
+            known = "/v1/stream/{job_id}, with a UUID, and /v1/events"
+            await _refuse(scope, send, 404, "NOT_FOUND", f"there is no such WebSocket; there are {known}", cors)
+
+    return answer
 
 
 def _length(headers: list[tuple[bytes, bytes]]) -> int:

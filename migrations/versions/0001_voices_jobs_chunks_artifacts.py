@@ -70,9 +70,7 @@ def upgrade() -> None:
         sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_seq"], ["jobs.seq"], name=op.f("fk_artifacts_job_seq"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_seq"], ["jobs.seq"], name=op.f("fk_artifacts_job_seq"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_seq", "format", name=op.f("pk_artifacts")),
         sqlite_with_rowid=False,
     )
@@ -90,9 +88,7 @@ def upgrade() -> None:
         sa.Column("start_sample", sa.Integer(), nullable=True),
         sa.Column("end_sample", sa.Integer(), nullable=True),
         sa.Column("last_seq", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["job_seq"], ["jobs.seq"], name=op.f("fk_chunks_job_seq"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_seq"], ["jobs.seq"], name=op.f("fk_chunks_job_seq"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_seq", "chunk_index", name=op.f("pk_chunks")),
         sqlite_with_rowid=False,
     )
@@ -101,9 +97,7 @@ def upgrade() -> None:
         sa.Column("tag", sa.String(), nullable=False),
         sa.Column("created_at", sa.Integer(), nullable=False),
         sa.Column("job_seq", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_seq"], ["jobs.seq"], name=op.f("fk_job_tags_job_seq"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_seq"], ["jobs.seq"], name=op.f("fk_job_tags_job_seq"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tag", "created_at", "job_seq", name=op.f("pk_job_tags")),
         sqlite_with_rowid=False,
     )
@@ -113,9 +107,7 @@ def upgrade() -> None:
         "job_texts",
         sa.Column("job_seq", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_seq"], ["jobs.seq"], name=op.f("fk_job_texts_job_seq"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_seq"], ["jobs.seq"], name=op.f("fk_job_texts_job_seq"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_seq", name=op.f("pk_job_texts")),
     )
     op.execute("CREATE VIRTUAL TABLE job_search USING fts5(words, tokenize='trigram')")

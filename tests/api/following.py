@@ -43,5 +43,5 @@ def socket_tasks() -> int:
 async def no_socket_tasks() -> None:
     """Wait until the engine has none of them."""
     with anyio.fail_after(PATIENCE_S):
-        while socket_tasks():  # noqa: ASYNC110 - nobody tells when a task has ended
+        while socket_tasks():
             await anyio.sleep(0.005)

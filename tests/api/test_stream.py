@@ -1,5 +1,6 @@
 """`WS /v1/stream/{job_id}`: joining at any time, and the ways in which it ends."""
 
+import json
 import socket as sockets
 from contextlib import AsyncExitStack
 from uuid import uuid4
@@ -105,7 +106,9 @@ async def test_a_parameter_that_is_wrong_is_refused_before_the_handshake(shared:
         async with shared.socket(f"/stream/{job_id}?{query}"):
             pass
 
-    assert refusal.value.response.status_code == 403
+    assert refusal.value.response.status_code == 400
+    assert said(refusal.value)["code"] == "INVALID_REQUEST"
+    assert "after_seq is a whole number" in said(refusal.value)["message"]
 
 
 @pytest.mark.parametrize("path", ["no-uuid", "", "%00", "..%2f..", "1" * 36, "{}/x"])
@@ -114,7 +117,13 @@ async def test_what_is_no_job_id_is_refused_before_the_handshake(shared: Engine,
         async with shared.socket(f"/stream/{path.format(uuid4())}"):
             pass
 
-    assert refusal.value.response.status_code == 403
+    assert refusal.value.response.status_code == 404
+    assert said(refusal.value)["code"] == "NOT_FOUND"
+
+
+def said(refusal: InvalidStatus) -> dict[str, str]:
+    """The error in the body of the answer that came instead of a handshake."""
+    return json.loads(refusal.response.body or b"{}")["error"]
 
 
 async def test_an_unknown_job_is_told_by_a_close_code_that_a_browser_sees(shared: Engine) -> None:

@@ -373,7 +373,7 @@ async def test_whoever_gives_up_while_a_log_is_being_opened_leaks_no_files(
     go_on.set()
     assert await asyncio.to_thread(opened.wait, 10)
     with anyio.fail_after(10):
-        while open_files() > before:  # noqa: ASYNC110
+        while open_files() > before:
             await anyio.sleep(0.001)
 
 

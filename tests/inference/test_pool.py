@@ -82,7 +82,7 @@ async def pool(control: Path) -> AsyncGenerator[Pool]:
 
 async def until(fact: Callable[[], bool]) -> None:
     with anyio.fail_after(PATIENCE_S):
-        while not fact():  # noqa: ASYNC110
+        while not fact():
             await anyio.sleep(0.001)
 
 

@@ -48,7 +48,7 @@ class Room:
     async def until(self, job_id: str, fact: Callable[[Job], bool]) -> Job:
         """The job, once this holds of it."""
         with anyio.fail_after(PATIENCE_S):
-            while not fact(job := await self.job(job_id)):  # noqa: ASYNC110
+            while not fact(job := await self.job(job_id)):
                 await anyio.sleep(0.002)
             return job
 
@@ -112,7 +112,7 @@ class Room:
 async def until(fact: Callable[[], bool]) -> None:
     """Wait until this holds."""
     with anyio.fail_after(PATIENCE_S):
-        while not fact():  # noqa: ASYNC110
+        while not fact():
             await anyio.sleep(0.002)
 
 
