@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types imports bench bundle lock clean
+.PHONY: help demo test lint sabotage format bench bundle lock clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ lint: $(VENV)/.dev  ## Check style, types and import rules
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+sabotage: $(VENV)/.dev  ## Remove one check at a time and see the tests turn red
+	@$(BIN)/python -m tests.sabotage
+
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -33,7 +36,7 @@ format: $(VENV)/.dev  ## Format the code
 bench: $(VENV)/.dev  ## Measure the engine; see docs/performance.md
 	$(BIN)/python -m bench.service
 
-bundle: $(VENV)/.bundle  ## Build dist/q3tts, a folder that runs without Python
+bundle: $(VENV)/.bundle  ## Build dist/q3tts, a folder that needs no Python
 	$(BIN)/python bundle.py
 
 lock: $(VENV)/.dev  ## Pin the newest versions: names, versions and hashes, no addresses

@@ -113,8 +113,8 @@ SABOTAGES = (
     Sabotage(
         "an upgrade makes no copy",
         "app/store/database.py",
-        '        await _outside(connection, "VACUUM INTO ?", str(schema.partial_of(copy)))\n        schema.keep(copy)\n',
-        "        pass\n",
+        "        schema.keep(copy)\n",
+        "",
         (*STORE, "tests/test_migrations.py"),
     ),
     Sabotage(
