@@ -4,7 +4,7 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from app import __version__
-from app.api.schemas import Capabilities, Health
+from app.api.views import Capabilities, Health
 from app.speech import Speech
 
 

@@ -10,16 +10,8 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 
 from app import SAMPLE_RATE
 from app.api.links import AnyRequest, cursor_of, position_of, ws_url
-from app.api.schemas import (
-    ArtifactList,
-    ArtifactView,
-    ChunkList,
-    ChunkView,
-    Deleted,
-    JobPage,
-    JobView,
-    SubmitRequest,
-)
+from app.api.schemas import SubmitRequest
+from app.api.views import ArtifactList, ArtifactView, ChunkList, ChunkView, Deleted, JobPage, JobView
 from app.errors import InvalidRequest
 from app.scheduler.progress import progress_of
 from app.speech import Request, Speech

@@ -1,13 +1,11 @@
-"""Requests and answers of the HTTP API, as the seed and the design spell them. Shapes only."""
+"""Requests of the HTTP API, as the seed and the design spell them. Shapes only; the answers are in `views.py`."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
-from app.events import ErrorBody, Progress
-from app.store.rows import Artifact, ChunkRow, Job, Settings, Voice
+from app.store.rows import Settings
 
 #: Enough for the longest novels; a body may be larger only for reference audio.
 MOST_CHARS = 5_000_000
@@ -54,23 +52,10 @@ class SpeakRequest(_Body, frozen=True):
     seed: Seed | None = None
 
 
-class SpeakStarted(Struct, frozen=True):
-    """Where the audio can be heard."""
-
-    job_id: str
-    ws_url: str
-
-
 class CancelRequest(_Body, frozen=True):
     """Which job to cancel."""
 
     job_id: UUID
-
-
-class Canceled(Struct, frozen=True):
-    """True when the job is canceled now; false when it had ended before."""
-
-    canceled: bool
 
 
 class SubmitRequest(_Body, frozen=True):
@@ -109,198 +94,3 @@ class CloneRequest(_Body, frozen=True):
     ref_text: Annotated[str, Meta(max_length=4000)] | None = None
     language: Language | None = None
     options: CloneOptions = field(default_factory=CloneOptions)
-
-
-class Cloned(Struct, frozen=True):
-    """The voice that was made."""
-
-    voice_id: str
-    display_name: str
-    created_at: datetime
-    tts_model_id: str
-
-
-class VoiceView(Struct, frozen=True, kw_only=True):
-    """A voice."""
-
-    voice_id: str
-    display_name: str
-    created_at: datetime
-    tts_model_id: str
-    language_hint: str | None
-    kind: Literal["preset", "clone", "design"]
-
-    @classmethod
-    def of(cls, voice: Voice) -> "VoiceView":
-        """From its row."""
-        kind: Any = voice.kind
-        return cls(
-            voice_id=voice.id,
-            display_name=voice.display_name,
-            created_at=when(voice.created_at),
-            tts_model_id=voice.model_id,
-            language_hint=voice.language_hint,
-            kind=kind,
-        )
-
-
-class VoiceList(Struct, frozen=True):
-    """Voices that were made here first, then the presets."""
-
-    voices: list[VoiceView]
-
-
-class Deleted(Struct, frozen=True):
-    """It is gone."""
-
-    deleted: bool
-
-
-class JobView(Struct, frozen=True, kw_only=True):
-    """A job."""
-
-    job_id: str
-    lane: Literal["speak", "render"]
-    status: Literal["queued", "running", "paused", "completed", "failed", "canceled"]
-    progress: Progress
-    voice_id: str
-    model_id: str
-    language: str
-    settings: SpeechSettings
-    formats: list[str]
-    seed: int
-    title: str | None
-    tags: list[str]
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: ErrorBody | None
-    warnings: list[dict[str, Any]]
-    ws_url: str
-
-    @classmethod
-    def of(cls, job: Job, progress: Progress, ws_url: str) -> "JobView":
-        """From its row."""
-        lane: Any = job.lane
-        status: Any = job.status.value
-        settings = job.settings
-        return cls(
-            job_id=job.id,
-            lane=lane,
-            status=status,
-            progress=progress,
-            voice_id=job.voice_id,
-            model_id=job.model_id,
-            language=job.language,
-            settings=SpeechSettings(
-                rate=settings.rate,
-                pitch=settings.pitch,
-                volume=settings.volume,
-                chunking=Chunking(max_chars=settings.max_chars),
-            ),
-            formats=job.formats,
-            seed=job.seed,
-            title=job.title,
-            tags=job.tags,
-            created_at=when(job.created_at),
-            started_at=None if job.started_at is None else when(job.started_at),
-            finished_at=None if job.finished_at is None else when(job.finished_at),
-            error=None if job.error is None else ErrorBody(**job.error),
-            warnings=job.warnings,
-            ws_url=ws_url,
-        )
-
-
-class JobPage(Struct, frozen=True):
-    """Newest first. `next_cursor` asks for the jobs behind these; null at the end."""
-
-    jobs: list[JobView]
-    next_cursor: str | None
-
-
-class ChunkView(Struct, frozen=True, kw_only=True):
-    """A stretch of the text that is spoken in one go, and where it is in the audio."""
-
-    chunk_index: int
-    start_char: int
-    end_char: int
-    boundary: Literal["word", "clause", "sentence", "paragraph", "heading"]
-    state: Literal["pending", "done"]
-    attempts: int
-    seed: int | None
-    finish_reason: str | None
-    start_seconds: float | None
-    end_seconds: float | None
-
-    @classmethod
-    def of(cls, chunk: ChunkRow, sample_rate: int) -> "ChunkView":
-        """From its row."""
-        boundary: Any = chunk.boundary
-        state: Any = chunk.state
-        start, end = chunk.start_sample, chunk.end_sample
-        return cls(
-            chunk_index=chunk.chunk_index,
-            start_char=chunk.start_char,
-            end_char=chunk.end_char,
-            boundary=boundary,
-            state=state,
-            attempts=chunk.attempts,
-            seed=chunk.seed,
-            finish_reason=chunk.finish_reason,
-            start_seconds=None if start is None else start / sample_rate,
-            end_seconds=None if end is None else end / sample_rate,
-        )
-
-
-class ChunkList(Struct, frozen=True):
-    """In the order of the text. `next_start` asks for the chunks behind these; null at the end."""
-
-    chunks: list[ChunkView]
-    next_start: int | None
-
-
-class ArtifactView(Struct, frozen=True):
-    """A file made from the job's audio."""
-
-    format: str
-    bytes: int
-    seconds: float
-    url: str
-
-    @classmethod
-    def of(cls, artifact: Artifact, job_id: str, sample_rate: int) -> "ArtifactView":
-        """From its row."""
-        url = f"/v1/jobs/{job_id}/audio?format={artifact.format}"
-        return cls(artifact.format, artifact.bytes, artifact.samples / sample_rate, url)
-
-
-class ArtifactList(Struct, frozen=True):
-    """The job's files."""
-
-    artifacts: list[ArtifactView]
-
-
-class Capabilities(Struct, frozen=True):
-    """What the active model can do."""
-
-    supports_voice_clone: bool
-    supports_audio_chunk_stream: bool
-    supports_true_streaming_inference: bool
-    languages: list[str]
-
-
-class Health(Struct, frozen=True):
-    """The engine, as it is now."""
-
-    engine_version: str
-    active_model_id: str
-    device: str
-    capabilities: Capabilities
-    jobs_queued: int
-    jobs_running: int
-    worker_running: bool
-
-
-def when(microseconds: int) -> datetime:
-    """A time of the store, for JSON."""
-    return datetime.fromtimestamp(microseconds / 1e6, tz=UTC)

@@ -5,7 +5,8 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from app.api.links import AnyRequest, ws_url
-from app.api.schemas import Canceled, CancelRequest, SpeakRequest, SpeakStarted
+from app.api.schemas import CancelRequest, SpeakRequest
+from app.api.views import Canceled, SpeakStarted
 from app.speech import Request, Speech
 from app.store.rows import JobStatus
 

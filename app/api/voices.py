@@ -7,7 +7,8 @@ from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from app.api.schemas import Cloned, CloneRequest, Deleted, VoiceList, VoiceView, when
+from app.api.schemas import CloneRequest
+from app.api.views import Cloned, Deleted, VoiceList, VoiceView, when
 from app.errors import InvalidAudio
 from app.speech import Speech
 

@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Iterable
-from enum import Enum, auto
 
 import msgspec
 
@@ -19,6 +18,7 @@ from app.errors import EngineRestarted, ModelNotReady, SpeechError, StorageFaile
 from app.events import JobProgress, JobStarted
 from app.inference.model import ModelCard, VoiceSpec
 from app.inference.pool import Pool
+from app.scheduler.at_work import Ask, AtWork
 from app.scheduler.feed import Feed
 from app.scheduler.lanes import LANES, MOST_ACTIVE, Lane
 from app.scheduler.plan import planned, settled
@@ -34,46 +34,6 @@ from app.store.voices import VoiceStore
 STORAGE_RETRY_S = 2.0
 
 logger = logging.getLogger(__name__)
-
-
-class Ask(Enum):
-    """What somebody wants of a job at work."""
-
-    CANCEL = auto()
-    PAUSE = auto()
-    SHUT_DOWN = auto()
-
-
-class AtWork:
-    """A claimed job: its run once it is planned, and what is asked of it."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.run: JobRun | None = None
-        self.ask: Ask | None = None
-        self.blocked: StorageFailed | None = None  #: its end cannot be written for now
-        self._news = asyncio.Event()
-        self._done = False
-
-    def stop(self, ask: Ask) -> None:
-        """The first ask counts, but an end outdoes a rest."""
-        if self.ask is None or self.ask is Ask.PAUSE:
-            self.ask = ask
-        if self.run is not None:
-            self.run.stop()
-
-    def tell(self, *, done: bool = False, blocked: StorageFailed | None = None) -> None:
-        """It is over, or it cannot be for now."""
-        self._done, self.blocked = done, blocked
-        self._news.set()
-
-    async def over(self) -> None:
-        """Wait for its end. Raises `StorageFailed` when that cannot be written: there may be no end to wait for."""
-        while not self._done:
-            if self.blocked is not None:
-                raise self.blocked
-            self._news.clear()
-            await self._news.wait()
 
 
 class Scheduler:

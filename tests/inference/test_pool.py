@@ -65,7 +65,7 @@ async def pool_of(*command: str, **times: float) -> AsyncGenerator[Pool]:
     idle_unload_s = times.pop("idle_unload_s", 60.0)
     async with Pool(command, idle_unload_s=idle_unload_s, **times) as pool:
         yield pool
-    await until(lambda: tasks() <= before)
+    assert tasks() <= before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222
 
@@ -275,6 +275,34 @@ async def test_what_kills_three_workers_is_quarantined_and_nothing_else(pool: Po
     await whole(pool.submit(utterance(LONG)))
 
 
+async def test_a_suspect_is_alone_until_it_is_done(control: Path) -> None:
+    command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), "4")
+    async with pool_of(*command) as pool:
+        suspect, innocent = (
+            pool.submit(utterance(f"[hold:gate] {LONG}")),
+            pool.submit(utterance(f"[hold:gate] {LONG}")),
+        )
+        await begun(suspect)
+        before = pool.worker_pid
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        await until(lambda: suspect.sent and pool.worker_pid not in (None, before))
+
+        behind = [pool.submit(utterance(LONG)) for _ in range(3)]
+        for _ in range(20):
+            await anyio.sleep(0.001)
+        assert not innocent.sent
+        assert not any(take.sent for take in behind)
+
+        (control / "gate").touch()
+        for take in (innocent, *behind):
+            await whole(take)
+        with anyio.fail_after(PATIENCE_S):
+            await suspect.ending()
+    record = (control / "record").read_text()
+    assert record.count('"add"') == 2 + 2 + 3, "each was given to each worker once"
+
+
 async def test_two_that_kill_are_both_found(pool: Pool, spawned: Spawned) -> None:
     poisons = [pool.submit(utterance(f"[die] {number} {LONG}")) for number in range(2)]
     innocent = pool.submit(utterance(LONG))
@@ -395,12 +423,18 @@ async def test_a_model_that_comes_back_works_again(control: Path) -> None:
         await whole(pool.submit(utterance(LONG)))
 
 
-async def test_two_bad_starts_are_forgiven(control: Path, spawned: Spawned) -> None:
+async def test_two_bad_starts_are_forgiven_again_and_again(control: Path, spawned: Spawned) -> None:
     script = f'for n in 1 2; do test -e {control}/$n || {{ touch {control}/$n; exit 1; }}; done; exec "$@"'
     async with pool_of("sh", "-c", script, "sh", *fake(control)) as pool:
-        await whole(pool.submit(utterance(LONG)))
+        for _ in range(2):
+            await whole(pool.submit(utterance(LONG)))
+            assert pool.worker_pid is not None
+            os.kill(pool.worker_pid, signal.SIGKILL)
+            await until(lambda: pool.worker_pid is None)
+            for number in ("1", "2"):
+                (control / number).unlink()
 
-    assert len(spawned) == 3
+    assert len(spawned) == 6
 
 
 async def test_a_worker_that_starts_too_slowly_is_given_up(
@@ -487,3 +521,14 @@ async def test_a_pool_that_is_left_in_the_middle_leaves_nothing_behind(
                 await anyio.sleep(0.001)
 
     assert all(process.returncode is not None for process in spawned.processes)
+
+
+async def test_a_worker_whose_words_nobody_reads_any_more_is_still_asked_to_end(
+    control: Path, spawned: Spawned
+) -> None:
+    """It stands in the middle of a write, and would not see that its pipe is closed."""
+    async with pool_of(*fake(control)) as pool:
+        takes = [pool.submit(utterance(f"[long] {number}")) for number in range(60)]
+        await begun(takes[0])
+
+    assert spawned.processes[0].returncode == 0

@@ -76,14 +76,11 @@ async def test_waiting_for_the_end_does_not_raise_and_does_not_take_the_audio() 
 
 
 @given(
-    pcm=st.binary(min_size=2, max_size=60),
     lives=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=5),
     last=st.integers(1, 9),
 )
-def test_whenever_workers_die_the_listener_hears_the_audio_once(
-    pcm: bytes, lives: list[tuple[int, int]], last: int
-) -> None:
-    take = Take(UTTERANCE)
+def test_whenever_workers_die_the_listener_hears_the_audio_once(lives: list[tuple[int, int]], last: int) -> None:
+    take, pcm = Take(UTTERANCE), bytes(range(60))
 
     def live(upto: int, size: int) -> None:
         for start in range(0, min(upto, len(pcm)), size):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from typing import Any
 from uuid import uuid4
 
@@ -140,6 +141,44 @@ async def test_a_canceled_job_has_left_the_model_when_it_is_canceled(room: Room,
     assert job.finished_at is not None
     assert sum(step.what == "add" for step in steps) == sum(step.what == "canceled" for step in steps)
     assert (await room.events(job_id))[-1] == JobCanceled(job_id=job_id)
+
+
+@pytest.mark.parametrize("lane", ["speak", "render"])
+async def test_a_job_is_not_canceled_before_the_model_has_let_go_of_it(room: Room, lane: str) -> None:
+    job_id = await room.submit("[hold:never] Held.", lane=lane)
+    await room.seen(Step("add", "[hold:never] Held."))
+    pid = room.speech.pool.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+
+    canceling = asyncio.create_task(room.speech.cancel(job_id))
+
+    for _ in range(50):
+        assert (await room.job(job_id)).status is JobStatus.RUNNING
+    assert not canceling.done()
+    os.kill(pid, signal.SIGCONT)
+    with anyio.fail_after(10):
+        assert (await canceling).status is JobStatus.CANCELED
+
+
+async def test_who_comes_while_a_job_is_tried_again_hears_it_to_its_end(room: Room) -> None:
+    """Somebody else still looks at the log that was closed with the first end."""
+    job_id = await room.submit("[hold:gate] Tried again.", *parts("more", 3))
+    await room.seen(Step("add", "[hold:gate] Tried again."))
+    async with room.speech.follow(job_id) as idle:
+        assert isinstance(await anext(idle), JobStarted)
+        await room.speech.cancel(job_id)
+        await room.speech.retry(job_id)
+        following = asyncio.create_task(room.events(job_id))
+        await room.until(job_id, lambda job: job.status is JobStatus.RUNNING)
+        for _ in range(20):
+            await room.job(job_id)
+
+        room.release("gate")
+
+        events = await following
+    assert events[-1] == JobDone(job_id=job_id)
+    assert audio_of(events) == await room.expected(job_id)
 
 
 async def test_a_queued_job_is_canceled_without_the_model_and_paused_ones_too(narrow: Room) -> None:
