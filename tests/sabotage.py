@@ -163,7 +163,7 @@ SABOTAGES = (
         "a take that ended at the limit is good enough",
         "app/scheduler/attempts.py",
         "if reason is FinishReason.LENGTH:",
-        "if False:",
+        "if reason is FinishReason.LENGTH:\n        return None\n    if False:",
         END_TO_END,
     ),
     Sabotage(

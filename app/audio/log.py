@@ -72,14 +72,17 @@ class AudioLog:
         Raises FileNotFoundError when there is no audio and it is not to be made.
         """
         while True:
+            mine = self._opening is None
             if self._opening is None:
                 self._opening = asyncio.ensure_future(self._in_thread(LogFile, self._folder, create=create))
                 self._opening.add_done_callback(self._keep)
             try:
                 return await asyncio.shield(self._opening)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
                 if not create:
                     raise
+                if mine:
+                    raise StorageFailed("the folder of the jobs is gone from the data folder") from error
                 # A reader was first, and found nothing: now make it.
             except OSError as error:
                 raise StorageFailed(f"the job's audio cannot be opened: {error.strerror}") from error

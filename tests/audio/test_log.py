@@ -389,6 +389,25 @@ async def test_a_log_that_cannot_be_opened_says_so_and_can_be_tried_again(logs: 
         assert (await log.end()).records == 1
 
 
+async def test_a_data_folder_that_has_gone_is_told_instead_of_looked_for_for_ever(tmp_path: Path) -> None:
+    logs = AudioLogs(tmp_path / "gone")
+    async with logs.use("job") as log:
+        with pytest.raises(StorageFailed), anyio.fail_after(5):
+            await log.prepare()
+    logs.close()
+
+
+async def test_who_writes_makes_the_files_that_a_reader_did_not_find(logs: AudioLogs) -> None:
+    async with logs.use("job") as log:
+        reading, writing = asyncio.create_task(log.end()), asyncio.create_task(log.prepare())
+        with anyio.fail_after(5):
+            assert (await reading).records == 0
+            await writing
+
+        await write(log, 1)
+        assert (await log.end()).records == 1
+
+
 async def test_two_that_open_a_log_at_once_get_one_file(log: AudioLog, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Path] = []
 

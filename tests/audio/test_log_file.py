@@ -273,6 +273,23 @@ def test_records_that_a_torn_one_hides_do_not_come_back_when_it_is_written_anew(
     log.close()
 
 
+@pytest.mark.parametrize("place", range(ENTRY))
+def test_a_torn_entry_at_the_end_costs_its_own_record_and_no_other(tmp_path: Path, place: int) -> None:
+    log = LogFile(tmp_path / "job")
+    log.append(0, 0, 1, FIRST)
+    log.close()
+    path = tmp_path / "job" / INDEX_NAME
+    content = bytearray(path.read_bytes())
+    content[INDEX_HEAD + ENTRY + place] ^= 0xFF
+    path.write_bytes(content)
+
+    log = LogFile(tmp_path / "job")
+
+    check(log, said(0, FIRST)[: log.records])
+    assert log.records == (1 if place < ENTRY - 4 else 2), "the last four bytes mean nothing"
+    log.close()
+
+
 def test_an_index_of_another_format_is_refused_and_kept(tmp_path: Path) -> None:
     LogFile(tmp_path / "job").close()
     path = tmp_path / "job" / INDEX_NAME

@@ -11,13 +11,15 @@ import pytest
 
 from app.errors import JobNotFound, StorageFailed, WrongState
 from app.events import AudioChunk, FinalEvent, JobCanceled, JobDone, JobError, JobProgress, JobStarted
+from app.inference.pool import Pool
+from app.inference.take import Take
 from app.scheduler.lanes import MOST_ACTIVE
 from app.speech import Request
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
 from tests.fakes import VOICE_ID
 from tests.scheduler.recorder import Step
-from tests.scheduler.room import OpenRoom, Room, audio_of
+from tests.scheduler.room import OpenRoom, Room, audio_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -161,6 +163,27 @@ async def test_a_job_is_not_canceled_before_the_model_has_let_go_of_it(room: Roo
         assert (await canceling).status is JobStatus.CANCELED
 
 
+async def test_a_job_has_not_failed_before_the_model_has_let_go_of_all_of_its_chunks(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.completed(await room.submit("Now the engine knows how many chunks the model takes at once."))
+    cancel, asked = Pool.cancel, list[Take]()
+
+    def note(_: Pool, take: Take) -> None:
+        asked.append(take)
+
+    monkeypatch.setattr(Pool, "cancel", note)
+    job_id = await room.submit("[error] The first fails.", "[hold:never] The second is in the model.")
+    await until(lambda: any("second" in take.utterance.text for take in asked))
+
+    for _ in range(50):
+        assert (await room.job(job_id)).status is JobStatus.RUNNING
+
+    for take in asked:
+        cancel(room.speech.pool, take)
+    assert (await room.ended(job_id)).status is JobStatus.FAILED
+
+
 async def test_who_comes_while_a_job_is_tried_again_hears_it_to_its_end(room: Room) -> None:
     """Somebody else still looks at the log that was closed with the first end."""
     job_id = await room.submit("[hold:gate] Tried again.", *parts("more", 3))
@@ -302,7 +325,9 @@ async def test_a_canceled_job_that_is_tried_again_goes_on_behind_what_it_has(roo
         again = await room.events(job_id)
         assert audio_of(again).startswith(audio_of(heard))
         assert audio_of(again) == await room.wav(job_id) == await room.expected(job_id)
-        assert (await room.job(job_id)).error is None
+        again_job = await room.job(job_id)
+        assert (again_job.error, again_job.warnings) == (None, [])
+        assert {part.attempts for part in await room.speech.chunks.list(again_job)} == {0}, "no take was refused"
         (room.control / "gate").unlink()
 
 
