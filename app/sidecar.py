@@ -67,8 +67,7 @@ class Announcer:
     """Standard output for the app alone: JSON lines, whatever libraries may print goes to standard error."""
 
     def __init__(self) -> None:
-        self._fd = os.dup(1)
-        os.set_inheritable(self._fd, False)
+        self._fd = os.dup(1)  # which what the engine starts does not inherit
         os.dup2(2, 1)
 
     def say(self, event: str, **fields: Any) -> None:

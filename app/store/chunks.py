@@ -100,7 +100,7 @@ class ChunkStore:
             )
             kept = (
                 await connection.execute(
-                    select(_COLUMNS[0], *_COLUMNS[1:])
+                    select(*_COLUMNS)
                     .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index < first)
                     .order_by(chunks.c.chunk_index.desc())
                     .limit(1)

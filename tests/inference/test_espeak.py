@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from app.inference.espeak import LONGEST_FRAME, Espeak
-from app.inference.espeak_library import EspeakLibrary, Listener, Speech
+from app.inference.espeak_library import Speech
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Model, Utterance, VoiceSpec
 
 TEXT = "We were away a year ago, and we are on our way home now. Nobody knows why; all our money rolled away."
@@ -39,33 +39,6 @@ class Spoken:
     @property
     def reason(self) -> FinishReason | None:
         return self.frames[-1].finish_reason
-
-
-@pytest.fixture
-def espeak() -> Iterator[Espeak]:
-    model = Espeak()
-    yield model
-    model.close()
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Speech, list[int]]]:
-    """What the library is asked to speak, and the lengths of the buffers that it hands out for it."""
-    calls: list[tuple[Speech, list[int]]] = []
-    speak = EspeakLibrary.speak
-
-    def observed(library: EspeakLibrary, speech: Speech, listener: Listener) -> None:
-        lengths: list[int] = []
-        calls.append((speech, lengths))
-
-        def listen(samples: bytes) -> bool:
-            lengths.append(len(samples) // 2)
-            return listener(samples)
-
-        speak(library, speech, listen)
-
-    monkeypatch.setattr(EspeakLibrary, "speak", observed)
-    return calls
 
 
 def utterance(

@@ -1,38 +1,9 @@
-from collections.abc import Iterator
-
 import pytest
 
 from app.inference.espeak import LONGEST_FRAME, Espeak
-from app.inference.espeak_library import EspeakLibrary, Listener, Speech
+from app.inference.espeak_library import Speech
 from app.inference.model import FinishReason, Frame
 from tests.inference.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
-
-
-@pytest.fixture
-def espeak() -> Iterator[Espeak]:
-    model = Espeak()
-    yield model
-    model.close()
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Speech, list[int]]]:
-    """What the library is asked to speak, and the lengths of the buffers that it hands out for it."""
-    calls: list[tuple[Speech, list[int]]] = []
-    speak = EspeakLibrary.speak
-
-    def observed(library: EspeakLibrary, speech: Speech, listener: Listener) -> None:
-        lengths: list[int] = []
-        calls.append((speech, lengths))
-
-        def listen(samples: bytes) -> bool:
-            lengths.append(len(samples) // 2)
-            return listener(samples)
-
-        speak(library, speech, listen)
-
-    monkeypatch.setattr(EspeakLibrary, "speak", observed)
-    return calls
 
 
 def test_renders_are_finished_in_the_order_of_arrival(espeak: Espeak) -> None:

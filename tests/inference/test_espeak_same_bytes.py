@@ -1,24 +1,15 @@
 import subprocess
 import sys
-from collections.abc import Iterator
 from hashlib import sha256
 from itertools import permutations
 from random import Random
 
-import pytest
 from msgspec.structs import replace
 
 from app.inference.espeak import Espeak
 from app.inference.espeak_voices import espeak_voices
 from app.inference.model import Utterance
 from tests.inference.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
-
-
-@pytest.fixture
-def espeak() -> Iterator[Espeak]:
-    model = Espeak()
-    yield model
-    model.close()
 
 
 def test_the_same_utterance_gives_the_same_bytes_whatever_came_before() -> None:

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -33,13 +31,6 @@ SAMPLES = {
     "am": "ሰላም ልዑል",
     "ka": "გამარჯობა",
 }
-
-
-@pytest.fixture
-def espeak() -> Iterator[Espeak]:
-    model = Espeak()
-    yield model
-    model.close()
 
 
 def fundamental(samples: NDArray[np.float64]) -> float:

@@ -1,17 +1,8 @@
-from collections.abc import Iterator
-
 import pytest
 
 from app.inference.espeak import Espeak
 from app.inference.model import FinishReason, Frame
 from tests.inference.test_espeak import speak, utterance
-
-
-@pytest.fixture
-def espeak() -> Iterator[Espeak]:
-    model = Espeak()
-    yield model
-    model.close()
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t", "...", "—", "\0", "\0\0", "\x01\x02", "\u200b", "。"])
