@@ -1,102 +1,150 @@
-"""A recording of somebody's voice, as a client gives it: read with suspicion, and judged.
+"""A recording of somebody's voice on the engine's side: taken from a client with suspicion, and kept.
 
-The bytes come from outside, so no general decoder sees them: this reads plain PCM WAV files and nothing else,
-believes no size that a header declares, and says of everything else that it is no such file. It knows nothing of
-models or voices.
+What a file holds is not looked into here. The engine goes by its first bytes and gives it to a process of its own
+(`listening.py`, and `decoding.py` on the other side); what the two say to each other is here too. It knows nothing
+of models or voices.
 """
 
 import base64
 import binascii
-import math
 import os
 import shutil
 import stat
-import struct
-from array import array
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from app import SAMPLE_RATE
 from app.audio.log_file import sync_folder
+from app.audio.wav import wav_head, write_wav
 from app.errors import InvalidAudio, StorageFailed
 
-MOST_BYTES = 20 * 1024 * 1024
+#: No recording is shorter than the head of a WAV file.
+LEAST_BYTES, MOST_BYTES = 44, 20 * 1024 * 1024
 SHORTEST_S, LONGEST_S = 1.0, 30.0
+MOST_TRACEBACK = 4_000
+MOST_PCM_BYTES = 2 * SAMPLE_RATE * int(LONGEST_S)
 
-#: Full scale is 1.0. Softer than this at its loudest, a recording is silence.
-FAINTEST_PEAK = 0.01
 
-#: Samples at full scale, as a share of all: a recording with more is distorted.
-MOST_CLIPPED = 0.02
+class Kind(StrEnum):
+    """What a file is, by its first bytes."""
 
-_FORMAT = struct.Struct("<HHIIHH")
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_MOST_CHUNKS = 64
+    WAV = "WAV"
+    FLAC = "FLAC"
+    MP3 = "MP3"
+    M4A = "M4A"
+    OGG = "Ogg"
 
 
 class Recording(Struct, frozen=True):
-    """A WAV file that has been read: its bytes as they came, and what they say."""
+    """A recording that has been judged, as it is kept: 16-bit mono samples."""
 
-    wav: bytes
-    sample_rate: int  #: Hertz
-    channels: int
-    seconds: float
+    pcm: bytes
+    level_dbfs: float  #: of the speech in it, RMS
+    notes: tuple[str, ...] = ()  #: what was done to it
+    sample_rate: int = SAMPLE_RATE
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.pcm) / 2 / self.sample_rate
+
+    @property
+    def wav(self) -> bytes:
+        """As a WAV file."""
+        return wav_head(len(self.pcm) // 2, sample_rate=self.sample_rate) + self.pcm
+
+
+class Order(Struct):
+    """What the child is told in one line of JSON; so many bytes of a file follow."""
+
+    bytes: int
+    normalize: bool
+
+
+class Heard(Struct, tag="heard"):
+    """The child's answer in one line of JSON; so many bytes of samples follow. The child may have fallen for the
+    file, so not even its own answer is believed beyond this.
+    """
+
+    pcm_bytes: Annotated[int, Meta(ge=2, le=MOST_PCM_BYTES, multiple_of=2)]
+    level_dbfs: float
+    notes: Annotated[tuple[Annotated[str, Meta(max_length=200)], ...], Meta(max_length=10)]
+
+
+class Refused(Struct, tag="refused"):
+    """The child's other answer: why not, in words for the client."""
+
+    message: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Failed(Struct, tag="failed"):
+    """The child's last words, for whoever mends it."""
+
+    traceback: Annotated[str, Meta(max_length=MOST_TRACEBACK)]
+
+
+Answer: TypeAlias = Heard | Refused | Failed
+
+
+def kind_of(data: bytes) -> Kind | None:
+    """What the file is, by its first bytes; None when it is nothing that is taken."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        return Kind.WAV
+    if data[:4] == b"fLaC":
+        return Kind.FLAC
+    if data[:3] == b"ID3" or _begins_mp3_frame(data):
+        return Kind.MP3
+    if data[4:8] == b"ftyp":
+        return Kind.M4A
+    return Kind.OGG if data[:4] == b"OggS" else None
 
 
 def from_path(path: str) -> bytes:
     """The bytes of a file on this machine. Raises `InvalidAudio`, with the same words whatever is wrong with it:
     who may ask is not to learn which files there are.
     """
-    refused = InvalidAudio("ref_audio.path must be the absolute path of a readable WAV file of at most 20 MB")
+    refused = InvalidAudio(
+        "ref_audio.path must be the absolute path of a readable WAV, FLAC, MP3, M4A or Ogg file of at most 20 MB"
+    )
     if "\0" in path or not Path(path).is_absolute():
         raise refused
     try:
-        # Opened first, then looked at: what was checked is what is read. A FIFO must not block.
+        # Opening a device alone can do something, so it is looked at before. And again when it is open: what was
+        # checked is what is read. A FIFO that came in between must not block.
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise refused
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except (OSError, UnicodeEncodeError):
         raise refused from None
     try:
         facts = os.fstat(fd)
-        if not stat.S_ISREG(facts.st_mode) or not 44 <= facts.st_size <= MOST_BYTES:
+        if not stat.S_ISREG(facts.st_mode) or not LEAST_BYTES <= facts.st_size <= MOST_BYTES:
             raise refused
         with os.fdopen(fd, "rb", closefd=False) as file:
-            wav = file.read(MOST_BYTES)
+            data = file.read(MOST_BYTES)
     except OSError:
         raise refused from None
     finally:
         os.close(fd)
-    if not _looks_like_wav(wav):
+    if kind_of(data) is None:
         raise refused
-    return wav
+    return data
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes behind base64. Raises `InvalidAudio`."""
+    """The bytes of a WAV file behind base64. Raises `InvalidAudio`."""
     if len(text) > MOST_BYTES * 4 // 3 + 4:
-        raise InvalidAudio("ref_audio.wav_base64 has more than 20 MB")
+        raise InvalidAudio("ref_audio.wav_base64 has more than 20 MB; send 1 to 30 s of speech")
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidAudio("ref_audio.wav_base64 is not base64") from None
-
-
-def read(wav: bytes) -> Recording:
-    """Read a WAV file and judge what is in it. Raises `InvalidAudio`, which says what would be right."""
-    kind, channels, rate, bits, data = _parsed(wav)
-    samples = _samples(kind, bits, data)
-    seconds = len(samples) / channels / rate
-    if not SHORTEST_S <= seconds <= LONGEST_S:
-        raise InvalidAudio(f"the recording lasts {seconds:.1f} s; send 1 to 30 s of speech")
-    if not math.isfinite(sum(samples)):  # a NaN would slip through `max`, but not through a sum
-        raise InvalidAudio("the recording has samples that are no numbers")
-    peak = max(max(samples), -min(samples))
-    full_scale = 1.0 if kind == _FLOAT else float(1 << (_bits_kept(bits) - 1)) - 1
-    if peak < FAINTEST_PEAK * full_scale:
-        raise InvalidAudio("the recording is silent; send one in which somebody speaks")
-    clipped = sum(1 for sample in samples if sample >= full_scale or sample <= -full_scale)
-    if clipped > MOST_CLIPPED * len(samples):
-        raise InvalidAudio("the recording is distorted, it was recorded too loud; send a softer one")
-    return Recording(wav, rate, channels, seconds)
+    if len(data) < LEAST_BYTES or kind_of(data) is not Kind.WAV:
+        raise InvalidAudio("ref_audio.wav_base64 is no WAV file; send one, or any other recording by its path")
+    return data
 
 
 def write_voice(folder: Path, recording: Recording) -> None:
@@ -106,63 +154,24 @@ def write_voice(folder: Path, recording: Recording) -> None:
     """
     try:
         folder.mkdir(mode=0o700)
-        with open(folder / "reference.wav", "xb") as file:
-            file.write(recording.wav)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(folder)
-        sync_folder(folder.parent)
+        try:
+            write_wav(folder / "reference.wav", recording.pcm, sample_rate=recording.sample_rate)
+            sync_folder(folder)
+            sync_folder(folder.parent)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
         raise StorageFailed(f"the recording cannot be kept: {error.strerror}") from error
 
 
-def _parsed(wav: bytes) -> tuple[int, int, int, int, bytes]:
-    """Kind, channels, rate in Hertz, bits and data of a WAV file."""
-    refused = InvalidAudio(
-        "send a WAV file: PCM of 16, 24 or 32 bits or 32-bit float, mono or stereo, 8 to 192 kHz"
+def _begins_mp3_frame(data: bytes) -> bool:
+    """Whether it begins with a header of MPEG audio, layer III, in which nothing is reserved or free."""
+    return (
+        len(data) >= 4
+        and data[0] == 0xFF
+        and data[1] & 0xE6 == 0xE2
+        and data[1] & 0x18 != 0x08
+        and data[2] >> 4 not in (0, 15)
+        and data[2] & 0x0C != 0x0C
     )
-    if not _looks_like_wav(wav):
-        raise refused
-    found: dict[bytes, bytes] = {}
-    at = 12
-    for _ in range(_MOST_CHUNKS):
-        if at + 8 > len(wav):
-            break
-        name, size = wav[at : at + 4], int.from_bytes(wav[at + 4 : at + 8], "little")
-        if name in (b"fmt ", b"data"):  # others, such as two LISTs, are nobody's business
-            if name in found:
-                raise refused
-            found[name] = wav[at + 8 : at + 8 + size]
-        at += 8 + size + size % 2
-    if len(found.get(b"fmt ", b"")) < _FORMAT.size or b"data" not in found:
-        raise refused
-    kind, channels, rate, _, align, bits = _FORMAT.unpack_from(found[b"fmt "])
-    if kind == _EXTENSIBLE and len(found[b"fmt "]) >= 26:
-        kind = int.from_bytes(found[b"fmt "][24:26], "little")
-    known = bits in (16, 24, 32) if kind == _PCM else kind == _FLOAT and bits == 32
-    if not known or channels not in (1, 2) or not 8_000 <= rate <= 192_000 or align != channels * bits // 8:
-        raise refused
-    data = found[b"data"]
-    data = data[: len(data) - len(data) % align]
-    if not data:
-        raise InvalidAudio("the WAV file has no samples")
-    return kind, channels, rate, bits, data
-
-
-def _looks_like_wav(wav: bytes) -> bool:
-    return len(wav) >= 44 and wav[:4] == b"RIFF" and wav[8:12] == b"WAVE"
-
-
-def _bits_kept(bits: int) -> int:
-    return 16 if bits == 24 else bits
-
-
-def _samples(kind: int, bits: int, data: bytes) -> "array[float] | array[int]":
-    if kind == _FLOAT:
-        return array("f", data)
-    if bits == 24:  # the upper two bytes of three are enough to judge by
-        upper = bytearray(len(data) // 3 * 2)
-        upper[0::2], upper[1::2] = data[1::3], data[2::3]
-        return array("h", bytes(upper))
-    return array("h" if bits == 16 else "i", data)

@@ -1,0 +1,117 @@
+"""The process that reads one recording of a stranger's, and ends: `q3tts decode`.
+
+It gets an order and the file on standard input and answers on standard output, as `listening.py` expects it. Before
+the first byte of the file is looked into it gives up what it does not need: it can open no file and no socket any
+more, write no file, and have only so much memory and time. Native code that falls for a file takes this process
+with it, and nothing else.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
+from traceback import format_exc
+from typing import BinaryIO
+
+import msgspec
+
+from app.audio.reference import MOST_TRACEBACK, Answer, Failed, Heard, Kind, Order, Recording, Refused, kind_of
+from app.errors import InvalidAudio
+
+#: Seconds on the clock. The engine waits no longer either; this is for a child whose engine has gone.
+LONGEST_S = 15
+
+#: Seconds of computing. An honest recording takes half of one.
+MOST_CPU_S = 5
+
+#: Of address space. Reading 30 s of stereo at 192 kHz takes 0.4 GB, of which 0.2 are the libraries.
+MOST_MEMORY_BYTES = 1 << 30
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Read the recording on standard input, answer on standard output; the exit code."""
+    # Whatever native code prints goes to standard error, and what it would read is nothing.
+    source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    _die_in_time()
+    with source, target:
+        order = msgspec.json.decode(source.readline(), type=Order)
+        data = source.read(order.bytes)
+        if len(data) < order.bytes:
+            return 1  # the engine has gone, or does not want to know any more
+        answer, pcm = _answer(data, normalize=order.normalize)
+        with suppress(BrokenPipeError):
+            _say(target, answer, pcm)
+    return 0
+
+
+def decoded(data: bytes, *, normalize: bool) -> Recording:
+    """The recording in a file, judged and as it is kept. Raises `InvalidAudio`."""
+    from app.audio.judging import judged
+
+    kind = kind_of(data)
+    if kind is None:
+        raise InvalidAudio("send a recording as WAV, FLAC, MP3, M4A or Ogg file")
+    if kind is Kind.WAV:
+        from app.audio.wav_reader import read_wav
+
+        return judged(read_wav(data), normalize=normalize)
+    from app.audio.compressed import read_compressed
+
+    return judged(read_compressed(data, kind), normalize=normalize)
+
+
+def give_up_rights() -> None:
+    """Have no more than reading a recording takes, from here on. What is to be imported must have been before."""
+    import resource
+
+    for limit, most in (
+        (resource.RLIMIT_CPU, MOST_CPU_S),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 0),
+        (resource.RLIMIT_AS, MOST_MEMORY_BYTES),
+    ):
+        with suppress(ValueError, OSError):  # a platform may not have it, or may have a stricter one
+            resource.setrlimit(limit, (most, most))
+
+
+def _answer(data: bytes, *, normalize: bool) -> tuple[Answer, bytes]:
+    # One thread is enough; a pool of them would take address space for each core of the machine.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    import_module("app.audio.judging")
+    import_module("app.audio.wav_reader" if kind_of(data) is Kind.WAV else "app.audio.compressed")
+    give_up_rights()
+    try:
+        recording = decoded(data, normalize=normalize)
+    except InvalidAudio as error:
+        return Refused(error.message), b""
+    except MemoryError:
+        return Refused("the recording is too large when it is unpacked; send 1 to 30 s of speech"), b""
+    except Exception:
+        # Told, because standard error may be a file, and this process can no longer write to files.
+        return Failed(format_exc()[-MOST_TRACEBACK:]), b""
+    return Heard(len(recording.pcm), recording.level_dbfs, recording.notes), recording.pcm
+
+
+def _say(target: BinaryIO, answer: Answer, pcm: bytes) -> None:
+    target.write(msgspec.json.encode(answer) + b"\n" + pcm)
+    target.flush()
+
+
+def _die_in_time() -> None:
+    """Ctrl-C reaches the whole process group, and the engine decides. But this ends when the engine does, as far as
+    the kernel can see to that, and in any case after a while, also when native code hangs.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(LONGEST_S)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

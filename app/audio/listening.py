@@ -1,0 +1,122 @@
+"""Has a recording read by a process of its own (`decoding.py`), which ends with it or is ended.
+
+Decoders are native code and the bytes are a stranger's: what breaks there must not break the engine. This side
+holds neither a decoder nor NumPy, and believes of the answer only what can be checked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+
+from app.audio.reference import Failed, Heard, Order, Recording, Refused
+from app.errors import InvalidAudio
+
+#: On the clock: a busy machine takes longer over it than the child may compute.
+LIMIT_S = 10.0
+
+#: How long a child that has answered, or was killed, has to be gone.
+GRACE_S = 1.0
+
+#: At most so many children; the others wait.
+AT_ONCE = 2
+
+logger = logging.getLogger(__name__)
+
+_decoder = msgspec.json.Decoder(Heard | Refused | Failed)
+
+
+class Listener:
+    """Belongs to the event loop. `command` starts a child."""
+
+    def __init__(self, command: Sequence[str], *, limit_s: float = LIMIT_S) -> None:
+        self._command, self._limit_s = command, limit_s
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def listen(self, source: bytes, *, normalize: bool) -> Recording:
+        """The recording in a file, judged and as it is kept. With `normalize`, its level is the one that serves
+        best, and silence around the speech is cut off. Raises `InvalidAudio`.
+        """
+        async with self._room:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+                )
+            except OSError as error:
+                logger.error("the process that reads recordings cannot be started: %s", error)
+                raise InvalidAudio(
+                    "the recording cannot be read now, this machine is too busy; try again"
+                ) from error
+            try:
+                async with asyncio.timeout(self._limit_s):
+                    return await _answer(process, source, normalize=normalize)
+            except TimeoutError:
+                why = f"it took more than {self._limit_s:g} s"
+            except (asyncio.IncompleteReadError, ValueError) as error:  # half an answer, or one without sense
+                why = f"its answer: {error}"
+            finally:
+                await _end(process)
+            raise _broken(f"{why}; code {process.returncode}")
+
+
+async def _answer(process: asyncio.subprocess.Process, source: bytes, *, normalize: bool) -> Recording:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has its reasons, which it says, or it is dead
+            process.stdin.write(msgspec.json.encode(Order(len(source), normalize)) + b"\n" + source)
+            await process.stdin.drain()
+        process.stdin.close()
+        answer = _decoder.decode(await process.stdout.readline())
+        if isinstance(answer, Refused):
+            raise InvalidAudio(answer.message)
+        if isinstance(answer, Failed):
+            raise _broken(answer.traceback)
+        return Recording(await process.stdout.readexactly(answer.pcm_bytes), answer.level_dbfs, answer.notes)
+    except asyncio.CancelledError:  # a time that is over comes as one, too
+        # Only here: to kill a process that is about to end takes its exit code from asyncio, which complains.
+        with suppress(ProcessLookupError):
+            process.kill()
+        raise
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Have it gone, also when whoever waited for it is canceled, and canceled again."""
+    ending = asyncio.ensure_future(_gone(process))
+    canceled: asyncio.CancelledError | None = None
+    while not ending.done():
+        try:
+            await asyncio.wait({ending})
+        except asyncio.CancelledError as error:
+            canceled = error
+    ending.result()
+    if canceled is not None:
+        raise canceled
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """Wait for it, for a while, and kill it then."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await _silent(process)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        with suppress(TimeoutError):
+            await _silent(process)
+
+
+async def _silent(process: asyncio.subprocess.Process) -> None:
+    """Wait for it, for a while. What it still says is read and dropped, or its pipes would stay open."""
+    async with asyncio.timeout(GRACE_S):
+        with suppress(OSError):
+            await process.communicate()
+        await process.wait()
+
+
+def _broken(why: str) -> InvalidAudio:
+    logger.warning("a process has failed to read a recording: %s", why)
+    return InvalidAudio("the recording cannot be read: it is damaged, or not what it says; send it as a WAV file")
