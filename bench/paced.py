@@ -39,6 +39,11 @@ class Paced:
         self._tone = b"".join(sample.to_bytes(2, "little", signed=True) for sample in tone)
 
     @property
+    def device(self) -> str:
+        """It computes nothing."""
+        return "cpu"
+
+    @property
     def capacity(self) -> int:
         """As the embedded model has it: the others wait here."""
         return 4

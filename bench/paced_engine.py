@@ -37,7 +37,7 @@ async def _serve(payload: Payload, announcer: Announcer) -> None:
 
     hold_lease(lambda: loop.call_soon_threadsafe(stop.set) and None)
     config = Config(data_dir=private_folder(Path(payload.data_dir)), token=payload.token, model_id="paced")
-    async with serving(config, sock, model=PACED):
+    async with serving(config, sock, builtin=[PACED]):
         announcer.say("ready", port=sock.getsockname()[1], pid=os.getpid(), sample_rate=SAMPLE_RATE)
         await stop.wait()
 

@@ -50,6 +50,7 @@ class FakeModel:
 
     def __init__(self, control: Path, capacity: int) -> None:
         self.capacity = capacity
+        self.device = "cpu"
         self._control = control
         self._work: list[tuple[Utterance, int]] = []
         self._canceled: set[int] = set()

@@ -1,12 +1,27 @@
-"""Which models there are: what the engine knows of one without starting it, and how its worker is started."""
+"""What the engine knows of a model without starting it, and how its worker is started.
+
+A model is built in, like espeak-ng, or is a folder with a checkpoint. Which folders there are is for `models.py`.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from uuid import UUID, uuid5
 
 from msgspec import Struct
 
-from app.errors import StartFailed
+from app.errors import InvalidRequest
+from app.inference.checkpoint import Checkpoint
+from app.inference.languages import name_of
 from app.inference.model import Model, ModelCard
+
+#: Voice ids are derived from it, the model and the speaker's name, so it must never change.
+NAMESPACE = UUID("6f1b7a52-7f0e-5f43-9d43-0f6f5a1c2b9e")
+
+
+#: The longest step of a large model: of Qwen3-TTS, the prompt of a clone. On a CPU that takes minutes, and a model
+#: that does not stream says a whole sentence in one step.
+GPU_ANSWER_S, CPU_ANSWER_S = 60.0, 600.0
 
 
 class Preset(Struct, frozen=True):
@@ -23,16 +38,18 @@ class Entry(Struct, frozen=True):
 
     card: ModelCard
     presets: Callable[[], Sequence[Preset]]
-    #: Raises `InvalidRequest` when a preset (by name) cannot speak a language (BCP 47, empty for its own).
+    #: Raises `InvalidRequest` when a preset (by name; empty for other voices) cannot speak a language (BCP 47,
+    #: empty for its own).
     check_language: Callable[[str, str], None]
     #: The command of its worker process.
     command: tuple[str, ...]
+    large: bool = False  #: not two of these in memory at once
+    fingerprint: str = ""  #: changes when the model's files do
+    answer_s: float = 30.0  #: how long one step of it may take, in seconds, before it counts as hung
 
 
-def entry(model_id: str) -> Entry:
-    """The catalogue's entry; raises `StartFailed` (64)."""
-    if model_id != "espeak-ng":
-        raise StartFailed(f"there is no model {model_id!r}; there is: espeak-ng", exit_code=64)
+def espeak() -> Entry:
+    """The model that is built in."""
     from app.inference.espeak_voices import CARD, espeak_name, espeak_voices
 
     def check_language(name: str, language: str) -> None:
@@ -44,20 +61,62 @@ def entry(model_id: str) -> Entry:
             Preset(voice.voice_id, voice.name, voice.display_name, voice.language) for voice in espeak_voices()
         ],
         check_language=check_language,
-        command=worker_command(model_id),
+        command=program("worker", CARD.model_id),
     )
 
 
-def worker_command(model_id: str) -> tuple[str, ...]:
-    """This program again, as a worker. Python is told not to look for `app` in the current folder."""
-    program = (sys.executable,) if getattr(sys, "frozen", False) else (sys.executable, "-P", "-m", "app")
-    return (*program, "worker", model_id)
+def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> Entry:
+    """A checkpoint that has been read and found to be in order."""
+    card = checkpoint.card
+
+    def check_language(_: str, language: str) -> None:
+        if card.languages and name_of(language, card.languages) is None:
+            known = ", ".join(card.languages)
+            raise InvalidRequest(f"the model {card.model_id} does not speak {language!r}; it speaks {known}")
+
+    return Entry(
+        card=card,
+        presets=lambda: [
+            Preset(
+                str(uuid5(NAMESPACE, f"{card.model_id}/{speaker.name}")),
+                speaker.name,
+                speaker.display_name,
+                speaker.language,
+            )
+            for speaker in checkpoint.speakers
+        ],
+        check_language=check_language,
+        command=program("worker", checkpoint.family, str(folder)),
+        large=True,
+        fingerprint=checkpoint.fingerprint,
+        answer_s=GPU_ANSWER_S if checkpoint.family == "qwen3" and sys.platform == "darwin" else CPU_ANSWER_S,
+    )
 
 
-def load(model_id: str) -> Model:
+def program(*arguments: str) -> tuple[str, ...]:
+    """This program again, for another purpose. Python is told not to look for `app` in the current folder."""
+    command = (sys.executable,) if getattr(sys, "frozen", False) else (sys.executable, "-P", "-m", "app")
+    return (*command, *arguments)
+
+
+def load(family: str, folder: Path | None) -> Model:
     """The model itself. Only the worker calls this: it imports what the engine must never have."""
-    if model_id != "espeak-ng":
-        raise ValueError(f"there is no model {model_id!r}")
-    from app.inference.espeak import Espeak
+    if family == "espeak-ng":
+        from app.inference.espeak import Espeak
 
-    return Espeak()
+        return Espeak()
+    if folder is None:
+        raise ValueError(f"there is no model {family!r}")
+    from app.inference.mlx_runtime import prepare, without_compiler
+
+    prepare()  # before MLX is imported
+    without_compiler()
+    if family == "qwen3":
+        from app.inference.qwen3.model import Qwen3
+
+        return Qwen3.load(folder)
+    if family == "mlx_audio":
+        from app.inference.mlx_audio import MlxAudio
+
+        return MlxAudio.load(folder)
+    raise ValueError(f"there is no family of models {family!r}")

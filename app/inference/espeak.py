@@ -49,6 +49,11 @@ class Espeak:
         self._voicing: _Voicing | None = None
 
     @property
+    def device(self) -> str:
+        """It needs no accelerator."""
+        return "cpu"
+
+    @property
     def capacity(self) -> int:
         """One is spoken and the others wait here, so that there is no gap while more are on their way."""
         return 4

@@ -26,14 +26,23 @@ class FinishReason(StrEnum):
 
 
 class VoiceSpec(Struct, frozen=True):
-    """Who speaks, in the model's own terms.
-
-    `name` is the model's name of a preset; `folder` holds the files of a voice that was made here.
-    """
+    """Who speaks, in the model's own terms."""
 
     kind: Literal["preset", "clone", "design"]
-    name: str = ""
-    folder: str = ""
+    name: str = ""  #: the model's name of a preset
+    folder: str = ""  #: of a clone: holds `reference.wav`, and what a model works out from it
+    transcript: str = ""  #: what is said in the reference
+    description: str = ""  #: of a design
+    language: str = ""  #: its own, BCP 47; spoken when the utterance names none
+
+
+class Sampling(Struct, frozen=True):
+    """How a model that samples chooses its next code. None leaves it to the checkpoint."""
+
+    temperature: float | None = None  #: 0 takes the likeliest
+    top_k: int | None = None  #: 0 takes all
+    top_p: float | None = None
+    repetition_penalty: float | None = None
 
 
 class Utterance(Struct, frozen=True):
@@ -52,6 +61,9 @@ class Utterance(Struct, frozen=True):
     rate: float = 1.0
     pitch: float = 1.0
     volume: float = 1.0
+    sampling: Sampling = Sampling()
+    instruct: str = ""  #: how to speak, for a model whose card says that it listens to that
+    max_seconds: float = 0.0  #: of audio, then it ends with `LENGTH`; 0 leaves the limit to the model
 
 
 class Frame(Struct, frozen=True):
@@ -76,7 +88,8 @@ class ModelCard(Struct, frozen=True):
     native_settings: frozenset[str]  #: of "rate", "pitch", "volume": those that the model applies itself
     supports_clone: bool
     streams: bool  #: frames come while the utterance is still being spoken
-    device: str = "cpu"  #: what it computes on: "cpu", "metal" or "cuda"
+    supports_design: bool = False  #: it makes a voice from a description
+    supports_instruct: bool = False  #: it can be told how to speak
 
 
 class Model(Protocol):
@@ -92,6 +105,11 @@ class Model(Protocol):
     @property
     def capacity(self) -> int:
         """How many utterances of lane `render` can be in work at once; `speak` is admitted beyond it."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it computes on: "cpu", "metal" or "cuda"."""
         ...
 
     def add(self, utterances: Sequence[Utterance]) -> None:

@@ -3,6 +3,9 @@ when it dies or stops answering. Knows utterances and takes; nothing of jobs, ch
 
 Every utterance that a dying worker had is a suspect and is spoken alone from then on, so that the one that kills
 it is found; after three workers it is quarantined, and its take fails.
+
+Pools of large models share a turn. Who holds it lets go for somebody who listens to another model at once, and its
+renders are spoken again later; for other renders it lets go after a while, between two chunks.
 """
 
 import asyncio
@@ -17,19 +20,14 @@ from msgspec import DecodeError
 from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
 from app.inference.model import FinishReason, Utterance
+from app.inference.process import WorkerLost, WorkerProcess
 from app.inference.take import Take
+from app.inference.turn import Next, Tenure, Turn, Wanted
 
 KILLS_ALLOWED = 3
 STARTS_ALLOWED = 3
 
-#: How long a worker has to end by itself once its pipe is closed.
-GRACE_S = 1.0
-
 logger = logging.getLogger(__name__)
-
-
-class _WorkerLost(Exception):
-    """The worker died, or does not answer."""
 
 
 class Pool:
@@ -47,19 +45,30 @@ class Pool:
         ping_s: float = 5.0,
         answer_s: float = 30.0,
         start_s: float = 120.0,
+        model_id: str = "",
+        turn: Turn | None = None,
+        tenure: Tenure | None = None,
     ) -> None:
-        self._command = tuple(command)
+        self._command, self._model_id = tuple(command), model_id
+        self._turn = turn or Turn()
+        self._tenure = tenure or Tenure()
+        self._giving_way = False  #: nothing more is sent to this worker
+        self._leaving = False  #: this worker is to end
+        self._loads: list[asyncio.Future[None]] = []
         self._idle_unload_s = idle_unload_s
         self._ping_s, self._answer_s, self._start_s = ping_s, answer_s, start_s
         self._takes: dict[int, Take] = {}
         self._capacity = 1
-        self._process: asyncio.subprocess.Process | None = None
+        self._device = ""
+        self._process: WorkerProcess | None = None
         self._ready = False
         self._heard_at = 0.0
         self._work = asyncio.Event()
         self._failed_starts = 0
         self._keeper: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
         self._on_room: Callable[[], None] = lambda: None
+        self._on_broken: Callable[[str], None] = lambda _: None
 
     async def __aenter__(self) -> "Pool":
         self._keeper = asyncio.create_task(self._keep(), name="pool")
@@ -82,18 +91,63 @@ class Pool:
     def kill_worker(self) -> None:
         """End the worker without asking it, because it does not answer."""
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+            self._process.kill()
 
     def on_room(self, callback: Callable[[], None]) -> None:
         """Call back whenever there may be room for another utterance."""
         self._on_room = callback
+
+    def on_broken(self, callback: Callable[[str], None]) -> None:
+        """Call back with the reason when the model turns out not to load."""
+        self._on_broken = callback
 
     @property
     def room(self) -> int:
         """How many more utterances of lane `render` the model can have in work."""
         renders = sum(take.utterance.lane == "render" for take in self._takes.values())
         return self._capacity - renders
+
+    async def load(self) -> None:
+        """Have the model loaded, and wait for it. Raises `ModelNotReady`."""
+        if self._ready and not self._giving_way:
+            return
+        loaded = asyncio.get_running_loop().create_future()
+        self._loads.append(loaded)
+        self._wake()
+        try:
+            await loaded
+        finally:
+            if loaded in self._loads:
+                self._loads.remove(loaded)
+
+    def unload(self) -> bool:
+        """End the worker now; False when it has work."""
+        if self._takes or self._loads:
+            return False
+        self._ready, self._leaving = False, True  # what is submitted from here on waits for the next one
+        self._turn.tell()
+        return True
+
+    async def unloaded(self) -> None:
+        """Wait until there is no worker."""
+        while self._process is not None:
+            self._gone.clear()
+            await self._gone.wait()
+
+    @property
+    def loaded(self) -> bool:
+        """The model is in memory."""
+        return self._ready
+
+    @property
+    def loading(self) -> bool:
+        """The model is on its way into memory."""
+        return self._process is not None and not self._ready and bool(self._loads or self._takes)
+
+    @property
+    def device(self) -> str:
+        """What the model computes on, as the last worker said; empty before."""
+        return self._device
 
     @property
     def worker_pid(self) -> int | None:
@@ -103,7 +157,7 @@ class Pool:
     def submit(self, utterance: Utterance) -> Take:
         """Have an utterance spoken."""
         take = self._takes[utterance.id] = Take(utterance)
-        self._work.set()
+        self._wake()
         self._feed()
         return take
 
@@ -121,55 +175,68 @@ class Pool:
         """Have a worker whenever there is work, and none when there has been none for a while."""
         while True:
             await self._work.wait()
-            try:
-                await self._one_worker()
-            except (_WorkerLost, OSError, DecodeError, ValueError) as error:
-                self._lost(str(error) or type(error).__name__)
-            finally:
-                await self._stop_worker()
-            if not self._takes:
+            async with self._turn.held(self._wish):
+                self._tenure.begin()
+                self._giving_way = self._leaving = False
+                try:
+                    if self._takes or self._loads:  # all of it may have been canceled by now
+                        await self._one_worker()
+                except (WorkerLost, OSError, DecodeError, ValueError) as error:
+                    self._lost(str(error) or type(error).__name__)
+                finally:
+                    await self._stop_worker()
+            if not self._takes and not self._loads:
                 self._work.clear()
+
+    def _wake(self) -> None:
+        self._work.set()
+        self._turn.tell()
+
+    def _wish(self) -> Wanted:
+        """How much this pool wants the turn."""
+        if self._loads or any(take.utterance.lane == "speak" for take in self._takes.values()):
+            return Wanted.NOW
+        return Wanted.SOON if self._takes else Wanted.NO
 
     async def _one_worker(self) -> None:
         """Start a worker and serve it until it has been idle for long enough."""
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=1 << 20,
-        )
-        logger.info("worker %d started", self._process.pid)
+        self._process = process = await WorkerProcess.start(self._command)
+        logger.info("worker %d started", process.pid)
         async with asyncio.timeout(self._start_s):
-            hello = await self._receive()
+            hello = await process.receive()
         if isinstance(hello, wire.Broken):
             self._refuse_all(hello.message)
             return
         if not isinstance(hello, wire.Ready):
-            raise _WorkerLost(f"it said {type(hello).__name__} before it was ready")
+            raise WorkerLost(f"it said {type(hello).__name__} before it was ready")
         self._failed_starts = 0
-        self._capacity, self._ready = hello.capacity, True
+        self._capacity, self._device, self._ready = hello.capacity, hello.device, True
+        for loaded in self._loads:
+            if not loaded.done():
+                loaded.set_result(None)
+        self._loads.clear()
         self._feed()
         self._on_room()
-        reader = asyncio.create_task(self._read(), name="pool reader")
+        reader = asyncio.create_task(self._read(process), name="pool reader")
         try:
             await self._watch(reader)
         finally:
             reader.cancel()
-            with suppress(asyncio.CancelledError, _WorkerLost, OSError, DecodeError, ValueError):
+            with suppress(asyncio.CancelledError, WorkerLost, OSError, DecodeError, ValueError):
                 await reader
 
     async def _watch(self, reader: asyncio.Task[None]) -> None:
-        """Return when the worker is idle, raise when it is lost."""
+        """Return when the worker is idle or gives way, raise when it is lost."""
         idle_since = self._heard_at = time.monotonic()
         while True:
-            await asyncio.wait({reader}, timeout=min(self._ping_s, self._idle_unload_s))
-            if reader.done():
-                reader.result()
+            await self._happening(reader)
+            if self._gives_way():
+                return
             now = time.monotonic()
             if self._takes:
                 idle_since = now
                 if now - self._heard_at > self._answer_s:
-                    raise _WorkerLost(f"it has not answered for {now - self._heard_at:.1f} s")
+                    raise WorkerLost(f"it has not answered for {now - self._heard_at:.1f} s")
                 self._send(wire.Ping())
             else:
                 self._heard_at = now
@@ -179,23 +246,47 @@ class Pool:
                     self._ready = False
                     return
 
-    async def _read(self) -> None:
+    async def _happening(self, reader: asyncio.Task[None]) -> None:
+        """Wait until there may be something to decide. Raises what the reader ended with."""
+        patience = min(self._ping_s, self._idle_unload_s)
+        if self._turn.wanted:
+            patience = min(patience, self._tenure.patience_s)
+        news = asyncio.ensure_future(self._turn.news())
+        try:
+            await asyncio.wait({reader, news}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+        if reader.done():
+            reader.result()
+
+    def _gives_way(self) -> bool:
+        """Whether to end this worker, for the sake of another model or because somebody said so."""
+        takes = self._takes.values()
+        step = self._tenure.next(
+            self._turn.wanted,
+            busy=bool(takes),
+            speaking=any(take.sent for take in takes),
+            listened_to=any(take.utterance.lane == "speak" for take in takes),
+        )
+        self._giving_way = step is not Next.GO_ON
+        if not self._leaving and step is not Next.LEAVE:
+            self._feed()
+            return False
+        logger.info("worker %s makes room", self.worker_pid)
+        self._ready = False  # from here on nothing is sent to it
+        for take in list(takes):
+            if take.canceled:
+                self._end(take, FinishReason.CANCELED)
+            else:
+                take.start_over()
+        return True
+
+    async def _read(self, process: WorkerProcess) -> None:
         while True:
-            message = await self._receive()
+            message = await process.receive()
             self._heard_at = time.monotonic()
             if isinstance(message, wire.Frames):
                 self._deliver(message)
-
-    async def _receive(self) -> wire.FromWorker:
-        assert self._process is not None
-        stream = self._process.stdout
-        assert stream is not None
-        try:
-            length = wire.body_bytes(await stream.readexactly(wire.LENGTH_BYTES))
-            return wire.from_worker(await stream.readexactly(length))
-        except asyncio.IncompleteReadError:
-            code = await self._process.wait()
-            raise _WorkerLost(f"it ended with code {code}") from None
 
     def _deliver(self, message: wire.Frames) -> None:
         ended = False
@@ -207,16 +298,17 @@ class Pool:
             if frame.final:
                 ended = True
                 reason = frame.finish_reason or FinishReason.ERROR
-                error = InferenceFailed(frame.error) if reason is FinishReason.ERROR else None
-                self._end(take, reason, error)
+                self._end(take, reason, why=frame.error)
         if ended:
             self._feed()
+            if self._giving_way or not self._takes:
+                self._turn.tell()  # to this pool's own keeper
 
     def _feed(self) -> None:
         """Send what the worker may have now: everything at once, or while there are suspects, one of them alone.
         Who is waited for and no suspect comes before them.
         """
-        if not self._ready:
+        if not self._ready or self._giving_way:
             return
         takes = self._takes.values()
         suspects = [take for take in takes if take.kills]
@@ -232,13 +324,21 @@ class Pool:
             self._send(wire.Add([take.utterance for take in waiting]))
 
     def _send(self, message: wire.ToWorker) -> None:
-        # Not drained: what goes this way is small, and bounded by the chunks in work.
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(wire.packed(message))
+        if self._process is not None and self._ready:
+            self._process.send(message)
 
-    def _end(self, take: Take, reason: FinishReason, error: InferenceFailed | ModelNotReady | None = None) -> None:
+    def _end(
+        self,
+        take: Take,
+        reason: FinishReason,
+        error: InferenceFailed | ModelNotReady | None = None,
+        *,
+        why: str = "",
+    ) -> None:
         del self._takes[take.utterance.id]
-        take.end(reason, error)
+        if take.utterance.lane == "speak":
+            self._tenure.heard_out()
+        take.end(reason, error, why=why)
         self._on_room()
 
     def _lost(self, why: str) -> None:
@@ -266,38 +366,18 @@ class Pool:
 
     def _refuse_all(self, why: str) -> None:
         for take in list(self._takes.values()):
-            self._end(take, FinishReason.ERROR, ModelNotReady(why))
+            self._end(take, FinishReason.ERROR, ModelNotReady(why, model_id=self._model_id))
+        for loaded in self._loads:
+            if not loaded.done():
+                loaded.set_exception(ModelNotReady(why, model_id=self._model_id))
+        self._loads.clear()
+        self._on_broken(why)
 
     async def _stop_worker(self) -> None:
-        """Close the pipe, which is the order to end; kill it when it does not."""
-        process, self._process, self._ready = self._process, None, False
-        if process is None:
-            return
-        ending = asyncio.ensure_future(_ended(process))
-        try:
-            await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            await ending  # the pool is left just now: no reason to leave a worker behind
-            raise
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        await _silent(process)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        with suppress(TimeoutError):
-            await _silent(process)
-
-
-async def _silent(process: asyncio.subprocess.Process) -> None:
-    """Wait for the process, for a while. What it still says is read and dropped: while it waits for somebody to
-    read, it does not see that its pipe is closed, and asyncio would keep the pipe open.
-    """
-    async with asyncio.timeout(GRACE_S):
-        with suppress(OSError):
-            await process.communicate()
-        await process.wait()
+        self._ready = False
+        if self._process is not None:
+            try:
+                await self._process.stop()
+            finally:
+                self._process = None
+                self._gone.set()

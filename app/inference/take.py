@@ -20,6 +20,7 @@ class Take:
         self.canceled = False  #: asked for; answered by the final frame
         self.sent = False  #: to the worker that is alive now
         self.kills = 0  #: workers that died while they had it
+        self.why = ""  #: what the model says of its end, when that is an error
         self._error: SpeechError | None = None
         self._pieces: list[bytes] = []
         self._received_bytes = 0
@@ -31,8 +32,16 @@ class Take:
         """No more audio will come."""
         return self.finish_reason is not None
 
+    @property
+    def reason(self) -> FinishReason:
+        """Why no more audio will come, once that is so."""
+        assert self.finish_reason is not None
+        return self.finish_reason
+
     async def pcm(self) -> AsyncGenerator[bytes]:
-        """The audio, as much as there is at each time. Raises what the take failed with."""
+        """The audio, as much as there is at each time. Raises why it was given up, not what the model says of an
+        error of its own: another attempt may do better.
+        """
         while True:
             if self._pieces:
                 pieces, self._pieces = self._pieces, []
@@ -63,9 +72,9 @@ class Take:
             self._pieces.append(pcm)
             self._news.set()
 
-    def end(self, reason: FinishReason, error: SpeechError | None = None) -> None:
+    def end(self, reason: FinishReason, error: SpeechError | None = None, *, why: str = "") -> None:
         """No more will come."""
-        self.finish_reason, self._error = reason, error
+        self.finish_reason, self._error, self.why = reason, error, why
         self._news.set()
 
     def start_over(self) -> None:

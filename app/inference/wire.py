@@ -37,6 +37,7 @@ class Ready(Struct, frozen=True, tag=True):
     """From the worker, first: the model is loaded."""
 
     capacity: int
+    device: str  #: "cpu", "metal" or "cuda"
 
 
 class Broken(Struct, frozen=True, tag=True):

@@ -1,24 +1,24 @@
 """Which models there are, and how a worker of each is started."""
 
 import sys
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from app.errors import InvalidRequest, StartFailed
+from app.errors import InvalidRequest
 from app.inference import catalogue
 
 
-def test_a_model_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(StartFailed, match="espeak-ng") as refused:
-        catalogue.entry("nobody")
-    assert refused.value.exit_code == 64
+def test_a_family_that_is_not_there_is_not_loaded() -> None:
     with pytest.raises(ValueError, match="nobody"):
-        catalogue.load("nobody")
+        catalogue.load("nobody", None)
+    with pytest.raises(ValueError, match="nobody"):
+        catalogue.load("nobody", Path("folder"))
 
 
 def test_the_embedded_model_has_voices_with_ids_of_their_own() -> None:
-    entry = catalogue.entry("espeak-ng")
+    entry = catalogue.espeak()
 
     presets = entry.presets()
 
@@ -30,7 +30,7 @@ def test_the_embedded_model_has_voices_with_ids_of_their_own() -> None:
 
 
 def test_a_language_that_a_voice_cannot_speak_is_refused() -> None:
-    entry = catalogue.entry("espeak-ng")
+    entry = catalogue.espeak()
     english = next(preset for preset in entry.presets() if preset.language == "en-US")
 
     entry.check_language(english.name, "")
@@ -39,8 +39,8 @@ def test_a_language_that_a_voice_cannot_speak_is_refused() -> None:
 
 
 def test_the_worker_is_this_program_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert catalogue.worker_command("m") == (sys.executable, "-P", "-m", "app", "worker", "m")
+    assert catalogue.program("worker", "m") == (sys.executable, "-P", "-m", "app", "worker", "m")
 
     monkeypatch.setattr(sys, "frozen", True, raising=False)
 
-    assert catalogue.worker_command("m") == (sys.executable, "worker", "m")
+    assert catalogue.program("worker", "m") == (sys.executable, "worker", "m")

@@ -1,0 +1,356 @@
+"""Any text-to-speech model that mlx-audio loads: one utterance at a time, one result of its generator a step.
+
+It knows mlx-audio's habits and the differences between its families, as far as they show in `generate`; nothing of
+jobs, nor of what is inside a model. How long a step is, is for the model to say: one that streams gives a third of
+a second, one that does not gives a sentence, or all.
+"""
+
+import importlib.util
+import inspect
+import logging
+import random
+import re
+import sys
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from math import ceil
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+import mlx.core as mx
+import numpy as np
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+from soxr import ResampleStream, resample  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+
+from app.errors import InferenceFailed, SpeechError
+from app.inference import mlx_runtime
+from app.inference.checkpoint import read_checkpoint
+from app.inference.languages import AUTO, name_of
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Utterance, VoiceSpec
+
+#: Seconds of audio that a model which streams is asked for at a time.
+STREAMING_S = 0.32
+
+#: The checkpoint's name for the voice of a model that has no names for voices.
+NAMELESS = "default"
+
+#: What families take by `**kwargs`; everything else is passed to whom has it in its signature.
+_BY_KEYWORD = {
+    "dramabox": {"seed", "ref_audio"},
+    "echo_tts": {"rng_seed"},
+    "irodori_tts": {"rng_seed", "instruct"},
+    "llama": {"top_k", "repetition_penalty"},
+    "outetts": {"top_k", "repetition_penalty"},
+    "qwen3": {"top_k", "repetition_penalty"},
+    "spark": {"repetition_penalty"},
+}
+
+#: Where it is known. A limit in tokens keeps a model that does not stream from running away within one step, and
+#: lifts one that is too low: Orpheus would stop after 14 seconds, in the middle of a word.
+_TOKENS_PER_S = {
+    "chatterbox": 25.0,
+    "chatterbox_turbo": 25.0,
+    "llama": 7 * 24_000 / 2_048,
+    "qwen3": 7 * 24_000 / 2_048,
+    "rumik_oss": 100.0,
+    "soprano": 32_000 / 2_048,
+    "spark": 50.0,
+}
+
+#: Kokoro's names for languages, by the letter that its voices begin with.
+_KOKORO = {
+    "a": "en-us", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt-br", "z": "zh",
+}  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+
+class MlxAudio:
+    """Implements `Model`. Belongs to one thread.
+
+    Models keep state outside their generators, so two are never begun at once. When someone is waiting (lane
+    `speak`), a render in work is broken off and spoken again later from its start with the same seed, less the
+    audio that was delivered: the audio is the same.
+    """
+
+    def __init__(self, model: Any, model_type: str = "") -> None:
+        self._model: Any = model
+        self._model_type = model_type
+        self._parameters = inspect.signature(model.generate).parameters
+        self._lanes: dict[Lane, deque[_Work]] = {"speak": deque(), "render": deque()}
+        self._canceled: set[int] = set()
+        self._work: _Work | None = None
+        self._voicing: _Voicing | None = None
+
+    @classmethod
+    def load(cls, folder: Path) -> "MlxAudio":
+        """The model in a folder. Raises `BrokenCheckpoint`, and whatever mlx-audio does."""
+        checkpoint = read_checkpoint(folder, folder.name)
+        with _without_requests():
+            from mlx_audio.tts.utils import load  # pyright: ignore[reportMissingTypeStubs]
+
+            # Told the type and no name: it would believe a folder's name more than what is in the folder.
+            model = load(folder, model_type=checkpoint.model_type, model_name_parts=[])
+        return cls(model, checkpoint.model_type)
+
+    @property
+    def capacity(self) -> int:
+        """One is spoken and the next one waits here, so that there is no gap while it is on its way."""
+        return 2
+
+    @property
+    def device(self) -> str:
+        """What MLX computes on."""
+        return mlx_runtime.device()
+
+    def add(self, utterances: Sequence[Utterance]) -> None:
+        """Queue utterances, each lane in the order of arrival."""
+        for utterance in utterances:
+            self._lanes[utterance.lane].append(_Work(utterance))
+
+    def cancel(self, utterance_id: int) -> None:
+        """Have the next step end an utterance, whether it waits or is spoken."""
+        if any(work.utterance.id == utterance_id for lane in self._lanes.values() for work in lane):
+            self._canceled.add(utterance_id)
+
+    def step(self) -> Sequence[Frame]:
+        """The next result of the model. A frame is empty at the end of an utterance, when the model had nothing to
+        give, and while a broken-off utterance is brought back to where it was.
+        """
+        if self._canceled:
+            return self._end_canceled()
+        lane = self._lanes["speak"] or self._lanes["render"]
+        if not lane:
+            return ()
+        work = lane[0]
+        try:
+            pcm, reason = self._voice(work).read()
+        except Exception as error:  # a model may raise anything, and the next utterance may be fine
+            if not isinstance(error, SpeechError):
+                logger.exception("the model failed")
+            self._end(work)
+            return (_last_frame(work, FinishReason.ERROR, error=_explained(error)),)
+        work.delivered += len(pcm)
+        if reason is None:
+            return (Frame(work.utterance.id, pcm),)
+        self._end(work)
+        return (_last_frame(work, reason, pcm=pcm),)
+
+    def close(self) -> None:
+        """Forget all utterances and the model, and give its memory back."""
+        self._break_off()
+        for lane in self._lanes.values():
+            lane.clear()
+        self._model = None
+        mx.clear_cache()
+
+    def _end_canceled(self) -> Sequence[Frame]:
+        canceled = [work for lane in self._lanes.values() for work in lane if work.utterance.id in self._canceled]
+        self._canceled.clear()
+        for work in canceled:
+            self._end(work)
+        return [_last_frame(work, FinishReason.CANCELED) for work in canceled]
+
+    def _voice(self, work: "_Work") -> "_Voicing":
+        """What speaks this utterance, begun or begun again if something else was in the model."""
+        if self._work is not work or self._voicing is None:
+            self._break_off()
+            utterance = work.utterance
+            _seed(utterance.seed)
+            results = self._model.generate(**self._keywords(utterance))
+            self._work = work
+            self._voicing = _Voicing(results, self._model, utterance.max_seconds, skip=work.delivered)
+        return self._voicing
+
+    def _end(self, work: "_Work") -> None:
+        if self._work is work:
+            self._break_off()
+        self._lanes[work.utterance.lane].remove(work)
+
+    def _break_off(self) -> None:
+        if self._voicing is not None:
+            self._voicing.stop()
+        self._work = self._voicing = None
+
+    def _keywords(self, utterance: Utterance) -> dict[str, Any]:
+        """What `generate` is called with: what it takes of what the utterance says, and nothing that it would
+        silently ignore or trip over.
+        """
+        sampling, seconds = utterance.sampling, utterance.max_seconds
+        tokens_per_s = _TOKENS_PER_S.get(self._model_type)
+        wanted: dict[str, Any] = {
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k,
+            "top_p": sampling.top_p,
+            "repetition_penalty": sampling.repetition_penalty,
+            "instruct": utterance.instruct or None,
+            # A second more than is wanted, so that it is the audio which reaches the limit.
+            "max_tokens": ceil((seconds + 1) * tokens_per_s) if seconds and tokens_per_s else None,
+            # Some seed by themselves, with the same number for every text.
+            "seed": utterance.seed & 0x7FFF_FFFF,
+            "rng_seed": utterance.seed & 0x7FFF_FFFF,
+        }
+        if "streaming_interval" in self._parameters:  # who has only `stream` refuses it
+            wanted |= {"stream": True, "streaming_interval": STREAMING_S}
+        wanted |= self._voice_keywords(utterance.voice)
+        wanted |= self._language_keyword(utterance)
+        found = {name: value for name, value in wanted.items() if value is not None and self._takes(name)}
+        return {"text": utterance.text, **found}
+
+    def _takes(self, name: str) -> bool:
+        return name in self._parameters or name in _BY_KEYWORD.get(self._model_type, ())
+
+    def _voice_keywords(self, voice: VoiceSpec) -> dict[str, Any]:
+        match voice.kind:
+            case "preset":
+                if voice.name in ("", NAMELESS):
+                    return {}
+                if not self._takes("voice"):
+                    raise InferenceFailed(f"this model has no voice of the name {voice.name!r}")
+                return {"voice": voice.name}
+            case "clone":
+                if not self._takes("ref_audio"):
+                    raise InferenceFailed("this model cannot speak with a cloned voice")
+                path = Path(voice.folder) / "reference.wav"
+                by_path = getattr(self._model, "preserve_ref_audio_path", False) is True
+                audio = str(path) if by_path else _reference(path, self._model.sample_rate)
+                return {"ref_audio": audio, "ref_text": voice.transcript or None}
+            case "design":
+                raise InferenceFailed("this model cannot make a voice from a description")
+
+    def _language_keyword(self, utterance: Utterance) -> dict[str, Any]:
+        tag = utterance.language or utterance.voice.language
+        if self._model_type == "kokoro":
+            # First the voice's own accent, which "en" alone is to mean, then the others.
+            own = _KOKORO.get(utterance.voice.name[:1], _KOKORO["a"])
+            name = name_of(tag, (own, *_KOKORO.values()))
+            return {"lang_code": own if name in (None, AUTO) else name}
+        for parameter in ("language", "lang_code", "lang"):
+            default = getattr(self._parameters.get(parameter), "default", "")
+            # Some have names of another kind, such as "EN-US"; those are left at what they are.
+            if tag and (default in (None, "None", AUTO) or re.fullmatch("[a-z]{2}", str(default))):
+                return {parameter: tag.partition("-")[0].lower()}
+        return {}
+
+
+class _Work:
+    """An utterance that is not finished. `delivered` is in bytes."""
+
+    def __init__(self, utterance: Utterance) -> None:
+        self.utterance = utterance
+        self.delivered = 0
+
+
+class _Resampler(Protocol):
+    """soxr's ResampleStream, which is not typed closely enough."""
+
+    def resample_chunk(self, x: NDArray[np.float32], last: bool = ...) -> NDArray[np.float32]: ...
+
+
+class _Voicing:
+    """One go of the model over one utterance, read result by result."""
+
+    def __init__(self, results: Iterator[Any], model: Any, max_seconds: float, *, skip: int) -> None:
+        self._results, self._model = iter(results), model
+        self._rate = 0
+        self._resampler: _Resampler | None = None
+        self._room = 2 * round(max_seconds * SAMPLE_RATE) if max_seconds else None
+        self._skip = skip
+
+    def read(self) -> tuple[bytes, FinishReason | None]:
+        """The PCM of the next result, and why it is the last one, if it is."""
+        result = next(self._results, None)
+        if result is None:
+            pcm = self._converted(np.zeros(0, np.float32), last=True) if self._rate else b""
+        else:
+            self._follow_rate(int(getattr(result, "sample_rate", 0) or self._model.sample_rate))
+            pcm = self._converted(_mono(result.audio))
+        reason = FinishReason.STOP if result is None else None
+        if self._room is not None:
+            if len(pcm) > self._room:
+                pcm, reason = pcm[: self._room], FinishReason.LENGTH
+            self._room -= len(pcm)
+        skipped = min(self._skip, len(pcm))
+        self._skip -= skipped
+        if reason is not None and self._skip:
+            raise InferenceFailed("the model was interrupted and did not give the same audio again")
+        return pcm[skipped:], reason
+
+    def stop(self) -> None:
+        """Leave the model's generator, which cleans up behind itself."""
+        close = getattr(self._results, "close", None)
+        try:
+            if close is not None:
+                close()
+        except Exception:
+            logger.exception("the model did not like to be interrupted")
+
+    def _follow_rate(self, rate: int) -> None:
+        if self._rate not in (0, rate):
+            raise InferenceFailed(f"the model changed its sample rate from {self._rate} to {rate}")
+        if not self._rate and rate != SAMPLE_RATE:
+            # Not "int16": soxr dithers that, and its dither is not the same from run to run.
+            self._resampler = cast(_Resampler, ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ"))
+        self._rate = rate
+
+    def _converted(self, samples: NDArray[np.float32], *, last: bool = False) -> bytes:
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples, last=last)
+        return (samples.clip(-1.0, 1.0) * 32_767).round().astype("<i2").tobytes()
+
+
+def _mono(audio: Any) -> NDArray[np.float32]:
+    """The samples of a result: whatever kind of array it is, and however it orders its channels."""
+    if isinstance(audio, mx.array):
+        audio = audio.astype(mx.float32)  # NumPy has no bfloat16
+    samples = np.asarray(audio, np.float32).squeeze()
+    if samples.ndim == 2:
+        samples = samples.mean(axis=int(np.argmin(samples.shape)))
+    samples = samples.reshape(-1)
+    if not np.isfinite(samples).all():
+        raise InferenceFailed("the model gave samples that are no numbers")
+    return np.ascontiguousarray(samples, np.float32)
+
+
+def _reference(path: Path, rate: int) -> mx.array:
+    audio = cast(Any, soundfile).read(path, dtype="float32", always_2d=True)
+    samples, own_rate = cast(tuple[NDArray[np.float32], int], audio)
+    return mx.array(cast(Any, resample)(samples.mean(axis=1), own_rate, rate, quality="HQ"))
+
+
+def _seed(seed: int) -> None:
+    """All sources of chance that a model may draw from, so that nothing that was spoken before matters."""
+    mx.random.seed(seed & 0xFFFF_FFFF_FFFF_FFFF)
+    np.random.seed(seed & 0xFFFF_FFFF)  # the old global one is what models use
+    random.seed(seed)
+
+
+@contextmanager
+def _without_requests() -> Generator[None]:
+    """Pocket TTS is imported with `requests`, which mlx-audio does not bring, in order to fetch voices from the
+    web. Nothing may be fetched here, so an empty module does.
+    """
+    if importlib.util.find_spec("requests") is not None:
+        yield
+        return
+    stand_in = ModuleType("requests")
+    stand_in.__spec__ = ModuleSpec("requests", None)
+    sys.modules["requests"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["requests"]
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, SpeechError):
+        return error.message
+    return f"the model failed: {type(error).__name__}: {error}"[:300]
+
+
+def _last_frame(work: _Work, reason: FinishReason, *, pcm: bytes = b"", error: str = "") -> Frame:
+    return Frame(work.utterance.id, pcm, final=True, finish_reason=reason, error=error)

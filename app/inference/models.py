@@ -1,0 +1,330 @@
+"""All models of this machine: what is built in, what lies in the models folder, what could be downloaded; which one
+is active, and the pool of each one that is in use.
+
+It does not know voices, jobs or where the choice of the active model is remembered.
+"""
+
+import asyncio
+import logging
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+
+from msgspec import Struct
+
+from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState
+from app.inference.catalogue import Entry
+from app.inference.downloads import Download, Downloads
+from app.inference.pool import Pool
+from app.inference.published import PUBLISHED, Published
+from app.inference.shelf import Found, Shelf
+from app.inference.turn import Turn
+
+logger = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """Where a model is."""
+
+    ABSENT = "absent"  #: published, not on this machine
+    DOWNLOADING = "downloading"
+    INSTALLED = "installed"
+    LOADING = "loading"  #: its worker is on its way
+    ACTIVE = "active"  #: the one that new voices are made for; it is loaded at first use
+    BROKEN = "broken"  #: on this machine, and of no use; `reason` says why
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A model, as it is now."""
+
+    model_id: str
+    display_name: str
+    state: State
+    task: str = "tts"  #: or "stt"
+    entry: Entry | None = None  #: None when it is not here, broken, or does not speak
+    published: Published | None = None
+    folder: Path | None = None
+    bytes: int | None = None  #: on disk, or to download when it is absent
+    loaded: bool = False
+    download: Download | None = None  #: the one in work, or the last one that failed
+    reason: str = ""
+
+
+class Models:
+    """Belongs to the event loop. Entering it does nothing yet; leaving it ends every worker and download."""
+
+    def __init__(
+        self,
+        builtin: Sequence[Entry],
+        shelf: Shelf,
+        downloads: Downloads,
+        *,
+        idle_unload_s: float,
+        on_pool: Callable[[Pool], None] = lambda _: None,
+    ) -> None:
+        self._builtin = {entry.card.model_id: entry for entry in builtin}
+        self._shelf, self._downloads = shelf, downloads
+        self._idle_unload_s, self._on_pool = idle_unload_s, on_pool
+        self._turn = Turn()
+        self._pools: dict[str, Pool] = {}
+        self._files: dict[str, str] = {}  #: by id: the fingerprint of what its pool speaks with
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._on_room: Callable[[], None] = lambda: None
+        self._unloadable: dict[str, tuple[str, str]] = {}  #: by id: fingerprint, why
+        self._active_id = builtin[0].card.model_id
+        self.transcriber_id = ""  #: the model that turns speech into text, if one was chosen
+
+    async def __aenter__(self) -> "Models":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def scan(self) -> bool:
+        """Look at the models folder again; whether there is something else in it now."""
+        return await self._shelf.scan()
+
+    def on_room(self, callback: Callable[[], None]) -> None:
+        """Call back whenever a model may have room for another utterance. Said once, before the first pool."""
+        self._on_room = callback
+
+    @property
+    def active(self) -> Entry:
+        """The model that new voices are made for."""
+        return self.entry(self._active_id)
+
+    @property
+    def active_id(self) -> str:
+        """Its name, also when it cannot be used any more."""
+        return self._active_id
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every model that can speak."""
+        found = [found.entry for found in self._shelf.found.values() if found.entry is not None]
+        return [*self._builtin.values(), *(entry for entry in found if entry.card.model_id not in self._builtin)]
+
+    def every(self) -> list[Listed]:
+        """What is built in, what is here, then what could be downloaded."""
+        ids = [*self._builtin, *self._shelf.found, *PUBLISHED]
+        return [self.get(model_id) for model_id in dict.fromkeys(ids)]
+
+    def get(self, model_id: str) -> Listed:
+        """One model. Raises `ModelNotFound`."""
+        if (builtin := self._builtin.get(model_id)) is not None:
+            state = State.ACTIVE if model_id == self._active_id else State.INSTALLED
+            loaded = self._loaded(model_id)
+            return Listed(model_id=model_id, display_name=model_id, state=state, entry=builtin, loaded=loaded)
+        published, found = PUBLISHED.get(model_id), self._shelf.found.get(model_id)
+        if published is None and found is None:
+            raise ModelNotFound(model_id=model_id)
+        name = published.display_name if published else model_id
+        if found is not None:
+            return self._installed(model_id, name, found, published)
+        assert published is not None
+        download = self._downloads.get(model_id)
+        loading = download is not None and download.state == "downloading"
+        return Listed(
+            model_id=model_id,
+            display_name=name,
+            state=State.DOWNLOADING if loading else State.ABSENT,
+            task=published.task,
+            published=published,
+            bytes=published.bytes,
+            download=download if loading or (download and download.error) else None,
+        )
+
+    def _installed(self, model_id: str, name: str, found: Found, published: Published | None) -> Listed:
+        pool = self._pools.get(model_id)
+        reason = found.reason or self._why_unloadable(model_id, found)
+        if reason:
+            state = State.BROKEN
+        elif pool is not None and pool.loading:
+            state = State.LOADING
+        elif model_id in (self._active_id, self.transcriber_id):
+            state = State.ACTIVE
+        else:
+            state = State.INSTALLED
+        return Listed(
+            model_id=model_id,
+            display_name=name,
+            state=state,
+            task=found.task,
+            entry=found.entry,
+            published=published,
+            folder=found.folder,
+            bytes=found.bytes,
+            loaded=self._loaded(model_id),
+            reason=reason,
+        )
+
+    def entry(self, model_id: str) -> Entry:
+        """A model that can speak. Raises `ModelNotReady`."""
+        try:
+            listed = self.get(model_id)
+        except ModelNotFound:
+            raise ModelNotReady(f"the model {model_id} is not on this machine", model_id=model_id) from None
+        if listed.entry is not None and not listed.reason:
+            return listed.entry
+        why = listed.reason or f"it is {listed.state}"
+        if listed.task != "tts" and listed.state is not State.ABSENT:
+            why = "it turns speech into text"
+        raise ModelNotReady(f"the model {model_id} cannot speak: {why}", model_id=model_id)
+
+    async def pool(self, model_id: str) -> Pool:
+        """The pool that speaks with a model. Raises `ModelNotReady`."""
+        entry = self.entry(model_id)
+        async with self._opening:
+            if (pool := self._pools.get(model_id)) is not None and self._files[model_id] != entry.fingerprint:
+                # Other files than those it has loaded. What is being spoken with these may end.
+                pool = None if await self._closed(model_id) else pool
+            if pool is None:
+                pool = Pool(
+                    entry.command,
+                    idle_unload_s=self._idle_unload_s,
+                    answer_s=entry.answer_s,
+                    model_id=model_id,
+                    turn=self._turn if entry.large else None,
+                )
+                await self._stack.enter_async_context(pool)
+                pool.on_room(self._on_room)
+                pool.on_broken(lambda why: self._note_unloadable(model_id, why))
+                self._pools[model_id], self._files[model_id] = pool, entry.fingerprint
+                self._on_pool(pool)
+        return pool
+
+    @property
+    def device(self) -> str:
+        """What the active model computes on. Until it has been loaded once, what this kind of machine has."""
+        pool = self._pools.get(self._active_id)
+        if pool is not None and pool.device:
+            return pool.device
+        apple = sys.platform == "darwin" and platform.machine() == "arm64"
+        return "metal" if apple and self._active_id not in self._builtin else "cpu"
+
+    @property
+    def pools(self) -> list[Pool]:
+        """Every pool that is in use."""
+        return [*self._pools.values()]
+
+    def choose(self, model_id: str) -> None:
+        """Make a model the active one without loading it. Raises `ModelNotFound`, `ModelNotReady`."""
+        self.get(model_id)
+        self.entry(model_id)
+        self._active_id = model_id
+
+    async def activate(self, model_id: str) -> Listed:
+        """Load a model and make it the active one, or the one that transcribes. Raises `ModelNotFound`, or
+        `ModelNotReady`: then everything is as it was, but that the model may be known as broken.
+        """
+        await self.scan()
+        listed = self.get(model_id)
+        if listed.task == "stt" and not listed.reason and listed.folder is not None:
+            self.transcriber_id = model_id
+            return self.get(model_id)
+        self._unloadable.pop(model_id, None)  # perhaps it loads now
+        pool = await self.pool(model_id)
+        await pool.load()
+        self._active_id = model_id
+        return self.get(model_id)
+
+    async def unload(self, model_id: str) -> Listed:
+        """Free what a model holds in memory. Raises `ModelNotFound`, `WrongState` when it is in use."""
+        self.get(model_id)
+        if model_id == self.transcriber_id:
+            self.transcriber_id = ""
+        pool = self._pools.get(model_id)
+        if pool is not None:
+            if not pool.unload():
+                raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
+            await pool.unloaded()
+        return self.get(model_id)
+
+    async def download(self, model_id: str) -> Listed:
+        """Begin or resume a download. Raises `ModelNotFound`, `WrongState` when the model is here."""
+        await self.scan()
+        listed = self.get(model_id)
+        if listed.state not in (State.ABSENT, State.DOWNLOADING):
+            raise WrongState(f"the model {model_id} is {listed.state}; delete it first to download it again")
+        published = listed.published
+        assert published is not None
+        target = self._shelf.folder / model_id
+        self._downloads.start(model_id, published.repository, published.revision, target)
+        return self.get(model_id)
+
+    async def cancel_download(self, model_id: str) -> Listed:
+        """Stop a download; what has come is kept for the next one. Raises `ModelNotFound`, `WrongState`."""
+        if self.get(model_id).state is not State.DOWNLOADING:
+            raise WrongState(f"the model {model_id} is not being downloaded")
+        await self._downloads.cancel(model_id)
+        return self.get(model_id)
+
+    async def delete(self, model_id: str) -> None:
+        """Remove a model's files, or what a download has left. Raises `ModelNotFound`, `InvalidRequest`,
+        `WrongState` when the model is active or in use.
+        """
+        await self.scan()
+        listed = self.get(model_id)
+        if model_id in self._builtin:
+            raise InvalidRequest(f"the model {model_id} is built in and cannot be deleted")
+        if listed.state is State.DOWNLOADING:
+            raise WrongState(f"the model {model_id} is being downloaded; cancel that first")
+        if model_id in (self._active_id, self.transcriber_id):
+            raise WrongState(f"the model {model_id} is active; activate another one first, or unload this one")
+        if listed.folder is not None:
+            if not await self._closed(model_id):
+                raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
+            try:
+                await asyncio.to_thread(_removed, listed.folder)
+            except OSError as error:
+                raise StorageFailed(f"the model {model_id} cannot be removed: {error.strerror}") from error
+        await self._downloads.discard(model_id)
+        await self.scan()
+
+    def transcriber(self) -> Path | None:
+        """The folder of the model that turns speech into text, if one is active."""
+        found = self._shelf.found.get(self.transcriber_id)
+        return None if found is None or found.reason else found.folder
+
+    async def _closed(self, model_id: str) -> bool:
+        """Let go of a model's pool; False when it has work."""
+        pool = self._pools.get(model_id)
+        if pool is None:
+            return True
+        if not pool.unload():
+            return False
+        del self._pools[model_id], self._files[model_id]
+        await pool.__aexit__(None, None, None)
+        return True
+
+    def _loaded(self, model_id: str) -> bool:
+        pool = self._pools.get(model_id)
+        return pool is not None and pool.loaded
+
+    def _note_unloadable(self, model_id: str, why: str) -> None:
+        found = self._shelf.found.get(model_id)
+        if found is not None:
+            self._unloadable[model_id] = (found.fingerprint, why)
+
+    def _why_unloadable(self, model_id: str, found: Found) -> str:
+        fingerprint, why = self._unloadable.get(model_id, ("", ""))
+        return why if fingerprint == found.fingerprint else ""
+
+
+def _removed(folder: Path) -> None:
+    """A folder of the user's own that is only linked to stays where it is."""
+    if folder.is_symlink():
+        folder.unlink()
+        return
+    aside = folder.with_name(f".{folder.name}.deleted")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)  # at once, so that no half of it is ever taken for a model
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,200 @@
+"""What is out there: the models that the engine can fetch by name, and the families that mlx-audio can load.
+
+It downloads nothing and knows nothing of folders. A revision is the commit that is fetched, so that what a
+repository's owner changes later does not reach anybody by itself; what arrives is judged by `checkpoint.py`
+before it is loaded. Every revision stands beside its repository's name in several independent public projects
+that pin it. `bytes` is about what the files have at that revision, for a progress bar to start with.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Task = Literal["tts", "stt"]
+Kind = Literal["base", "custom_voice", "voice_design"]
+
+#: What is fetched of a repository. Code and pickles never are; a checkpoint that has them is refused anyway.
+FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")
+
+#: Qwen3-TTS speaks these ten, whatever the size.
+_LANGUAGES = ("zh", "en", "de", "it", "pt", "es", "ja", "ko", "fr", "ru")
+
+#: The speakers of the published CustomVoice checkpoints, and what each of them speaks by birth (model card).
+#: The card's "Chinese (Beijing Dialect)" of Dylan and "Chinese (Sichuan Dialect)" of Eric are not in here:
+#: the checkpoint says itself which of its speakers have a dialect.
+NATIVE_LANGUAGES = {
+    "vivian": "zh",
+    "serena": "zh",
+    "uncle_fu": "zh",
+    "dylan": "zh",
+    "eric": "zh",
+    "ryan": "en",
+    "aiden": "en",
+    "ono_anna": "ja",
+    "sohee": "ko",
+}
+
+
+_TTS = """
+    arktts bailingmm bark breeze_tts chatterbox chatterbox_turbo confucius4 dense dia dramabox echo_tts fish_drama3
+    fish_qwen3_omni higgs_audio higgs_audio_v3 indextts irodori_tts kitten_tts kokoro kugelaudio lingv3_tts llama
+    longcat_audiodit melotts moss_tts moss_tts_delay moss_tts_local moss_tts_nano omnivoice outetts pocket_tts qwen3
+    qwen3_tts rumik_oss sesame soprano spark tada vibevoice voxcpm voxcpm2 voxtral_tts zonos2
+"""
+_STT = """
+    canary cohere_asr fireredasr2 fun_asr_nano glmasr granite_speech granite_speech5_ctc granite_speech_nar
+    higgs_audio_3 lasr_ctc mega_asr mimo_v2_asr ming_v3_asr mms moonshine moss_music moss_transcribe_diarize nemo
+    nemotron_asr parakeet phonon phonon2 qwen2_audio qwen3_asr qwen3_forced_aligner sensevoice vibevoice_asr voxtral
+    voxtral_realtime wav2vec whisper
+"""
+
+#: What mlx-audio has a module for, and the types that it loads with a module of another name. Held here, for
+#: asking it would import MLX, and a frozen build has no folders to list; a test compares both with mlx-audio.
+FAMILIES: dict[Task, frozenset[str]] = {"tts": frozenset(_TTS.split()), "stt": frozenset(_STT.split())}
+ALIASES: dict[Task, dict[str, str]] = {
+    "tts": {
+        "audiodit": "longcat_audiodit",
+        "breeze": "breeze_tts",
+        "breeze-tts": "breeze_tts",
+        "csm": "sesame",
+        "dramabox-tts": "dramabox",
+        "gradium_phonon_tts": "pocket_tts",
+        "higgs_multimodal_qwen3": "higgs_audio_v3",
+        "kitten": "kitten_tts",
+        "longcat": "longcat_audiodit",
+        "marvis": "sesame",
+        "moss_tts_delay": "moss_tts",
+        "moss_tts_local": "moss_tts",
+        "vibevoice_streaming": "vibevoice",
+        "voxcpm1.5": "voxcpm",
+    },
+    "stt": {
+        "glm": "glmasr",
+        "granite_speech_plus": "granite_speech",
+        "mimo": "mimo_v2_asr",
+        "parakeet_tdt": "parakeet",
+        "parakeet_tdt_five_value": "phonon2",
+        "vibevoice": "vibevoice_asr",
+    },
+}
+
+
+class Published(Struct, frozen=True):
+    """A repository on the Hugging Face hub."""
+
+    model_id: str
+    display_name: str
+    repository: str
+    revision: str
+    bytes: int
+    kind: Kind | Literal["stt"]
+    languages: tuple[str, ...] = _LANGUAGES  #: empty: more than can be listed
+
+    @property
+    def task(self) -> Task:
+        """Whether it speaks or listens."""
+        return "stt" if self.kind == "stt" else "tts"
+
+
+_MODELS = (
+    Published(
+        "qwen3-tts-12hz-0.6b-base",
+        "Qwen3-TTS 0.6B Base",
+        "Qwen/Qwen3-TTS-12Hz-0.6B-Base",
+        "5d83992436eae1d760afd27aff78a71d676296fc",
+        2_516_106_051,
+        "base",
+    ),
+    Published(
+        "qwen3-tts-12hz-0.6b-customvoice",
+        "Qwen3-TTS 0.6B CustomVoice",
+        "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice",
+        "85e237c12c027371202489a0ec509ded67b5e4b5",
+        2_498_383_173,
+        "custom_voice",
+    ),
+    Published(
+        "qwen3-tts-12hz-1.7b-base",
+        "Qwen3-TTS 1.7B Base",
+        "Qwen/Qwen3-TTS-12Hz-1.7B-Base",
+        "fd4b254389122332181a7c3db7f27e918eec64e3",
+        4_544_169_927,
+        "base",
+    ),
+    Published(
+        "qwen3-tts-12hz-1.7b-customvoice",
+        "Qwen3-TTS 1.7B CustomVoice",
+        "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice",
+        "0c0e3051f131929182e2c023b9537f8b1c68adfe",
+        4_520_159_149,
+        "custom_voice",
+    ),
+    Published(
+        "qwen3-tts-12hz-1.7b-voicedesign",
+        "Qwen3-TTS 1.7B VoiceDesign",
+        "Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",
+        "5ecdb67327fd37bb2e042aab12ff7391903235d3",
+        4_520_158_662,
+        "voice_design",
+    ),
+    Published(
+        "qwen3-tts-12hz-0.6b-base-8bit",
+        "Qwen3-TTS 0.6B Base, 8 bit",
+        "mlx-community/Qwen3-TTS-12Hz-0.6B-Base-8bit",
+        "50f45ef0047cde7e84c2ef04326acb8ada2436a7",
+        1_991_296_593,
+        "base",
+    ),
+    Published(
+        "qwen3-tts-12hz-0.6b-customvoice-8bit",
+        "Qwen3-TTS 0.6B CustomVoice, 8 bit",
+        "mlx-community/Qwen3-TTS-12Hz-0.6B-CustomVoice-8bit",
+        "049ef77fe8816b536193c0c25f9a214d17921282",
+        1_973_573_869,
+        "custom_voice",
+    ),
+    Published(
+        "qwen3-tts-12hz-1.7b-base-8bit",
+        "Qwen3-TTS 1.7B Base, 8 bit",
+        "mlx-community/Qwen3-TTS-12Hz-1.7B-Base-8bit",
+        "e7dd0585652209fa0d7783659aad4e8a324de11c",
+        3_104_156_243,
+        "base",
+    ),
+    Published(
+        "qwen3-tts-12hz-1.7b-customvoice-8bit",
+        "Qwen3-TTS 1.7B CustomVoice, 8 bit",
+        "mlx-community/Qwen3-TTS-12Hz-1.7B-CustomVoice-8bit",
+        "41d3337e8b7f2843a75841595fc14e4b9a7a4b96",
+        3_080_138_901,
+        "custom_voice",
+    ),
+    Published(
+        "qwen3-tts-12hz-1.7b-voicedesign-8bit",
+        "Qwen3-TTS 1.7B VoiceDesign, 8 bit",
+        "mlx-community/Qwen3-TTS-12Hz-1.7B-VoiceDesign-8bit",
+        "f90d617701d9f7f4ca499291e0b57f2b3c2fd2ee",
+        3_080_138_280,
+        "voice_design",
+    ),
+    Published(
+        "qwen3-asr-0.6b-8bit",
+        "Qwen3-ASR 0.6B, 8 bit",
+        "mlx-community/Qwen3-ASR-0.6B-8bit",
+        "89e96d92ba34aca20b3e29fb10cc284097d1219f",
+        1_010_697_786,
+        "stt",
+        languages=(),
+    ),
+    Published(
+        "whisper-large-v3-turbo",
+        "Whisper large-v3 turbo",
+        "mlx-community/whisper-large-v3-turbo-asr-fp16",
+        "624c19c9af5603fa73b83bce14d4aeea96156d18",
+        1_618_636_172,
+        "stt",
+        languages=(),
+    ),
+)
+
+PUBLISHED = {model.model_id: model for model in _MODELS}

@@ -1,0 +1,117 @@
+"""What Qwen3-TTS hears in the reference of a clone: its codes and its speaker vector, worked out once, kept beside
+the recording, and used for every chunk from then on.
+
+They belong to the model that made them. With other weights, or another recording, they are worked out anew.
+"""
+
+# mlx-audio has no types, and those of MLX are half unknown.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import mlx.core as mx
+import numpy as np
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
+
+from app.inference.model import SAMPLE_RATE
+from app.inference.qwen3.vocoder import Vocoder, VocoderState
+
+CODES_FILE = "codes.safetensors"
+
+#: Of voices at hand. One with 30 s of reference has about 30 MB.
+MOST_VOICES = 8
+
+
+class Reference(NamedTuple):
+    """A clone's reference as the model takes it."""
+
+    audio: mx.array  #: float32, [samples] at 24 kHz
+    codes: mx.array  #: int32, [1, code groups, frames]
+    speaker: mx.array  #: float32, [1, width of the speaker encoder]
+    vocoder: VocoderState  #: behind the reference
+
+
+class References:
+    """Belongs to the worker's thread.
+
+    `encode` turns audio, [1, 1, samples], into codes; `embed` turns audio, [samples], into a speaker vector;
+    `fingerprint` is the model's.
+    """
+
+    def __init__(
+        self,
+        encode: Callable[[mx.array], mx.array],
+        embed: Callable[[mx.array], mx.array],
+        vocoder: Vocoder,
+        fingerprint: str,
+    ) -> None:
+        self._encode, self._embed, self._vocoder = encode, embed, vocoder
+        self._fingerprint = fingerprint
+        self._at_hand: OrderedDict[str, Reference] = OrderedDict()
+
+    def get(self, folder: Path) -> Reference:
+        """The reference in a voice's folder. Raises OSError when its files are gone."""
+        recording = (folder / "reference.wav").read_bytes()
+        key = sha256(recording + self._fingerprint.encode()).hexdigest()
+        reference = self._at_hand.get(key)
+        if reference is None:
+            audio = _samples_of(recording)
+            codes, speaker = self._kept(folder, key) or self._worked_out(folder, key, audio)
+            reference = self._at_hand[key] = Reference(audio, codes, speaker, self._vocoder.primed(codes))
+        elif not (folder / CODES_FILE).exists():  # another voice of the same recording
+            self._keep(folder, key, reference.codes, reference.speaker)
+        self._at_hand.move_to_end(key)
+        while len(self._at_hand) > MOST_VOICES:
+            self._at_hand.popitem(last=False)
+        return reference
+
+    def _kept(self, folder: Path, key: str) -> tuple[mx.array, mx.array] | None:
+        try:
+            loaded = mx.load(str(folder / CODES_FILE), return_metadata=True)
+            arrays, metadata = cast(tuple[dict[str, mx.array], dict[str, str]], loaded)
+            codes, speaker = arrays["codes"], arrays["speaker"]
+            # A code that no codebook has would be looked up all the same, wherever that is.
+            whole = metadata.get("key") == key and metadata.get("sum") == _sum_of(codes, speaker)
+        except (KeyError, OSError, RuntimeError, ValueError):
+            return None
+        return (codes, speaker) if whole else None
+
+    def _worked_out(self, folder: Path, key: str, audio: mx.array) -> tuple[mx.array, mx.array]:
+        codes = self._encode(audio[None, None]).astype(mx.int32)
+        speaker = self._embed(audio).astype(mx.float32)
+        mx.eval(codes, speaker)
+        self._keep(folder, key, codes, speaker)
+        return codes, speaker
+
+    def _keep(self, folder: Path, key: str, codes: mx.array, speaker: mx.array) -> None:
+        metadata = {"key": key, "sum": _sum_of(codes, speaker)}
+        partial = folder / f".{CODES_FILE}.partial.safetensors"
+        with suppress(OSError, RuntimeError):  # a full disk costs time, but not the voice
+            partial.touch(0o600)
+            mx.save_safetensors(str(partial), {"codes": codes, "speaker": speaker}, metadata=metadata)
+            os.replace(partial, folder / CODES_FILE)  # at once: half a file is never read
+
+
+def _sum_of(*arrays: mx.array) -> str:
+    """What changes with any bit of them, and with their shapes."""
+    parts = (b"%a %a" % (array.shape, str(array.dtype)) + np.array(array).tobytes() for array in arrays)
+    return sha256(b"".join(parts)).hexdigest()
+
+
+def _samples_of(recording: bytes) -> mx.array:
+    read: Any = soundfile.read  # pyright: ignore[reportUnknownMemberType]
+    try:
+        found = read(BytesIO(recording), dtype="float32", always_2d=False)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"reference.wav cannot be read: {error.error_string}") from error
+    samples, rate = cast(tuple[np.ndarray[Any, Any], int], found)
+    if rate != SAMPLE_RATE or samples.ndim != 1:
+        raise ValueError("reference.wav is not 24 kHz mono")
+    return mx.array(samples)
