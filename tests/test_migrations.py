@@ -22,13 +22,17 @@ from app.store.chunks import ChunkStore
 from app.store.database import Database
 from app.store.history import History
 from app.store.jobs import JobStore
-from app.store.rows import Artifact, Changes, HistoryFilter, Job
+from app.store.rows import Artifact, Changes, HistoryFilter, Job, Voice
 from app.store.tables import SEARCH_TABLE, metadata
+from app.store.voices import VoiceStore
 from tests.store.samples import added, plan_of, row_counts, scalar
 
 pytestmark = pytest.mark.anyio
 
 Revise: TypeAlias = Callable[..., None]
+
+#: Of the engine as it is; some tests bring a later one.
+HEAD = schema.HEAD
 
 #: What an upgrade of the future may well do: make the table of jobs anew, with a column more.
 REBUILD = """
@@ -75,18 +79,18 @@ async def created(path: Path) -> None:
 
 @pytest.fixture
 def revise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Revise:
-    """Add a revision 0002 to a copy of the migrations, which the engine takes for its own from then on."""
+    """Add a revision 9000 to a copy of the migrations, which the engine takes for its own from then on."""
 
     def add(body: str) -> None:
         copy = tmp_path / "migrations"
         shutil.copytree(schema.MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "versions" / "0002_more.py").write_text(
+        (copy / "versions" / "9000_more.py").write_text(
             "import sqlalchemy as sa\nfrom alembic import op\n\n"
-            "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n\n"
+            f"revision, down_revision, branch_labels, depends_on = '9000', '{HEAD}', None, None\n\n"
             f"def upgrade():\n{body}\n\ndef downgrade():\n    pass\n"
         )
         monkeypatch.setattr(schema, "MIGRATIONS", copy)
-        monkeypatch.setattr(schema, "HEAD", "0002")
+        monkeypatch.setattr(schema, "HEAD", "9000")
 
     return add
 
@@ -185,7 +189,7 @@ async def test_an_older_file_is_upgraded_and_loses_nothing(tmp_path: Path, revis
 
     database = await Database.open(path)
 
-    assert await scalar(database, "SELECT version_num FROM alembic_version") == "0002"
+    assert await scalar(database, "SELECT version_num FROM alembic_version") == "9000"
     assert await scalar(database, "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'note'") == 1
     assert await JobStore(database).get(job.id) == job
     assert await row_counts(database) == {
@@ -212,13 +216,28 @@ async def test_the_copy_that_is_kept_before_an_upgrade_can_be_used_again(
 
     shutil.copy(tmp_path / "backups" / name, tmp_path / "restored.db")
 
-    assert name.startswith("q3tts-0001-")
+    assert name.startswith(f"q3tts-{HEAD}-")
     assert described(tmp_path / "restored.db") == before
     monkeypatch.setattr(schema, "MIGRATIONS", original)
-    monkeypatch.setattr(schema, "HEAD", "0001")
+    monkeypatch.setattr(schema, "HEAD", HEAD)
     database = await Database.open(tmp_path / "restored.db")
     assert await JobStore(database).get(job.id) == job
     assert await scalar(database, "PRAGMA integrity_check") == "ok"
+    await database.close()
+
+
+async def test_a_file_of_the_first_engine_keeps_its_voices(tmp_path: Path) -> None:
+    path = tmp_path / "q3tts.db"
+    migrated(path, "0001")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO voices VALUES ('v', 'clone', 'Mine', 'm', '', 'en', 'Said.', 5)")
+
+    database = await Database.open(path)
+
+    assert await VoiceStore(database).get("v") == Voice(
+        id="v", kind="clone", display_name="Mine", model_id="m", name="", language_hint="en",
+        transcript="Said.", created_at=5, description=None,
+    )  # fmt: skip
     await database.close()
 
 
@@ -239,7 +258,7 @@ async def test_no_more_than_three_copies_are_kept_the_newest(tmp_path: Path, rev
 async def test_a_copy_that_a_crash_left_half_written_is_removed(tmp_path: Path, revise: Revise) -> None:
     await created(tmp_path / "q3tts.db")
     (tmp_path / "backups").mkdir()
-    (tmp_path / "backups" / "q3tts-0001-1.partial").write_bytes(b"half")
+    (tmp_path / "backups" / f"q3tts-{HEAD}-1.partial").write_bytes(b"half")
     revise("    pass")
 
     await created(tmp_path / "q3tts.db")
@@ -280,7 +299,7 @@ async def test_a_migration_that_fails_leaves_the_old_schema_and_every_row(
 
     assert described(path) == before
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
         assert connection.execute("SELECT count(*) FROM chunks").fetchall() == [(2,)]
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 

@@ -14,6 +14,7 @@ class Ask(Enum):
     CANCEL = auto()
     PAUSE = auto()
     SHUT_DOWN = auto()
+    VOICE_GONE = auto()
 
 
 class AtWork:

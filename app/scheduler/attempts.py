@@ -1,27 +1,74 @@
-"""The seed of a chunk's take, and what makes a take acceptable. Pure; a restart must come to the same answers."""
+"""How a chunk is spoken at each attempt, and what makes a take acceptable. Pure; a restart must come to the same
+answers.
 
+First the chunk is spoken whole, then with another seed, then in two halves: a model that loses its way in a long
+text often finds it in a short one.
+"""
+
+import math
 from hashlib import blake2b
 
 from app.inference.model import FinishReason
+from app.text.clauses import clause_cuts
+from app.text.duration import SYLLABLE_S, speaking_seconds
+from app.text.sentences import sentence_starts
 
 #: How often a chunk is spoken, each time with another seed, before its job fails.
 ATTEMPTS_ALLOWED = 3
 
+#: A take that is this many times as long as its text seems to be is a runaway. A short one gets some seconds more.
+RUNAWAY, RUNAWAY_S = 4.0, 8.0
 
-def chunk_seed(job_seed: int, chunk_index: int, attempt: int) -> int:
-    """53 bits, which JavaScript keeps, from the three numbers alone: spoken again, a chunk sounds the same."""
-    digest = blake2b(f"{job_seed}:{chunk_index}:{attempt}".encode(), digest_size=8).digest()
+
+def chunk_seed(job_seed: int, chunk_index: int, attempt: int, part: int = 0) -> int:
+    """53 bits, which JavaScript keeps, from the numbers alone: spoken again, a chunk sounds the same."""
+    key = f"{job_seed}:{chunk_index}:{attempt}" + (f":{part}" if part else "")
+    digest = blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest) >> 11
 
 
-def objection(spoken: str, sound_bytes: int, reason: FinishReason) -> str | None:
+def parts(spoken: str, attempt: int) -> list[str]:
+    """What the model is to say in one go at this attempt, one after the other: all of it, or two halves."""
+    if attempt % ATTEMPTS_ALLOWED != ATTEMPTS_ALLOWED - 1:
+        return [spoken]
+    cut = _middle(spoken)
+    return [spoken] if cut is None else [spoken[:cut].strip(), spoken[cut:].strip()]
+
+
+def _middle(text: str) -> int | None:
+    """Where to cut a text in two: between two sentences, or clauses, or words; None for one word."""
+    least = len(text) // 5
+    starts = [at for at in sentence_starts(text, 0, len(text)) if least <= at <= len(text) - least]
+    if starts:
+        return min(starts, key=lambda at: abs(at - len(text) / 2))
+    cut = next(clause_cuts(text, 0, len(text), math.ceil(0.6 * len(text))), None)
+    if cut is None:
+        return None
+    between_words = cut.clause or text[cut.at - 1].isspace() or speaking_seconds(text[cut.at]) >= SYLLABLE_S
+    return cut.at if between_words else None
+
+
+def most_seconds(spoken: str, allowed: float | None) -> float:
+    """How long a take may get, in seconds, before it counts as a runaway; `allowed` is what the caller says."""
+    return RUNAWAY_S + RUNAWAY * speaking_seconds(spoken) if allowed is None else allowed
+
+
+def objection(spoken: str, sound_bytes: int, reason: FinishReason, why: str = "") -> str | None:
     """Why a take cannot stand for its text, or None. `spoken` is what the model was to say, `sound_bytes` how much
-    of what came is not silence.
+    of what came is not silence, `why` what the model says of an error.
     """
     if reason is FinishReason.LENGTH:
         return "the model reached its limit before the end of the text"
     if reason is not FinishReason.STOP:
-        return f"the model ended with {reason}"
+        return why or f"the model ended with {reason}"
     if not sound_bytes and any(character.isalnum() for character in spoken):
         return "the model gave no sound for the text"
     return None
+
+
+def sound_bytes(pcm: bytes) -> int:
+    """How many of the samples are louder than -42 dB of full scale, as bytes: a sample that is not is within 255 of
+    zero, so its upper byte is 0 or 255. Counting bytes is much quicker than reading samples.
+    """
+    upper = pcm[1::2]
+    return len(upper) - upper.count(0) - upper.count(255)

@@ -17,10 +17,10 @@ from app import SAMPLE_RATE
 from app.audio.effects import Effects
 from app.audio.log import AudioLog, LogEnd
 from app.errors import InferenceFailed
-from app.inference.model import FinishReason, Utterance, VoiceSpec
+from app.inference.model import VoiceSpec
 from app.inference.pool import Pool
-from app.inference.take import Take
-from app.scheduler.attempts import ATTEMPTS_ALLOWED, chunk_seed, objection
+from app.scheduler.asking import Asking, Started
+from app.scheduler.attempts import ATTEMPTS_ALLOWED, objection, sound_bytes
 from app.store.chunks import ChunkStore
 from app.store.rows import ChunkDone, ChunkRow, Job
 from app.text.spoken import spoken_text
@@ -28,20 +28,15 @@ from app.text.spoken import spoken_text
 #: Chunks that may be started before the first of them is in the log: it bounds the memory of a job.
 AHEAD = {"speak": 2, "render": 8}
 
+#: Below this nothing can be said about whether there is sound.
+QUIET_VOLUME = 0.1
+
 #: The longest stretch of audio in one record, one second.
 RECORD_BYTES = 2 * SAMPLE_RATE
 
 
 class Stopped(Exception):
     """Somebody asked the run to stop: it has, and nothing of it is in the model any more."""
-
-
-class Started:
-    """A chunk that the model was given, and what its take has brought so far."""
-
-    def __init__(self, row: ChunkRow, spoken: str, take: Take) -> None:
-        self.row, self.spoken, self.take = row, spoken, take
-        self.attempts = row.attempts
 
 
 class JobRun:
@@ -64,7 +59,7 @@ class JobRun:
         self.job = job
         self._text = text
         self._plan = plan
-        self._voice, self._ids, self._native = voice, ids, native
+        self._asking = Asking(job, voice, native, ids, pool)
         self._pool, self._log, self._chunks = pool, log, chunks
         self._on_progress = on_progress
         self._next = job.chunks_done
@@ -76,22 +71,24 @@ class JobRun:
 
     @property
     def wants(self) -> bool:
-        """It has a chunk that may be started now."""
-        return not self._stopping and self._next < len(self._plan) and len(self._started) < AHEAD[self.job.lane]
+        """It has a chunk that may be started now. A listener never waits for the model to have room."""
+        if self._stopping or self._next >= len(self._plan) or len(self._started) >= AHEAD[self.job.lane]:
+            return False
+        return self.job.lane == "speak" or self._pool.room > 0
 
     def start_next(self) -> None:
         """Give the model the next chunk."""
         row = self._plan[self._next]
         self._next += 1
         spoken = spoken_text(self._text[row.start_char : row.end_char])
-        self._started.append(Started(row, spoken, self._take(row, spoken, row.attempts)))
+        self._started.append(Started(row, spoken, self._asking.takes(row, spoken, row.attempts)))
         self._news.set()
 
     def stop(self) -> None:
         """Ask the run to stop: it raises `Stopped` once the model has let go of everything."""
         self._stopping = True
         for started in self._started:
-            self._pool.cancel(started.take)
+            self._cancel(started)
         self._news.set()
 
     async def speak(self) -> None:
@@ -109,52 +106,33 @@ class JobRun:
         finally:
             self._stopping = True
             for started in self._started:
-                self._pool.cancel(started.take)
+                self._cancel(started)
             for started in self._started:
-                await started.take.ending()
+                await started.ending()
 
-    def _take(self, row: ChunkRow, spoken: str, attempt: int) -> Take:
-        settings = self.job.settings
-        utterance = Utterance(
-            id=next(self._ids),
-            text=spoken,
-            voice=self._voice,
-            lane="speak" if self.job.lane == "speak" else "render",
-            seed=chunk_seed(self.job.seed, row.chunk_index, attempt),
-            language=self.job.language,
-            rate=settings.rate if "rate" in self._native else 1.0,
-            pitch=settings.pitch if "pitch" in self._native else 1.0,
-            volume=settings.volume if "volume" in self._native else 1.0,
-        )
-        if spoken:
-            return self._pool.submit(utterance)
-        silent = Take(utterance)  # nothing to say, nothing for the model to do
-        silent.end(FinishReason.STOP)
-        return silent
-
-    def _effects(self) -> Effects:
-        settings = self.job.settings
-        return Effects(
-            rate=1.0 if "rate" in self._native else settings.rate,
-            pitch=1.0 if "pitch" in self._native else settings.pitch,
-            volume=1.0 if "volume" in self._native else settings.volume,
-        )
+    def _cancel(self, started: Started) -> None:
+        for take in started.takes:
+            self._pool.cancel(take)
 
     async def _listen_to_next(self) -> None:
         """The next chunk, shown to its listeners as it comes."""
         started = self._started[0]
         # What an earlier run of this job has shown of the chunk stays; the same bytes come again and are dropped.
         drop = 2 * ((await self._log.end()).samples - self.job.samples)
-        effects, sound_bytes, shown = self._effects(), 0, drop > 0
-        async for pcm in started.take.pcm():
+        effects, shown = self._asking.effects(), drop > 0
+        for take in started.takes:
+            loud = 0
+            async for pcm in take.pcm():
+                self._go_on()
+                loud += self._sound_bytes(pcm)
+                shown |= loud > 0
+                drop = await self._show(started.row, await _applied(effects, pcm), drop)
             self._go_on()
-            sound_bytes += self._sound_bytes(pcm)
-            shown |= bool(sound_bytes)
-            drop = await self._show(started.row, await _applied(effects, pcm), drop)
-        self._go_on()
-        if why := self._objection(started, sound_bytes):
-            await self._refuse(started, why, last=shown)  # what was heard cannot be said again
-            return
+            if why := objection(take.utterance.text, loud, take.reason, take.why):
+                await self._refuse(started, why, last=shown)  # what was heard cannot be said again
+                if not started.given_up:
+                    return
+                break
         await self._show(started.row, await _applied(effects, None), drop)
         await self._commit([(started, await self._log.end())])
 
@@ -170,7 +148,7 @@ class JobRun:
         ready: list[tuple[Started, LogEnd]] = []
         try:
             for started in list(self._started):
-                if ready and not started.take.ended:
+                if ready and not started.ended:
                     break
                 pcm = await self._whole(started)
                 if pcm is None:
@@ -183,16 +161,18 @@ class JobRun:
                 self._log.show(self.job.last_seq)
 
     async def _whole(self, started: Started) -> bytes | None:
-        """All audio of a chunk; None when the take was refused, and the chunk is spoken again."""
-        effects, pieces, sound_bytes = self._effects(), list[bytes](), 0
-        async for pcm in started.take.pcm():
-            sound_bytes += self._sound_bytes(pcm)
-            pieces.append(await _applied(effects, pcm))
+        """All audio of a chunk, none if it is given up; None when a take was refused, and it is spoken again."""
+        effects, pieces = self._asking.effects(), list[bytes]()
+        for take in started.takes:
+            loud = 0
+            async for pcm in take.pcm():
+                loud += self._sound_bytes(pcm)
+                pieces.append(await _applied(effects, pcm))
+            self._go_on()
+            if why := objection(take.utterance.text, loud, take.reason, take.why):
+                await self._refuse(started, why, last=False)
+                return b"" if started.given_up else None
         pieces.append(await _applied(effects, None))
-        self._go_on()
-        if why := self._objection(started, sound_bytes):
-            await self._refuse(started, why, last=False)
-            return None
         return b"".join(pieces)
 
     def _go_on(self) -> None:
@@ -201,26 +181,30 @@ class JobRun:
             raise Stopped
 
     def _sound_bytes(self, pcm: bytes) -> int:
-        """How much of it is not silence; all of it where silence was asked for."""
-        return len(pcm) if self.job.settings.volume == 0 else len(pcm) - pcm.count(0)
-
-    def _objection(self, started: Started, sound_bytes: int) -> str | None:
-        reason = started.take.finish_reason
-        assert reason is not None
-        return objection(started.spoken, sound_bytes, reason)
+        """How much of it is not silence; all of it where next to silence was asked for."""
+        return len(pcm) if self.job.settings.volume < QUIET_VOLUME else sound_bytes(pcm)
 
     async def _refuse(self, started: Started, why: str, *, last: bool) -> None:
-        """Speak a chunk again, with the next seed; raises `InferenceFailed` when it has been tried often enough.
+        """Speak a chunk again. When it has been tried often enough, or with `last`, it is given up where the caller
+        allows that; otherwise raises `InferenceFailed`.
 
         The attempt is in the row, so that a retry of the job does not begin with the seeds that failed.
         """
+        self._cancel(started)
+        await started.ending()
+        self._go_on()
         started.attempts += 1
         index = started.row.chunk_index
-        warning = {"code": "CHUNK_REFUSED", "chunk_index": index, "attempt": started.attempts, "message": why}
+        last |= started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED
+        started.given_up = last and self.job.settings.allow_gaps
+        code = "CHUNK_MISSING" if started.given_up else "CHUNK_REFUSED"
+        warning = {"code": code, "chunk_index": index, "attempt": started.attempts, "message": why}
         self.job = await self._chunks.refuse(self.job, index, attempts=started.attempts, warning=warning)
-        if last or started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED:
+        if started.given_up:
+            return
+        if last:
             raise InferenceFailed(f"{why}; change the text or the voice, or retry the job", chunk_index=index)
-        started.take = self._take(started.row, started.spoken, started.attempts)
+        started.takes = self._asking.takes(started.row, started.spoken, started.attempts)
 
     async def _append(self, row: ChunkRow, pcm: bytes) -> int:
         records = [pcm[at : at + RECORD_BYTES] for at in range(0, len(pcm), RECORD_BYTES)]
@@ -232,14 +216,13 @@ class JobRun:
         done: list[ChunkDone] = []
         start_sample = self.job.samples
         for started, end in ready:
-            reason = started.take.finish_reason
-            assert reason is not None
             done.append(
                 ChunkDone(
                     chunk_index=started.row.chunk_index,
+                    state="gap" if started.given_up else "done",
                     attempts=started.attempts,
-                    seed=started.take.utterance.seed,
-                    finish_reason=reason,
+                    seed=started.takes[0].utterance.seed,
+                    finish_reason=started.finish_reason,
                     start_sample=start_sample,
                     end_sample=end.samples,
                     last_seq=end.records,

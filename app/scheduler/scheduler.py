@@ -14,10 +14,10 @@ import msgspec
 
 from app.audio.log import AudioLog
 from app.audio.logs import AudioLogs
-from app.errors import EngineRestarted, ModelNotReady, SpeechError, StorageFailed, WrongState
+from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound, WrongState
 from app.events import JobProgress, JobStarted
-from app.inference.model import ModelCard, VoiceSpec
-from app.inference.pool import Pool
+from app.inference.model import VoiceSpec
+from app.inference.models import Models
 from app.scheduler.at_work import Ask, AtWork
 from app.scheduler.feed import Feed
 from app.scheduler.lanes import LANES, MOST_ACTIVE, Lane
@@ -27,7 +27,7 @@ from app.scheduler.run import JobRun, Stopped
 from app.store.chunks import ChunkStore
 from app.store.clock import now_us
 from app.store.jobs import JobStore
-from app.store.rows import Artifact, Changes, Job, JobStatus
+from app.store.rows import Artifact, Changes, Job, JobStatus, Voice
 from app.store.voices import VoiceStore
 
 #: How often a state that could not be written, because the disk is full, is tried again.
@@ -46,22 +46,20 @@ class Scheduler:
         chunks: ChunkStore,
         voices: VoiceStore,
         logs: AudioLogs,
-        pool: Pool,
+        models: Models,
         feed: Feed,
-        card: ModelCard,
-        voice_spec: Callable[..., VoiceSpec],
+        voice_spec: Callable[[Voice], VoiceSpec],
+        ids: "itertools.count[int]",
     ) -> None:
         self._jobs, self._chunks, self._voices = jobs, chunks, voices
-        self._logs, self._pool, self._feed = logs, pool, feed
-        self._card, self._voice_spec = card, voice_spec
+        self._logs, self._models, self._feed = logs, models, feed
+        self._voice_spec, self._ids = voice_spec, ids
         self._at_work: dict[str, AtWork] = {}
         self._lanes: dict[str, Lane[JobRun]] = {lane: Lane() for lane in LANES}
         self._waiting: dict[str, bool] = dict.fromkeys(LANES, True)  # perhaps queued jobs: ask the database
         self._claiming = asyncio.Lock()
-        self._ids = itertools.count(1)
         self._woken = asyncio.Event()
         self._closing = False
-        pool.on_room(self._woken.set)
 
     async def run(self) -> None:
         """Speak whatever is queued, until `shut_down`, or until the task is canceled."""
@@ -104,6 +102,19 @@ class Scheduler:
     async def retry(self, job_id: str) -> Job:
         """Queue a failed or canceled job again; it goes on behind the chunks it has. Raises `WrongState`."""
         return await self._requeue(job_id, (JobStatus.FAILED, JobStatus.CANCELED), "failed or canceled")
+
+    async def voice_gone(self, voice_id: str) -> None:
+        """A voice has been deleted: jobs at work that speak with it fail, and are over when this returns."""
+        async with self._claiming:
+            at_work = [work for work in self._at_work.values() if work.job.voice_id == voice_id]
+        for work in at_work:
+            work.stop(Ask.VOICE_GONE)
+        for work in at_work:
+            await work.over()
+
+    def room(self) -> None:
+        """A model may have room for more."""
+        self._woken.set()
 
     async def shut_down(self) -> None:
         """Stop claiming, stop every job at work: renders are queued again, listeners are told."""
@@ -173,11 +184,10 @@ class Scheduler:
             return None
 
     def _hand_out(self) -> None:
-        """Start chunks, as many as the model has room for; a listener never waits for room."""
-        while (run := self._lanes["speak"].next()) is not None:
-            run.start_next()
-        while self._pool.room > 0 and (run := self._lanes["render"].next()) is not None:
-            run.start_next()
+        """Start chunks, as many as the models have room for."""
+        for lane in LANES:
+            while (run := self._lanes[lane].next()) is not None:
+                run.start_next()
 
     async def _work(self, work: AtWork) -> None:
         """One job from its claim to its end."""
@@ -203,9 +213,8 @@ class Scheduler:
 
     async def _speak(self, work: AtWork, log: AudioLog) -> None:
         text = await self._jobs.text(work.job)
+        pool = await self._models.pool(work.job.model_id)  # first: the presets of a model go with it
         voice = await self._voices.get(work.job.voice_id)
-        if work.job.model_id != self._card.model_id:
-            raise ModelNotReady(f"the job is for model {work.job.model_id}; active is {self._card.model_id}")
         plan = await planned(work.job, text, self._chunks)
         work.job = await settled(work.job, plan, log, self._chunks)
         lane = self._lanes[work.job.lane]
@@ -214,9 +223,9 @@ class Scheduler:
             text,
             plan,
             voice=self._voice_spec(voice),
-            native=self._card.native_settings,
+            native=self._models.entry(work.job.model_id).card.native_settings,
             ids=self._ids,
-            pool=self._pool,
+            pool=pool,
             log=log,
             chunks=self._chunks,
             on_progress=lambda job: self._tell(log, job),
@@ -251,6 +260,9 @@ class Scheduler:
         match work.ask:
             case Ask.CANCEL:
                 await self._finish(work, log, JobStatus.CANCELED, Changes())
+            case Ask.VOICE_GONE:
+                gone = VoiceNotFound("the voice was deleted while the job was at work", voice_id=work.job.voice_id)
+                await self._fail(work, log, gone)
             case Ask.PAUSE:
                 await self._persist(work, JobStatus.PAUSED, Changes())
             case _ if work.job.lane == "speak":

@@ -55,10 +55,7 @@ class ChunkStore:
             await connection.execute(
                 update(chunks)
                 .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index == bindparam("index"))
-                .values(
-                    state="done",
-                    **{name: bindparam(f"new_{name}") for name in _DONE},
-                ),
+                .values({name: bindparam(f"new_{name}") for name in _DONE}),
                 [
                     {"index": chunk.chunk_index, **{f"new_{name}": getattr(chunk, name) for name in _DONE}}
                     for chunk in done

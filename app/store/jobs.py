@@ -188,6 +188,13 @@ class JobStore:
             found = {row[0]: row[1] for row in await connection.execute(statement)}
         return {"queued": found.get("queued", 0), "running": found.get("running", 0)}
 
+    async def unfinished(self, model_id: str) -> int:
+        """How many jobs still need a model."""
+        states = [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED]
+        statement = select(func.count()).where(jobs.c.model_id == model_id, jobs.c.status.in_(states))
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).scalar_one()
+
     async def _change(self, statement: Any) -> Job | None:
         async with self._database.transaction() as connection:
             return await _change(connection, statement)

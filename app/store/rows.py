@@ -24,13 +24,20 @@ class JobStatus(StrEnum):
 FINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
 
 
-class Settings(Struct, frozen=True):
-    """How a job is to be spoken. Factors; 1.0 is the voice as it is."""
+class Settings(Struct, frozen=True, omit_defaults=True):
+    """How a job is to be spoken. Factors are 1.0 for the voice as it is; None leaves a choice to the model."""
 
     rate: float = 1.0
     pitch: float = 1.0
     volume: float = 1.0
     max_chars: int = 400
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float | None = None
+    max_seconds: float | None = None  #: the most audio of one chunk
+    instruct: str = ""
+    allow_gaps: bool = False  #: a chunk that cannot be spoken is left out instead of failing the job
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
@@ -112,6 +119,7 @@ class ChunkDone(Struct, frozen=True, kw_only=True):
     start_sample: int
     end_sample: int
     last_seq: int
+    state: str = "done"  #: or "gap", when the chunk could not be spoken and the caller allows that
 
 
 class Artifact(Struct, frozen=True, kw_only=True):
@@ -134,6 +142,7 @@ class Voice(Struct, frozen=True, kw_only=True):
     language_hint: str | None
     transcript: str | None = None
     created_at: int
+    description: str | None = None  #: of a design
 
 
 class HistoryFilter(Struct, frozen=True, kw_only=True):

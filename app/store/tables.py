@@ -38,6 +38,16 @@ voices = Table(
     Column("language_hint", String),
     Column("transcript", Text),
     Column("created_at", Integer, nullable=False),
+    Column("description", Text),  # of a design
+)
+
+#: What the engine was told and is to remember, by name.
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 jobs = Table(
@@ -105,7 +115,7 @@ chunks = Table(
     Column("start_char", Integer, nullable=False),
     Column("end_char", Integer, nullable=False),
     Column("boundary", String, nullable=False),
-    Column("state", String, nullable=False, server_default="pending"),  # pending, done
+    Column("state", String, nullable=False, server_default="pending"),  # pending, done, gap
     Column("attempts", Integer, nullable=False, server_default="0"),  # takes that were made and refused
     Column("seed", Integer),
     Column("finish_reason", String),

@@ -81,6 +81,12 @@ class VoiceStore:
                 [msgspec.structs.asdict(voice) for voice in presets],
             )
 
+    async def keep_presets(self, model_ids: Sequence[str]) -> None:
+        """Forget the presets of all other models."""
+        gone = (voices.c.kind == "preset") & voices.c.model_id.not_in(list(model_ids))
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(voices).where(gone))
+
 
 def _voice_of(row: Row[Any]) -> Voice:
     return struct_of(Voice, row)

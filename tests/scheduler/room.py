@@ -14,6 +14,7 @@ from app.audio.log import LogEvent
 from app.config import Config
 from app.events import AudioChunk, JobStarted
 from app.inference.model import Utterance, VoiceSpec
+from app.inference.pool import Pool
 from app.scheduler.attempts import chunk_seed
 from app.server import serving
 from app.speech import Request, Speech
@@ -91,6 +92,17 @@ class Room:
         assert done == parts[: job.chunks_done]
         return b"".join(chunk_pcm(job, text, part) for part in done)
 
+    @property
+    def pool(self) -> Pool:
+        """The fake's, once it has had work."""
+        (pool,) = self.speech.models.pools
+        return pool
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process of the fake, if one runs."""
+        return next((pool.worker_pid for pool in self.speech.models.pools), None)
+
     def release(self, name: str) -> None:
         (self.control / name).touch()
 
@@ -148,7 +160,7 @@ def opener(folder: Path) -> OpenRoom:
         command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), str(capacity))
         model = msgspec.structs.replace(fake_entry(control), command=command)
         config = Config(data_dir=data_dir, token="a-token-of-the-tests")
-        async with serving(config, bind("127.0.0.1", 0), model=model) as speech:
+        async with serving(config, bind("127.0.0.1", 0), builtin=[model]) as speech:
             room = Room(speech, control)
             watching = asyncio.create_task(room.watch())
             await anyio.lowlevel.checkpoint()

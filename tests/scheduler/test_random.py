@@ -59,7 +59,7 @@ class Schedule:
             job_id = await room.submit(*self.text(), lane=lane, seed=self.random.randrange(2**53))
             self.lanes[job_id] = lane
         elif what == "kill":
-            pid = room.speech.pool.worker_pid
+            pid = room.worker_pid
             if pid is not None and self.random.random() < 0.3:
                 os.kill(pid, signal.SIGKILL)
         else:
@@ -162,7 +162,7 @@ async def test_a_render_that_is_interrupted_all_the_time_gives_the_same_file(ope
             )
             done = job.chunks_done
             if turn % 2:
-                pid = room.speech.pool.worker_pid
+                pid = room.worker_pid
                 if pid is not None:
                     os.kill(pid, signal.SIGKILL)
             if turn % 3 == 0 and not job.final:

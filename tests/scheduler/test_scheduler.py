@@ -149,7 +149,7 @@ async def test_a_canceled_job_has_left_the_model_when_it_is_canceled(room: Room,
 async def test_a_job_is_not_canceled_before_the_model_has_let_go_of_it(room: Room, lane: str) -> None:
     job_id = await room.submit("[hold:never] Held.", lane=lane)
     await room.seen(Step("add", "[hold:never] Held."))
-    pid = room.speech.pool.worker_pid
+    pid = room.worker_pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
 
@@ -180,7 +180,7 @@ async def test_a_job_has_not_failed_before_the_model_has_let_go_of_all_of_its_ch
         assert (await room.job(job_id)).status is JobStatus.RUNNING
 
     for take in asked:
-        cancel(room.speech.pool, take)
+        cancel(room.pool, take)
     assert (await room.ended(job_id)).status is JobStatus.FAILED
 
 
@@ -375,10 +375,13 @@ async def test_a_job_whose_voice_has_gone_fails_and_the_others_go_on(room: Room)
         created_at=1,
     )
     await room.speech.voices.add(clone)
+    own = room.control.parent / "data" / "voices" / clone.id
+    own.mkdir()
+    (own / "reference.wav").touch()
     for number in range(MOST_ACTIVE):
         await room.submit(f"[hold:gate] {number}.")
     orphan, behind = await room.submit("Orphan.", voice_id=clone.id), await room.submit("Behind.")
-    await room.speech.delete_voice(clone.id)
+    await room.speech.voices.delete(clone.id)
 
     room.release("gate")
 
@@ -558,7 +561,7 @@ async def test_stopping_the_engine_queues_renders_and_fails_what_has_listeners(o
         followers = [asyncio.create_task(first.events(job_id)) for job_id in (render, listener)]
         for _ in range(50):
             await anyio.lowlevel.checkpoint()
-        pid = first.speech.pool.worker_pid
+        pid = first.worker_pid
         assert pid is not None
 
     followed, heard = [await follower for follower in followers]

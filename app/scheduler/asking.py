@@ -1,0 +1,89 @@
+"""What a job asks of the model for one of its chunks: its settings, its voice and the chunk's text as utterances.
+
+It knows one job. It does not look at the audio that comes.
+"""
+
+import itertools
+
+from app.audio.effects import Effects
+from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
+from app.inference.pool import Pool
+from app.inference.take import Take
+from app.scheduler.attempts import chunk_seed, most_seconds, parts
+from app.store.rows import ChunkRow, Job
+
+
+class Started:
+    """A chunk that the model was given: its takes, one, or one for each half of it."""
+
+    def __init__(self, row: ChunkRow, spoken: str, takes: list[Take]) -> None:
+        self.row, self.spoken, self.takes = row, spoken, takes
+        self.attempts = row.attempts
+        self.given_up = False  #: the job goes on without it
+
+    @property
+    def ended(self) -> bool:
+        """The model is done with it."""
+        return all(take.ended for take in self.takes)
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """Why it has no more audio: the first reason that is not what was hoped for."""
+        reasons = [take.reason for take in self.takes]
+        return next(
+            (reason for reason in reasons if reason not in (FinishReason.STOP, FinishReason.CANCELED)),
+            FinishReason.STOP,
+        )
+
+    async def ending(self) -> None:
+        """Wait until the model is done with it."""
+        for take in self.takes:
+            await take.ending()
+
+
+class Asking:
+    """Belongs to the event loop."""
+
+    def __init__(
+        self, job: Job, voice: VoiceSpec, native: frozenset[str], ids: "itertools.count[int]", pool: Pool
+    ) -> None:
+        self._job, self._voice, self._native = job, voice, native
+        self._ids, self._pool = ids, pool
+
+    def takes(self, row: ChunkRow, spoken: str, attempt: int) -> list[Take]:
+        """Have a chunk spoken: the takes that are its audio, one after the other."""
+        return [
+            self._take(part, chunk_seed(self._job.seed, row.chunk_index, attempt, number))
+            for number, part in enumerate(parts(spoken, attempt))
+        ]
+
+    def effects(self) -> Effects:
+        """What the model does not do itself, for one chunk."""
+        settings = self._job.settings
+        return Effects(
+            rate=1.0 if "rate" in self._native else settings.rate,
+            pitch=1.0 if "pitch" in self._native else settings.pitch,
+            volume=1.0 if "volume" in self._native else settings.volume,
+        )
+
+    def _take(self, spoken: str, seed: int) -> Take:
+        settings = self._job.settings
+        utterance = Utterance(
+            id=next(self._ids),
+            text=spoken,
+            voice=self._voice,
+            lane="speak" if self._job.lane == "speak" else "render",
+            seed=seed,
+            language=self._job.language,
+            rate=settings.rate if "rate" in self._native else 1.0,
+            pitch=settings.pitch if "pitch" in self._native else 1.0,
+            volume=settings.volume if "volume" in self._native else 1.0,
+            sampling=Sampling(settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty),
+            instruct=settings.instruct,
+            max_seconds=most_seconds(spoken, settings.max_seconds),
+        )
+        if spoken:
+            return self._pool.submit(utterance)
+        silent = Take(utterance)  # nothing to say, nothing for the model to do
+        silent.end(FinishReason.STOP)
+        return silent
