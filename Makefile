@@ -18,7 +18,7 @@ demo: $(VENV)/.runtime  ## Turn demo/lighthouse.md into demo.wav
 	@$(BIN)/python -m demo.demo
 
 test: $(VENV)/.dev  ## Run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev  ## Check style, types and import rules
 	$(BIN)/ruff format --check .

@@ -28,6 +28,12 @@ HIDDEN_IMPORTS = (
 #: Data that packages read from their own folders.
 COLLECTED = ("espeakng_loader",)
 
+#: The bundle speaks with espeak-ng alone for now: MLX's Metal library and mlx-audio's many models, which are
+#: imported by name, need a recipe of their own. A checkpoint is `broken` there, for there is nothing to load it.
+NOT_YET = (
+    "mlx", "mlx_audio", "transformers", "tokenizers", "safetensors", "huggingface_hub", "hf_xet", "sentencepiece",
+)  # fmt: skip
+
 #: Dragged in by imports that never run here.
 LEFT_OUT = ("tkinter", "faker", "polyfactory", "rich_click", "pytest", "IPython", "matplotlib", "scipy", "pandas")
 
@@ -40,7 +46,7 @@ def arguments() -> list[str]:
     options += [f"--add-data={ROOT / 'migrations'}:migrations", f"--paths={ROOT}"]
     options += [f"--hidden-import={name}" for name in HIDDEN_IMPORTS]
     options += [f"--collect-all={name}" for name in COLLECTED]
-    options += [f"--exclude-module={name}" for name in LEFT_OUT]
+    options += [f"--exclude-module={name}" for name in (*NOT_YET, *LEFT_OUT)]
     return [*options, str(entry)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from app import __version__
-from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_MODEL, DEFAULT_PORT, TAURI_ORIGINS
+from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS
 from app.errors import StartFailed
 
 
@@ -27,7 +27,12 @@ def cli() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where everything is kept.  [default: the user's data folder]",
 )
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that speaks.")
+@click.option("--model", help="The active model.  [default: the one that was active before, at first espeak-ng]")
+@click.option(
+    "--models-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the models are.  [default: models in the data folder]",
+)
 @click.option(
     "--token",
     envvar="Q3TTS_TOKEN",
@@ -53,7 +58,8 @@ def serve(
     host: str,
     port: int,
     data_dir: Path | None,
-    model: str,
+    model: str | None,
+    models_dir: Path | None,
     token: str | None,
     allow_origin: tuple[str, ...],
     idle_unload: float,
@@ -75,6 +81,7 @@ def serve(
         port=port,
         data_dir=data_dir,
         model_id=model,
+        models_dir=models_dir,
         token=token,
         allowed_origins=allow_origin or TAURI_ORIGINS,
         idle_unload_s=idle_unload,
@@ -83,13 +90,44 @@ def serve(
 
 
 @cli.command(hidden=True)
-@click.argument("model_id")
-def worker(model_id: str) -> None:
+@click.argument("family")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def worker(family: str, folder: Path | None) -> None:
     """Be the process that owns the model. The engine starts it; nobody else does."""
     from app.inference.catalogue import load
     from app.inference.worker import main as work
 
-    sys.exit(work(lambda: load(model_id)))
+    sys.exit(work(lambda: load(family, folder)))
+
+
+@cli.command(hidden=True)
+@click.argument("repository")
+@click.argument("revision")
+@click.argument("folder", type=click.Path(path_type=Path))
+def fetch(repository: str, revision: str, folder: Path) -> None:
+    """Be the process that downloads a model. The engine starts it."""
+    from app.inference.fetch import main as download
+
+    sys.exit(download(repository, revision, folder))
+
+
+@cli.command(hidden=True)
+def decode() -> None:
+    """Be the process that reads a stranger's recording. The engine starts it."""
+    from app.audio.decoding import main as read
+
+    sys.exit(read())
+
+
+@cli.command(hidden=True)
+@click.argument("folder", type=click.Path(path_type=Path))
+def transcribe(folder: Path) -> None:
+    """Be the process that turns a recording into text. The engine starts it."""
+    from app.inference.mlx_runtime import prepare
+    from app.inference.transcribe import main as listen
+
+    prepare()
+    sys.exit(listen(folder))
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from app.errors import StartFailed
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5123
-DEFAULT_MODEL = "espeak-ng"
 DEFAULT_IDLE_UNLOAD_S = 300.0
 
 #: Where Tauri's webviews come from: macOS and Linux, then Windows without and with `useHttpsScheme`.
@@ -25,7 +24,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
     data_dir: Path
     token: str  #: who has it may do everything
-    model_id: str = DEFAULT_MODEL
+    model_id: str | None = None  #: None for the one that was active before, at first the one that is built in
+    models_dir: Path | None = None  #: None for the one in the data folder
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
     idle_unload_s: float = DEFAULT_IDLE_UNLOAD_S
 

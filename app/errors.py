@@ -12,6 +12,7 @@ A class's docstring is its default message; `code` is the stable word that clien
     ├── Forbidden                      FORBIDDEN
     ├── VoiceNotFound                  VOICE_NOT_FOUND
     ├── JobNotFound                    JOB_NOT_FOUND
+    ├── ModelNotFound                  MODEL_NOT_FOUND
     ├── Conflict                       CONFLICT
     │   ├── ModelNotReady              MODEL_NOT_READY
     │   ├── JobNotCompleted            JOB_NOT_COMPLETED
@@ -50,13 +51,13 @@ class EmptyText(InvalidRequest):
 
 
 class InvalidAudio(InvalidRequest):
-    """The reference audio cannot be used; send a WAV file of 1 to 30 seconds of speech."""
+    """The reference audio cannot be used; send 1 to 30 seconds of speech as WAV, FLAC, MP3, M4A or Ogg."""
 
     code = "INVALID_AUDIO"
 
 
 class TranscriptRequired(InvalidRequest):
-    """No speech recognition is enabled, so `ref_text` must say what is spoken in the reference audio."""
+    """No speech-to-text model is active, so `ref_text` must say what is spoken in the reference audio."""
 
     code = "TRANSCRIPT_REQUIRED"
 
@@ -83,6 +84,12 @@ class JobNotFound(SpeechError):
     """There is no such job; see GET /v1/jobs."""
 
     code = "JOB_NOT_FOUND"
+
+
+class ModelNotFound(SpeechError):
+    """There is no such model; see GET /v1/models."""
+
+    code = "MODEL_NOT_FOUND"
 
 
 class Conflict(SpeechError):

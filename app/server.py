@@ -1,14 +1,13 @@
 """The composition root: every object is built here, in the order of need, and taken down in reverse."""
 
 import asyncio
+import itertools
 import logging
-import os
-import signal
 import socket
-import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
@@ -16,28 +15,30 @@ from litestar.types import ASGIApp
 
 from app.api.app import make_app
 from app.api.guard import App, Guard
+from app.audio.listening import Listener
 from app.audio.logs import AudioLogs
 from app.config import DATABASE_FILE, Config, private_folder
-from app.errors import StorageFailed
+from app.errors import ModelNotFound, ModelNotReady, StartFailed, StorageFailed
 from app.inference import catalogue
-from app.inference.model import VoiceSpec
+from app.inference.catalogue import Entry
+from app.inference.downloads import Downloads
+from app.inference.models import Models
 from app.inference.pool import Pool
+from app.inference.shelf import Shelf
+from app.inference.transcriber import Transcriber
+from app.library import Library
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
-from app.sidecar import hold_lease
 from app.speech import Speech
 from app.store.chunks import ChunkStore
-from app.store.clock import now_us
 from app.store.database import Database
 from app.store.history import History
 from app.store.jobs import JobStore
-from app.store.rows import Voice
+from app.store.preferences import Preferences
 from app.store.voices import VoiceStore
+from app.voices import Voices, voice_spec
 
-#: From the order to stop until the process is gone, whatever hangs.
-DRAIN_S = 5.0
-
-#: Of that, how long the jobs at work have to come to their next step.
+#: How long the jobs at work have to come to their next step, of the time that a stop may take.
 SETTLE_S = 2.0
 
 logger = logging.getLogger(__name__)
@@ -57,44 +58,11 @@ class Parts(NamedTuple):
 
     app: App
     speech: Speech
+    voices: Voices
+    library: Library
     scheduler: Scheduler
     logs: AudioLogs
     feed: Feed
-
-
-def run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
-    """Serve until a signal, or the end of standard input where that is the lease. The exit code."""
-    return asyncio.run(_run(config, sock, on_ready=on_ready, lease=lease))
-
-
-async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-
-    def order() -> None:
-        if not stop.is_set():
-            _exit_after(DRAIN_S, 3)
-            stop.set()
-
-    def signaled() -> None:
-        if stop.is_set():  # pressed again: now
-            os._exit(3)
-        order()
-
-    def fail() -> None:
-        nonlocal code
-        code = 70
-        order()
-
-    code = 0
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, signaled)
-    if lease:
-        hold_lease(partial(_end_of_lease, loop, order))
-    async with serving(config, sock, on_failure=fail):
-        on_ready()
-        await stop.wait()
-        logger.info("stopping")
-    return code
 
 
 @asynccontextmanager
@@ -102,17 +70,17 @@ async def serving(
     config: Config,
     sock: socket.socket,
     *,
-    model: catalogue.Entry | None = None,
+    builtin: Sequence[Entry] | None = None,
     on_failure: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Speech]:
     """The whole engine, listening; taken down in reverse when the block ends.
 
-    `model` stands in for the catalogue's entry of `config.model_id`. `on_failure` is called when a task without
+    `builtin` stands in for the models that are built in. `on_failure` is called when a task without
     which there is no engine comes to an end: whoever started it should stop, and start again.
     """
     logging.getLogger("uvicorn.error").addFilter(_expected)  # the same one is added once
     async with AsyncExitStack() as stack:
-        parts = await _built(config, model or catalogue.entry(config.model_id), sock, stack)
+        parts = await _built(config, builtin or [catalogue.espeak()], sock, stack, on_failure)
         server = Server(
             uvicorn.Config(
                 parts.app,
@@ -138,48 +106,104 @@ async def serving(
         # From here on in reverse: jobs come to rest and tell their listeners while these can still be reached.
         scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
         stack.push_async_callback(_settle, parts, scheduling)
-        sweep = asyncio.create_task(_swept(parts.speech), name="sweep")
+        sweep = asyncio.create_task(_swept(parts), name="sweep")
         stack.push_async_callback(_canceled, sweep)
-        for vital in (task, scheduling, parts.speech.pool.keeper):
+        for vital in (task, scheduling):
             vital.add_done_callback(partial(_watch, on_failure))
         yield parts.speech
 
 
-async def _built(config: Config, model: catalogue.Entry, sock: socket.socket, stack: AsyncExitStack) -> Parts:
+async def _built(
+    config: Config,
+    builtin: Sequence[Entry],
+    sock: socket.socket,
+    stack: AsyncExitStack,
+    on_failure: Callable[[], None],
+) -> Parts:
     """Everything behind the socket, from the file up."""
     database = await Database.open(config.data_dir / DATABASE_FILE)
     stack.push_async_callback(database.close)
-    jobs, chunks, voices = JobStore(database), ChunkStore(database), VoiceStore(database)
-    await voices.sync_presets(model.card.model_id, _presets(model))
+    jobs, chunks, voice_store = JobStore(database), ChunkStore(database), VoiceStore(database)
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
-    feed = Feed()
-    pool = await stack.enter_async_context(Pool(model.command, idle_unload_s=config.idle_unload_s))
+    models = await stack.enter_async_context(_models(config, builtin, on_failure))
+    library = Library(models=models, jobs=jobs, voices=voice_store, preferences=Preferences(database))
+    await _opened(library, config.model_id)
+    feed, ids = Feed(), itertools.count(1)
+    voices_folder = private_folder(config.data_dir / "voices")
+    spec = partial(voice_spec, voices_folder)
     scheduler = Scheduler(
         jobs=jobs,
         chunks=chunks,
-        voices=voices,
+        voices=voice_store,
         logs=logs,
-        pool=pool,
+        models=models,
         feed=feed,
-        card=model.card,
-        voice_spec=partial(_voice_spec, config),
+        voice_spec=spec,
+        ids=ids,
     )
+    models.on_room(scheduler.room)
     await scheduler.rescue()
     speech = Speech(
-        model=model,
+        models=models,
         jobs=jobs,
         chunks=chunks,
         history=History(database),
-        voices=voices,
+        voices=voice_store,
         logs=logs,
-        pool=pool,
         scheduler=scheduler,
         feed=feed,
-        voices_folder=private_folder(config.data_dir / "voices"),
+        voice_spec=spec,
     )
-    app = Guard(_asgi(make_app(speech)), token=config.token, hosts=_hosts(sock), origins=config.allowed_origins)
-    return Parts(app, speech, scheduler, logs, feed)
+    voices = Voices(
+        models=models,
+        store=voice_store,
+        scheduler=scheduler,
+        listener=Listener(catalogue.program("decode")),
+        transcriber=Transcriber(lambda folder: catalogue.program("transcribe", str(folder))),
+        folder=voices_folder,
+        previews=private_folder(config.data_dir / "previews"),
+        ids=ids,
+    )
+    app = Guard(
+        _asgi(make_app(speech, voices, library)),
+        token=config.token,
+        hosts=_hosts(sock),
+        origins=config.allowed_origins,
+    )
+    return Parts(app, speech, voices, library, scheduler, logs, feed)
+
+
+@asynccontextmanager
+async def _models(
+    config: Config, builtin: Sequence[Entry], on_failure: Callable[[], None]
+) -> AsyncGenerator[Models]:
+    """The models of this machine. The folder may be somebody else's, and read-only."""
+    folder = config.models_dir.resolve() if config.models_dir else private_folder(config.data_dir / "models")
+
+    def fetch(repository: str, revision: str, target: Path) -> Sequence[str]:
+        return catalogue.program("fetch", repository, revision, str(target))
+
+    downloads = Downloads(fetch, folder / ".downloads")
+
+    def watch(pool: Pool) -> None:
+        pool.keeper.add_done_callback(partial(_watch, on_failure))
+
+    async with (
+        downloads,
+        Models(builtin, Shelf(folder), downloads, idle_unload_s=config.idle_unload_s, on_pool=watch) as models,
+    ):
+        yield models
+
+
+async def _opened(library: Library, model_id: str | None) -> None:
+    """Find the models; a start that asks for one that cannot be had fails."""
+    try:
+        await library.open(model_id)
+    except (ModelNotFound, ModelNotReady) as error:
+        known = ", ".join(entry.card.model_id for entry in library.models.entries)
+        said = f"there is no model {model_id!r}" if isinstance(error, ModelNotFound) else str(error)
+        raise StartFailed(f"{said}; there is: {known}", exit_code=64) from error
 
 
 def _asgi(app: ASGIApp) -> App:
@@ -195,30 +219,6 @@ def _hosts(sock: socket.socket) -> list[str]:
     return [f"{name}:{port}" for name in names] + (names if port == 80 else [])
 
 
-def _presets(model: catalogue.Entry) -> list[Voice]:
-    now = now_us()
-    return [
-        Voice(
-            id=preset.voice_id,
-            kind="preset",
-            display_name=preset.display_name,
-            model_id=model.card.model_id,
-            name=preset.name,
-            language_hint=preset.language or None,
-            created_at=now,
-        )
-        for preset in model.presets()
-    ]
-
-
-def _voice_spec(config: Config, voice: Voice) -> VoiceSpec:
-    """The voice as the model is told of it."""
-    if voice.kind == "preset":
-        return VoiceSpec("preset", name=voice.name)
-    folder = str(config.data_dir / "voices" / voice.id)
-    return VoiceSpec("clone" if voice.kind == "clone" else "design", folder=folder)
-
-
 async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
     """Bring every job at work to a state from which the next engine goes on; not for longer than allowed."""
     for last in (False, True):
@@ -227,7 +227,8 @@ async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
                 await parts.scheduler.shut_down()
             break
         if not last:
-            parts.speech.pool.kill_worker()  # it does not come to its next step
+            for pool in parts.speech.models.pools:
+                pool.kill_worker()  # it does not come to its next step
     parts.logs.cut_off()
     parts.feed.close()
     await _canceled(scheduling)
@@ -236,13 +237,6 @@ async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
 async def _stop_serving(server: Server, task: asyncio.Task[None]) -> None:
     server.should_exit = True
     await task
-
-
-def _end_of_lease(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
-    """From the lease's thread, which ends the process even when the loop hangs."""
-    _exit_after(DRAIN_S, 3)
-    with suppress(RuntimeError):  # a loop that is closed needs no more orders
-        loop.call_soon_threadsafe(order)
 
 
 def _expected(record: logging.LogRecord) -> bool:
@@ -256,9 +250,10 @@ def _watch(on_failure: Callable[[], None], task: asyncio.Task[None]) -> None:
         on_failure()
 
 
-async def _swept(speech: Speech) -> None:
+async def _swept(parts: Parts) -> None:
     try:
-        await speech.sweep()
+        await parts.speech.sweep()
+        await parts.voices.sweep()
     except Exception:
         logger.exception("what a crash left behind cannot be removed")
 
@@ -267,10 +262,3 @@ async def _canceled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-def _exit_after(seconds: float, code: int) -> None:
-    """End the process after so long, whatever still hangs: a thread of a library, a socket, native code."""
-    timer = threading.Timer(seconds, os._exit, args=(code,))
-    timer.daemon = True
-    timer.start()

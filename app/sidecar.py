@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from app.config import DEFAULT_MODEL, TAURI_ORIGINS
+from app.config import TAURI_ORIGINS
 from app.errors import StartFailed
 
 #: The payload is small; more means that somebody pipes something else into the engine.
@@ -30,7 +30,8 @@ class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     token: str
     data_dir: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
-    model: str = DEFAULT_MODEL
+    model: str | None = None
+    models_dir: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
 
 

@@ -1,12 +1,13 @@
 """What can be asked of the engine, whatever door the question comes through. Here is what has an order or a rule:
-who is answered when, which voice may speak what, what may be deleted. The doors translate; the scheduler ends jobs.
+who is answered when, which voice may speak what, what may be deleted. The doors translate; the scheduler ends jobs;
+`voices.py` and `library.py` are for voices and models.
 """
 
 import asyncio
 import logging
 import secrets
 import shutil
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -17,24 +18,19 @@ from msgspec import Struct
 
 from app.audio.log import AudioLog, LogEnd, LogEvent
 from app.audio.logs import AudioLogs
-from app.audio.reference import Recording, from_base64, from_path, read, write_voice
+from app.audio.wav import WavFile
 from app.errors import (
     EmptyText,
-    Forbidden,
     InvalidRequest,
     JobNotCompleted,
-    ModelNotReady,
-    TranscriptRequired,
-    VoiceNotFound,
     WrongState,
 )
-from app.inference.catalogue import Entry
-from app.inference.pool import Pool
+from app.inference.model import VoiceSpec
+from app.inference.models import Models
 from app.scheduler.feed import Feed
 from app.scheduler.progress import final_event
 from app.scheduler.scheduler import Scheduler
 from app.store.chunks import ChunkStore
-from app.store.clock import now_us
 from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
@@ -60,38 +56,26 @@ class Request(Struct, frozen=True, kw_only=True):
     tags: Sequence[str] = ()
 
 
-class Audio(Struct, frozen=True):
-    """A job's audio as it can be downloaded: `head`, then `size` bytes of the file from `offset` on."""
-
-    head: bytes
-    path: Path
-    offset: int
-    size: int
-    version: str  #: changes when the bytes do
-
-
 class Speech:
     """Belongs to the event loop."""
 
     def __init__(
         self,
         *,
-        model: Entry,
+        models: Models,
         jobs: JobStore,
         chunks: ChunkStore,
         history: History,
         voices: VoiceStore,
         logs: AudioLogs,
-        pool: Pool,
         scheduler: Scheduler,
         feed: Feed,
-        voices_folder: Path,
+        voice_spec: Callable[[Voice], VoiceSpec],
     ) -> None:
-        self.model = model
-        self._voices_folder = voices_folder
-        self._new_voices: set[str] = set()  #: have a folder and no row, for a moment
-        self.jobs, self.chunks, self.history, self.voices = jobs, chunks, history, voices
-        self.pool, self.feed = pool, feed
+        self.models = models
+        self.jobs, self.chunks, self.history = jobs, chunks, history
+        self.feed = feed
+        self.voices, self._voice_spec = voices, voice_spec
         self._logs, self._scheduler = logs, scheduler
 
     async def submit(
@@ -108,14 +92,13 @@ class Speech:
             if before is not None:
                 return before, False
         voice = await self.voices.get(request.voice_id)
-        if voice.model_id != self.model.card.model_id:
-            raise ModelNotReady(
-                f"the voice belongs to model {voice.model_id}; active is {self.model.card.model_id}",
-                model_id=voice.model_id,
-            )
+        self._voice_spec(voice)  # its files are there
+        entry = self.models.entry(voice.model_id)
         language = "" if request.language == "auto" else request.language
-        if voice.kind == "preset":
-            self.model.check_language(voice.name, language)
+        entry.check_language(voice.name, language)
+        if request.settings.instruct and voice.kind != "design" and not entry.card.supports_instruct:
+            why = f"the model {voice.model_id} cannot be told how to speak; leave settings.instruct out"
+            raise InvalidRequest(why, fields=[{"field": "settings.instruct", "message": why}])
         job, fresh = await self.jobs.add(
             NewJob(
                 id=job_id or str(uuid4()),
@@ -186,7 +169,7 @@ class Speech:
             finally:
                 await events.aclose()
 
-    async def audio(self, job_id: str, *, format: str, partial: bool) -> Audio:
+    async def audio(self, job_id: str, *, format: str, partial: bool) -> WavFile:
         """The job's file, or with `partial` the audio so far as a WAV file of the moment.
 
         Raises `JobNotCompleted`.
@@ -195,7 +178,7 @@ class Speech:
         made = await self.jobs.artifact(job, format)
         folder = self._logs.folder(job.id)
         if made is not None:
-            return Audio(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.seq}-{job.finished_at}")
+            return WavFile(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.seq}-{job.finished_at}")
         if not partial:
             raise JobNotCompleted(
                 f"the job is {job.status}; wait until it is completed, or ask for the audio so far with "
@@ -208,67 +191,16 @@ class Speech:
                 head, path, offset, size = await log.snapshot(shown)
             except FileNotFoundError:
                 raise JobNotCompleted(f"the job is {job.status} and has no audio yet", status=job.status) from None
-        return Audio(head, path, offset, size, f"{job.id}-{job.seq}-{shown}")
-
-    async def clone(
-        self,
-        *,
-        display_name: str,
-        path: str | None,
-        wav_base64: str | None,
-        transcript: str | None,
-        language: str | None,
-    ) -> Voice:
-        """Make a voice from a recording: a file on this machine, or a WAV file as base64.
-
-        Raises `InvalidAudio`, `TranscriptRequired`, `ModelNotReady`.
-        """
-        recording = await asyncio.to_thread(_recording, path, wav_base64)
-        if not (transcript or "").strip():
-            raise TranscriptRequired
-        card = self.model.card
-        if not card.supports_clone:
-            raise ModelNotReady(f"the model {card.model_id} cannot clone voices", model_id=card.model_id)
-        voice = Voice(
-            id=str(uuid4()),
-            kind="clone",
-            display_name=display_name,
-            model_id=card.model_id,
-            name="",
-            language_hint=None if language in (None, "", "auto") else language,
-            transcript=transcript,
-            created_at=now_us(),
-        )
-        # Files first: a folder without a row is harmless, a row without its recording is not.
-        self._new_voices.add(voice.id)
-        try:
-            await asyncio.to_thread(write_voice, self._voices_folder / voice.id, recording)
-            await self.voices.add(voice)
-        finally:
-            self._new_voices.discard(voice.id)
-        return voice
-
-    async def delete_voice(self, voice_id: str) -> None:
-        """Forget a voice that was made here, and its files. Raises `VoiceNotFound`, `Forbidden`."""
-        voice = await self.voices.get(voice_id)
-        if voice.kind == "preset":
-            raise Forbidden("a preset is part of its model and cannot be deleted", voice_id=voice_id)
-        if not await self.voices.delete(voice_id):
-            raise VoiceNotFound(voice_id=voice_id)
-        await asyncio.to_thread(shutil.rmtree, self._voices_folder / voice_id, ignore_errors=True)
+        return WavFile(head, path, offset, size, f"{job.id}-{job.seq}-{shown}")
 
     async def sweep(self) -> None:
-        """Remove what a crash left behind: folders of jobs and voices that have no row."""
+        """Remove what a crash left behind: folders of jobs that have no row."""
         names = await asyncio.to_thread(list, self._logs.folders())
         for start in range(0, len(names), SWEPT_AT_ONCE):
             batch = names[start : start + SWEPT_AT_ONCE]
             for name in set(batch) - await self.jobs.known(batch):
                 if self._logs.live(name) is None:
                     await _removed(self._logs.folder(name))
-        voices = {voice.id for voice in await self.voices.list(kind="clone")}
-        for folder in await asyncio.to_thread(list, self._voices_folder.iterdir()):
-            if folder.name not in voices and folder.name not in self._new_voices:
-                await _removed(folder)
 
 
 async def _removed(folder: Path) -> None:
@@ -283,10 +215,6 @@ def _visible(job: Job, log: AudioLog, end: LogEnd) -> int:
     if job.status is JobStatus.RUNNING:
         return log.published
     return end.records if job.lane == "speak" else job.last_seq
-
-
-def _recording(path: str | None, wav_base64: str | None) -> Recording:
-    return read(from_path(path) if path is not None else from_base64(wav_base64 or ""))
 
 
 def speakable(text: str) -> str:

@@ -40,7 +40,8 @@ class Options(Struct, frozen=True, kw_only=True):
     host: str
     port: int
     data_dir: Path | None
-    model_id: str
+    model_id: str | None
+    models_dir: Path | None
     token: str | None
     allowed_origins: tuple[str, ...]
     idle_unload_s: float
@@ -75,6 +76,7 @@ def _as_told(options: Options, payload: Payload) -> Options:
         port=payload.port,
         data_dir=Path(payload.data_dir) if payload.data_dir else options.data_dir,
         model_id=payload.model,
+        models_dir=Path(payload.models_dir) if payload.models_dir else options.models_dir,
         token=payload.token,
         allowed_origins=payload.allowed_origins,
     )
@@ -92,6 +94,7 @@ def _start(options: Options, announcer: Announcer | None, started: float) -> int
         data_dir=data_dir,
         token=token,
         model_id=options.model_id,
+        models_dir=options.models_dir,
         allowed_origins=options.allowed_origins,
         idle_unload_s=options.idle_unload_s,
     )
@@ -110,7 +113,7 @@ def _start(options: Options, announcer: Announcer | None, started: float) -> int
         if options.token is None:
             print(f"the token is in {data_dir / TOKEN_FILE}", file=sys.stderr)
 
-    from app.server import run
+    from app.running import run
 
     return run(config, sock, on_ready=ready, lease=announcer is not None)
 

@@ -37,7 +37,7 @@ def start(tmp_path: Path) -> Starter:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         url = f"http://127.0.0.1:{port}"
         async with (
-            serving(config, sock, model=fake_entry(control, **entry)) as speech,
+            serving(config, sock, builtin=[fake_entry(control, **entry)]) as speech,
             httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as http,
         ):
             yield Engine(port, http, speech, control, data_dir)

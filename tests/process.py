@@ -1,6 +1,7 @@
 """The real engine as an app starts it: `q3tts serve --sidecar` in a process of its own, with the embedded voice."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -14,12 +15,13 @@ TOKEN = "0123456789abcdef" * 4
 class Sidecar:
     """A running engine."""
 
-    def __init__(self, payload: Any) -> None:
+    def __init__(self, payload: Any, environment: dict[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "app", "serve", "--sidecar"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
         )
         self.lines: list[dict[str, Any]] = []
         self.tell(payload)
@@ -58,16 +60,16 @@ class Sidecar:
 
 
 @contextmanager
-def sidecar(data_dir: Path, **payload: Any) -> Generator[Sidecar]:
+def sidecar(data_dir: Path, *, environment: dict[str, str] | None = None, **payload: Any) -> Generator[Sidecar]:
     """An engine that is gone when the block ends, whatever happened."""
-    with told({"v": 1, "token": TOKEN, "data_dir": str(data_dir), **payload}) as engine:
+    with told({"v": 1, "token": TOKEN, "data_dir": str(data_dir), **payload}, environment) as engine:
         yield engine
 
 
 @contextmanager
-def told(payload: Any) -> Generator[Sidecar]:
+def told(payload: Any, environment: dict[str, str] | None = None) -> Generator[Sidecar]:
     """An engine whose first line is this: an object, or a string as it stands."""
-    engine = Sidecar(payload)
+    engine = Sidecar(payload, environment)
     try:
         yield engine
     finally:

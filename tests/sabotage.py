@@ -252,7 +252,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "the engine outlives its app",
-        "app/server.py",
+        "app/running.py",
         "    if lease:\n",
         "    if False:\n",
         PROCESS,
@@ -266,7 +266,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "a preset can be deleted",
-        "app/speech.py",
+        "app/voices.py",
         'if voice.kind == "preset":\n            raise Forbidden',
         'if voice.kind == "nothing":\n            raise Forbidden',
         ("tests/api",),
@@ -284,6 +284,55 @@ SABOTAGES = (
         "            if missed > len(self._events):\n                raise FellBehind\n",
         "            missed = min(missed, len(self._events))\n",
         ("tests/scheduler", "tests/api"),
+    ),
+    Sabotage(
+        "a listener waits for another model's book",
+        "app/inference/turn.py",
+        "if wanted is Wanted.NOW and not listened_to:",
+        "if False:",
+        ("tests/inference/test_turn.py",),
+    ),
+    Sabotage(
+        "two large models at once",
+        "app/inference/models.py",
+        "turn=self._turn if entry.large else None,",
+        "turn=None,",
+        ("tests/api/test_models.py", "tests/test_qwen3.py"),
+    ),
+    Sabotage(
+        "a clone's vocoder begins cold",
+        "app/inference/qwen3/streams.py",
+        "None if reference is None else reference.vocoder",
+        "None",
+        ("tests/inference/test_qwen3_traps.py",),
+    ),
+    Sabotage(
+        "a checkpoint may name code",
+        "app/inference/checkpoint.py",
+        '("auto_map", "model_file", "custom_pipelines", "custom_code", "custom_generate", "trust_remote_code")',
+        "()",
+        ("tests/inference/test_checkpoint_folder.py",),
+    ),
+    Sabotage(
+        "a chunk is left out although nobody allowed it",
+        "app/scheduler/run.py",
+        "started.given_up = last and self.job.settings.allow_gaps",
+        "started.given_up = last",
+        ("tests/api/test_gaps.py",),
+    ),
+    Sabotage(
+        "a clone's transcript may be anything",
+        "app/voices.py",
+        "if not expected / TRANSCRIPT_FITS <= recording.seconds <= TRANSCRIPT_FITS * expected + 1:",
+        "if False:",
+        ("tests/api/test_voices.py",),
+    ),
+    Sabotage(
+        "a voice whose files are gone is spoken all the same",
+        "app/voices.py",
+        'if not (own / "reference.wav").is_file():',
+        "if False:",
+        ("tests/api/test_voices.py", "tests/test_qwen3.py"),
     ),
 )
 

@@ -17,14 +17,17 @@ from app import errors
 from app.api import stream
 from app.api.app import make_app
 from app.api.problems import HTTP_CODES, status_of
+from app.api.schemas import Chunking, SpeechSettings
+from app.api.views import DownloadView, ModelView
 from app.cli import cli
 from app.events import BINARY_HEAD, BINARY_MAGIC, Event
+from app.inference.models import State
 from app.sidecar import Payload
-from app.speech import Speech
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+NOTHING: Any = object()  # of a description nothing is asked
 
 
 @cache
@@ -36,7 +39,7 @@ def text_of(name: str) -> str:
 
 
 def http_routes() -> list[tuple[str, str]]:
-    app = make_app(cast("Speech", object()))
+    app = make_app(NOTHING, NOTHING, NOTHING)
     return sorted(
         (method, path)
         for path, item in (app.openapi_schema.paths or {}).items()
@@ -46,7 +49,7 @@ def http_routes() -> list[tuple[str, str]]:
 
 
 def websocket_routes() -> list[str]:
-    app = make_app(cast("Speech", object()))
+    app = make_app(NOTHING, NOTHING, NOTHING)
     return sorted(
         re.sub(r":\w+}", "}", route.path)
         for route in app.routes
@@ -80,7 +83,7 @@ def options() -> list[tuple[str, click.Option]]:
 
 def exit_codes() -> list[int]:
     """Every `exit_code=…` with a number in the engine's own source, and the one for a forced end."""
-    found = {0, 2, 3}  # a stop in order; click's own; `server.py`, see below
+    found = {0, 2, 3}  # a stop in order; click's own; `running.py`, when something hangs
     for path in ROOT.glob("app/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "exit_code" and isinstance(node.value, ast.Constant):
@@ -238,6 +241,32 @@ def test_every_part_of_the_engine_is_in_the_file_map(path: str) -> None:
 @pytest.mark.parametrize("name", versioned_top_level())
 def test_every_top_level_entry_is_in_the_file_map(name: str) -> None:
     assert re.search(rf"`{re.escape(name)}[`/]", section_of(text_of("README.md"), "## File map"))
+
+
+@pytest.mark.parametrize("page", [name for name in PAGE_NAMES if name.startswith("docs/")])
+def test_every_page_is_linked_from_the_readme(page: str) -> None:
+    assert re.search(rf"\]\({re.escape(page)}[)#]", text_of("README.md"))
+
+
+def test_every_setting_of_a_request_is_documented() -> None:
+    speak, settings = section_of(text_of("docs/http.md"), "### `POST /v1/speak`"), SpeechSettings.__struct_fields__
+
+    assert "allow_gaps" in settings
+    for name in settings:
+        within = f".{Chunking.__struct_fields__[0]}" if name == "chunking" else ""
+        assert f"| `settings.{name}{within}` |" in speak
+
+
+@pytest.mark.parametrize("state", [*State])
+def test_every_state_of_a_model_is_documented(state: State) -> None:
+    assert f"| `{state}` |" in section_of(text_of("docs/http.md"), "## Models")
+
+
+def test_the_example_of_a_model_has_every_field_of_one() -> None:
+    section = section_of(text_of("docs/http.md"), "## Models")
+
+    for name in (*ModelView.__struct_fields__, *DownloadView.__struct_fields__):
+        assert f'"{name}":' in section
 
 
 @pytest.mark.parametrize("page", PAGE_NAMES)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import sidecar
-from app.config import DEFAULT_MODEL, TAURI_ORIGINS
+from app.config import TAURI_ORIGINS
 from app.errors import StartFailed
 from app.sidecar import MOST_BYTES, Payload, hold_lease, read_payload
 
@@ -51,7 +51,7 @@ def test_what_is_not_said_is_as_on_the_command_line(pipe: Pipe) -> None:
     pipe.write(line())
 
     assert read_payload(pipe.source) == Payload(
-        v=1, token="0123456789abcdef", data_dir=None, port=0, model=DEFAULT_MODEL, allowed_origins=TAURI_ORIGINS
+        v=1, token="0123456789abcdef", data_dir=None, port=0, model=None, allowed_origins=TAURI_ORIGINS
     )
 
 

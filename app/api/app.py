@@ -15,21 +15,36 @@ from app.api.bodies import StrictRequest
 from app.api.downloads import audio
 from app.api.health import health
 from app.api.jobs import JobController
+from app.api.models import ModelController
 from app.api.speak import cancel, speak
 from app.api.stream import Encoded, events, stream
 from app.api.voices import VoiceController
 from app.errors import SpeechError
+from app.library import Library
 from app.speech import Speech
+from app.voices import Voices
 
 
-def make_app(speech: Speech) -> Litestar:
+def make_app(speech: Speech, voices: Voices, library: Library) -> Litestar:
     """All routes, under `/v1`."""
     encoded = Encoded()
-    handlers: list[Any] = [health, speak, cancel, audio, JobController, VoiceController, stream, events]
+    handlers: list[Any] = [
+        health,
+        speak,
+        cancel,
+        audio,
+        JobController,
+        VoiceController,
+        ModelController,
+        stream,
+        events,
+    ]
     app = Litestar(
         route_handlers=[Router("/v1", route_handlers=handlers)],
         dependencies={
             "speech": Provide(lambda: speech, sync_to_thread=False),
+            "voices": Provide(lambda: voices, sync_to_thread=False),
+            "library": Provide(lambda: library, sync_to_thread=False),
             "encoded": Provide(lambda: encoded, sync_to_thread=False),
         },
         request_class=StrictRequest,

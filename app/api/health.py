@@ -4,26 +4,30 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from app import __version__
-from app.api.views import Capabilities, Health
+from app.api.views import Health, capabilities_of
+from app.errors import ModelNotReady
+from app.inference.model import ModelCard
 from app.speech import Speech
+
+#: Of a model that was active and is gone or broken.
+_NOTHING = ModelCard("", (), frozenset(), supports_clone=False, streams=False)
 
 
 @get("/health", operation_id="getHealth", tags=["engine"])
 async def health(speech: NamedDependency[Speech]) -> Health:
-    """The engine's version, its model and what that can do, and how busy it is."""
-    card = speech.model.card
+    """The engine's version, its active model and what that can do, and how busy it is."""
+    models = speech.models
+    try:
+        card = models.active.card
+    except ModelNotReady:
+        card = _NOTHING
     counts = await speech.jobs.counts()
     return Health(
         engine_version=__version__,
-        active_model_id=card.model_id,
-        device=card.device,
-        capabilities=Capabilities(
-            supports_voice_clone=card.supports_clone,
-            supports_audio_chunk_stream=True,
-            supports_true_streaming_inference=card.streams,
-            languages=[*card.languages, "auto"],
-        ),
+        active_model_id=models.active_id,
+        device=models.device,
+        capabilities=capabilities_of(card, transcribes=models.transcriber() is not None),
         jobs_queued=counts["queued"],
         jobs_running=counts["running"],
-        worker_running=speech.pool.worker_pid is not None,
+        worker_running=any(pool.worker_pid is not None for pool in models.pools),
     )

@@ -20,6 +20,7 @@ STATUS: dict[type[errors.SpeechError], int] = {
     errors.Forbidden: 403,
     errors.VoiceNotFound: 404,
     errors.JobNotFound: 404,
+    errors.ModelNotFound: 404,
     errors.Conflict: 409,
     errors.InferenceFailed: 500,
     errors.EngineRestarted: 503,
@@ -51,7 +52,7 @@ RESPONSES = {
         400: "The request is not valid",
         401: "The token is missing or wrong",
         403: "The Host or the Origin is not allowed, or what was asked for is not",
-        404: "There is no such voice or job",
+        404: "There is no such voice, job or model",
         409: "The request does not fit the present state",
         413: "The body is too large",
     }.items()

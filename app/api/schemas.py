@@ -30,16 +30,52 @@ class Chunking(_Body, frozen=True):
 
 
 class SpeechSettings(_Body, frozen=True):
-    """Factors; 1.0 is the voice as it is."""
+    """How to speak. Factors are 1.0 for the voice as it is; what is null is left to the model."""
 
     rate: Factor = 1.0
     pitch: Factor = 1.0
     volume: Volume = 1.0
     chunking: Chunking = field(default_factory=Chunking)
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] | None = None
+    top_k: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
+    repetition_penalty: Annotated[float, Meta(ge=1.0, le=2.0)] | None = None
+    max_seconds: Annotated[float, Meta(ge=1.0, le=600.0)] | None = None
+    instruct: Annotated[str, Meta(max_length=1000)] = ""
+    allow_gaps: bool = False
 
     def plain(self) -> Settings:
         """As the store keeps them."""
-        return Settings(self.rate, self.pitch, self.volume, self.chunking.max_chars)
+        return Settings(
+            rate=self.rate,
+            pitch=self.pitch,
+            volume=self.volume,
+            max_chars=self.chunking.max_chars,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            repetition_penalty=self.repetition_penalty,
+            max_seconds=self.max_seconds,
+            instruct=self.instruct.strip(),
+            allow_gaps=self.allow_gaps,
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SpeechSettings":
+        """As they are answered."""
+        return cls(
+            rate=settings.rate,
+            pitch=settings.pitch,
+            volume=settings.volume,
+            chunking=Chunking(max_chars=settings.max_chars),
+            temperature=settings.temperature,
+            top_k=settings.top_k,
+            top_p=settings.top_p,
+            repetition_penalty=settings.repetition_penalty,
+            max_seconds=settings.max_seconds,
+            instruct=settings.instruct,
+            allow_gaps=settings.allow_gaps,
+        )
 
 
 class SpeakRequest(_Body, frozen=True):
@@ -74,14 +110,14 @@ class SubmitRequest(_Body, frozen=True):
 
 
 class RefAudio(_Body, frozen=True):
-    """A recording of the voice: a file on this machine, or the bytes of a WAV file as base64."""
+    """A recording: a WAV, FLAC, MP3, M4A or Ogg file on this machine, or the bytes of a WAV file as base64."""
 
     path: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
     wav_base64: Annotated[str, Meta(min_length=1)] | None = None
 
 
 class CloneOptions(_Body, frozen=True):
-    """How the recording is prepared."""
+    """How the recording is prepared: with `normalize_audio` its level is set, and silence around it is cut."""
 
     normalize_audio: bool = True
 
@@ -94,3 +130,18 @@ class CloneRequest(_Body, frozen=True):
     ref_text: Annotated[str, Meta(max_length=4000)] | None = None
     language: Language | None = None
     options: CloneOptions = field(default_factory=CloneOptions)
+
+
+class DesignRequest(_Body, frozen=True):
+    """Make a voice from a description of how it is to sound."""
+
+    display_name: Annotated[str, Meta(min_length=1, max_length=200)]
+    description: Annotated[str, Meta(min_length=1, max_length=2000)]
+    language: Language | None = None
+
+
+class TranscribeRequest(_Body, frozen=True):
+    """Find out what is said in a recording."""
+
+    ref_audio: RefAudio
+    language: Language | None = None

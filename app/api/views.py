@@ -5,8 +5,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from app.api.schemas import Chunking, SpeechSettings
+from app.api.schemas import SpeechSettings
 from app.events import ErrorBody, Progress
+from app.inference.downloads import Download
+from app.inference.model import ModelCard
+from app.inference.models import Listed
 from app.store.rows import Artifact, ChunkRow, Job, Voice
 
 
@@ -41,6 +44,8 @@ class VoiceView(Struct, frozen=True, kw_only=True):
     tts_model_id: str
     language_hint: str | None
     kind: Literal["preset", "clone", "design"]
+    ref_text: str | None
+    description: str | None
 
     @classmethod
     def of(cls, voice: Voice) -> "VoiceView":
@@ -53,6 +58,8 @@ class VoiceView(Struct, frozen=True, kw_only=True):
             tts_model_id=voice.model_id,
             language_hint=voice.language_hint,
             kind=kind,
+            ref_text=voice.transcript,
+            description=voice.description,
         )
 
 
@@ -95,7 +102,6 @@ class JobView(Struct, frozen=True, kw_only=True):
         """From its row."""
         lane: Any = job.lane
         status: Any = job.status.value
-        settings = job.settings
         return cls(
             job_id=job.id,
             lane=lane,
@@ -104,12 +110,7 @@ class JobView(Struct, frozen=True, kw_only=True):
             voice_id=job.voice_id,
             model_id=job.model_id,
             language=job.language,
-            settings=SpeechSettings(
-                rate=settings.rate,
-                pitch=settings.pitch,
-                volume=settings.volume,
-                chunking=Chunking(max_chars=settings.max_chars),
-            ),
+            settings=SpeechSettings.of(job.settings),
             formats=job.formats,
             seed=job.seed,
             title=job.title,
@@ -137,7 +138,7 @@ class ChunkView(Struct, frozen=True, kw_only=True):
     start_char: int
     end_char: int
     boundary: Literal["word", "clause", "sentence", "paragraph", "heading"]
-    state: Literal["pending", "done"]
+    state: Literal["pending", "done", "gap"]
     attempts: int
     seed: int | None
     finish_reason: str | None
@@ -193,12 +194,101 @@ class ArtifactList(Struct, frozen=True):
 
 
 class Capabilities(Struct, frozen=True):
-    """What the active model can do."""
+    """What a model can do."""
 
     supports_voice_clone: bool
+    supports_voice_design: bool
+    supports_instruct: bool
+    supports_transcription: bool
     supports_audio_chunk_stream: bool
     supports_true_streaming_inference: bool
     languages: list[str]
+
+
+class Heard(Struct, frozen=True):
+    """What is said in a recording."""
+
+    text: str
+    language: str | None
+
+
+class DownloadView(Struct, frozen=True, kw_only=True):
+    """How far a download is, or how the last one failed."""
+
+    state: Literal["downloading", "failed", "canceled", "done"]
+    bytes_done: int
+    bytes_total: int | None
+    bytes_per_second: float | None
+    seconds_left: float | None
+    error: ErrorBody | None
+
+
+class ModelView(Struct, frozen=True, kw_only=True):
+    """A model, as it is now."""
+
+    model_id: str
+    display_name: str
+    state: Literal["absent", "downloading", "installed", "loading", "active", "broken"]
+    task: Literal["tts", "stt"]
+    loaded: bool
+    repository: str | None
+    revision: str | None
+    bytes: int | None
+    capabilities: Capabilities | None
+    download: DownloadView | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, listed: Listed) -> "ModelView":
+        """From what the engine knows of it."""
+        state: Any = listed.state.value
+        task: Any = listed.task
+        published = listed.published
+        return cls(
+            model_id=listed.model_id,
+            display_name=listed.display_name,
+            state=state,
+            task=task,
+            loaded=listed.loaded,
+            repository=published.repository if published else None,
+            revision=published.revision if published else None,
+            bytes=listed.bytes,
+            capabilities=None if listed.entry is None else capabilities_of(listed.entry.card),
+            download=None if listed.download is None else _download_of(listed.download),
+            reason=listed.reason or None,
+        )
+
+
+class ModelList(Struct, frozen=True):
+    """What is built in, what is on this machine, then what could be downloaded."""
+
+    models: list[ModelView]
+
+
+def capabilities_of(card: ModelCard, *, transcribes: bool = False) -> Capabilities:
+    """From a model's card; `transcribes` when there is another model for that."""
+    return Capabilities(
+        supports_voice_clone=card.supports_clone,
+        supports_voice_design=card.supports_design,
+        supports_instruct=card.supports_instruct,
+        supports_transcription=transcribes,
+        supports_audio_chunk_stream=True,
+        supports_true_streaming_inference=card.streams,
+        languages=[*card.languages, "auto"],
+    )
+
+
+def _download_of(download: Download) -> DownloadView:
+    state: Any = download.state
+    error = download.error
+    return DownloadView(
+        state=state,
+        bytes_done=download.bytes_done,
+        bytes_total=download.bytes_total,
+        bytes_per_second=download.bytes_per_second,
+        seconds_left=download.seconds_left,
+        error=None if error is None else ErrorBody(error[0], error[1], {}),
+    )
 
 
 class Health(Struct, frozen=True):

@@ -1,16 +1,20 @@
 """`/v1/voices`."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Controller, delete, get, post
+from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 
-from app.api.schemas import CloneRequest
-from app.api.views import Cloned, Deleted, VoiceList, VoiceView, when
+from app.api.links import AnyRequest
+from app.api.ranges import sent
+from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeRequest
+from app.api.views import Cloned, Deleted, Heard, VoiceList, VoiceView, when
 from app.errors import InvalidAudio
-from app.speech import Speech
+from app.library import Library
+from app.store.rows import Voice
+from app.voices import Voices
 
 
 class VoiceController(Controller):
@@ -22,37 +26,89 @@ class VoiceController(Controller):
     @get(operation_id="listVoices")
     async def every(
         self,
-        speech: NamedDependency[Speech],
+        voices: NamedDependency[Voices],
+        library: NamedDependency[Library],
         kind: FromQuery[Literal["preset", "clone", "design"] | None] = None,
         model_id: FromQuery[str | None] = None,
         language: FromQuery[str | None] = None,
     ) -> VoiceList:
         """Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too."""
-        voices = await speech.voices.list(kind=kind, model_id=model_id, language=language)
-        return VoiceList([VoiceView.of(voice) for voice in voices])
+        await library.refresh()  # presets come with their model
+        found = await voices.store.list(kind=kind, model_id=model_id, language=language)
+        return VoiceList([VoiceView.of(voice) for voice in found])
 
     @get("/{voice_id:uuid}", operation_id="getVoice")
-    async def one(self, voice_id: FromPath[UUID], speech: NamedDependency[Speech]) -> VoiceView:
+    async def one(self, voice_id: FromPath[UUID], voices: NamedDependency[Voices]) -> VoiceView:
         """One voice."""
-        return VoiceView.of(await speech.voices.get(str(voice_id)))
+        return VoiceView.of(await voices.store.get(str(voice_id)))
+
+    @get("/{voice_id:uuid}/preview", operation_id="previewVoice")
+    async def preview(
+        self,
+        voice_id: FromPath[UUID],
+        voices: NamedDependency[Voices],
+        request: AnyRequest,
+        range: Annotated[str | None, HeaderParameter(name="Range")] = None,
+        if_range: Annotated[str | None, HeaderParameter(name="If-Range")] = None,
+        if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
+    ) -> Response[Any]:
+        """A short WAV file in the voice, spoken the first time it is asked for."""
+
+        async def content() -> Any:
+            return await voices.preview(str(voice_id))
+
+        return await sent(
+            request,
+            content,
+            file_name=f"{voice_id}.wav",
+            range=range,
+            if_range=if_range,
+            if_none_match=if_none_match,
+        )
 
     @post("/clone", operation_id="cloneVoice", status_code=200)
-    async def clone(self, data: JSONBody[CloneRequest], speech: NamedDependency[Speech]) -> Cloned:
+    async def clone(self, data: JSONBody[CloneRequest], voices: NamedDependency[Voices]) -> Cloned:
         """Make a voice from a recording of 1 to 30 seconds and what is said in it."""
-        audio = data.ref_audio
-        if (audio.path is None) == (audio.wav_base64 is None):
-            raise InvalidAudio("ref_audio takes either path or wav_base64")
-        voice = await speech.clone(
+        path, wav_base64 = _source(data.ref_audio)
+        voice = await voices.clone(
             display_name=data.display_name,
-            path=audio.path,
-            wav_base64=audio.wav_base64,
+            path=path,
+            wav_base64=wav_base64,
             transcript=data.ref_text,
             language=data.language,
+            normalize=data.options.normalize_audio,
         )
-        return Cloned(voice.id, voice.display_name, when(voice.created_at), voice.model_id)
+        return _made(voice)
+
+    @post("/clone/transcribe", operation_id="transcribeRecording", status_code=200)
+    async def transcribe(self, data: JSONBody[TranscribeRequest], voices: NamedDependency[Voices]) -> Heard:
+        """What is said in a recording, by the active speech-to-text model."""
+        path, wav_base64 = _source(data.ref_audio)
+        heard = await voices.transcribe(path=path, wav_base64=wav_base64, language=data.language)
+        return Heard(heard.text, heard.language or None)
+
+    @post("/design", operation_id="designVoice", status_code=200)
+    async def design(self, data: JSONBody[DesignRequest], voices: NamedDependency[Voices]) -> Cloned:
+        """Make a voice from a description, such as "an old man with a deep, warm voice"."""
+        voice = await voices.design(
+            display_name=data.display_name, description=data.description, language=data.language
+        )
+        return _made(voice)
 
     @delete("/{voice_id:uuid}", operation_id="deleteVoice", status_code=200)
-    async def forget(self, voice_id: FromPath[UUID], speech: NamedDependency[Speech]) -> Deleted:
-        """Delete a voice that was made here, with its files. Its jobs keep their history and their audio."""
-        await speech.delete_voice(str(voice_id))
+    async def forget(self, voice_id: FromPath[UUID], voices: NamedDependency[Voices]) -> Deleted:
+        """Delete a voice that was made here, with its files. Its jobs keep their history and their audio; those
+        that still need it fail.
+        """
+        await voices.delete(str(voice_id))
         return Deleted(True)
+
+
+def _source(audio: RefAudio) -> tuple[str | None, str | None]:
+    if (audio.path is None) == (audio.wav_base64 is None):
+        raise InvalidAudio("ref_audio takes either path or wav_base64")
+    return audio.path, audio.wav_base64
+
+
+def _made(voice: Voice) -> Cloned:
+    return Cloned(voice.id, voice.display_name, when(voice.created_at), voice.model_id)

@@ -1,6 +1,6 @@
 """One engine for a whole file of tests, where they do not disturb each other."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -15,20 +15,23 @@ from app.start import bind
 from tests.client import PATIENCE_S, TOKEN, Engine
 from tests.fakes import fake_entry
 
+#: What is built in, by the control folder.
+Builtin: TypeAlias = Callable[[Path], Sequence[Entry]]
 Opener: TypeAlias = Callable[[Callable[[Entry], Entry]], AbstractAsyncContextManager[Engine]]
+OpenerOfModels: TypeAlias = Callable[[Builtin], AbstractAsyncContextManager[Engine]]
 
 
 @asynccontextmanager
-async def opened(folder: Path, change: Callable[[Entry], Entry] = lambda entry: entry) -> AsyncGenerator[Engine]:
-    """An engine in that folder, with the fake model as `change` makes it."""
+async def opened(folder: Path, builtin: Builtin = lambda control: [fake_entry(control)]) -> AsyncGenerator[Engine]:
+    """An engine in that folder, which may be that of one before, with the fake model or other ones."""
     control, data_dir = folder / "control", folder / "data"
-    control.mkdir()
-    data_dir.mkdir()
+    control.mkdir(exist_ok=True)
+    data_dir.mkdir(exist_ok=True)
     sock = bind("127.0.0.1", 0)
     port: int = sock.getsockname()[1]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
-        serving(Config(data_dir=data_dir, token=TOKEN), sock, model=change(fake_entry(control))) as speech,
+        serving(Config(data_dir=data_dir, token=TOKEN), sock, builtin=builtin(control)) as speech,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
         ) as http,
@@ -51,4 +54,10 @@ async def shared(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def open_engine(tmp_path: Path) -> Opener:
     """Start an engine whose model is not quite the fake."""
-    return lambda change: opened(tmp_path, change)
+    return lambda change: opened(tmp_path, lambda control: [change(fake_entry(control))])
+
+
+@pytest.fixture
+def open_models(tmp_path: Path) -> OpenerOfModels:
+    """Start an engine with several models; on the same data folder each time, so that it can be restarted."""
+    return lambda builtin: opened(tmp_path, builtin)

@@ -49,8 +49,9 @@ STRANGERS: dict[str, tuple[bytes, ...]] = {
 async def paths(shared: Engine) -> list[str]:
     """Every path of the OpenAPI document, the sockets, and some that do not exist."""
     document = await shared.get("/openapi.json")
-    known = [path.format(**dict.fromkeys(("job_id", "voice_id"), str(uuid4()))) for path in document["paths"]]
-    assert "/v1/jobs" in known
+    values = dict.fromkeys(("job_id", "voice_id", "model_id"), str(uuid4()))
+    known = [path.format(**values) for path in document["paths"]]
+    assert {"/v1/jobs", "/v1/models", f"/v1/models/{values['model_id']}/activate"} <= set(known)
     assert not any("{" in path for path in known)
     return [*known, "/v1/openapi.json", *SOCKETS, *UNKNOWN]
 

@@ -20,6 +20,9 @@ async def test_an_engine_at_rest_says_what_it_is_and_what_it_can(engine: Engine)
         "device": "cpu",
         "capabilities": {
             "supports_voice_clone": True,
+            "supports_voice_design": False,
+            "supports_instruct": False,
+            "supports_transcription": False,
             "supports_audio_chunk_stream": True,
             "supports_true_streaming_inference": True,
             "languages": ["en", "auto"],

@@ -6,9 +6,12 @@ from typing import Any
 from uuid import uuid4
 
 import anyio
+import msgspec
 import pytest
 
+from app.inference.catalogue import Entry
 from tests.api.asking import AT_WORK, finished, full_lane, job_in, render, speak
+from tests.api.conftest import Opener
 from tests.api.raw import error_in
 from tests.client import PATIENCE_S, Engine, next_event
 from tests.fakes import OTHER_VOICE_ID, VOICE_ID
@@ -16,6 +19,21 @@ from tests.fakes import OTHER_VOICE_ID, VOICE_ID
 pytestmark = pytest.mark.anyio
 
 HELLO = {"voice_id": VOICE_ID, "text": "Hello."}
+
+#: What is answered of a job that was asked for without settings.
+DEFAULT = {
+    "rate": 1.0,
+    "pitch": 1.0,
+    "volume": 1.0,
+    "chunking": {"max_chars": 400},
+    "temperature": None,
+    "top_k": None,
+    "top_p": None,
+    "repetition_penalty": None,
+    "max_seconds": None,
+    "instruct": "",
+    "allow_gaps": False,
+}
 
 WRONG = "WRONG_STATE"
 
@@ -46,6 +64,10 @@ OUTCOMES = {
     ("failed", "retry"): "queued",
     ("canceled", "retry"): "queued",
 }
+
+
+def that_is_told_how(entry: Entry) -> Entry:
+    return msgspec.structs.replace(entry, card=msgspec.structs.replace(entry.card, supports_instruct=True))
 
 
 @pytest.mark.parametrize(("status", "verb"), OUTCOMES)
@@ -160,7 +182,7 @@ async def test_a_submitted_job_is_new_and_tells_where_it_is(shared: Engine) -> N
         "voice_id": VOICE_ID,
         "model_id": "fake",
         "language": "",
-        "settings": {"rate": 1.0, "pitch": 1.0, "volume": 1.0, "chunking": {"max_chars": 400}},
+        "settings": DEFAULT,
         "formats": ["wav"],
         "seed": 0,
         "title": "Greeting",
@@ -210,6 +232,12 @@ async def test_the_same_key_with_the_same_request_is_the_same_job(shared: Engine
         {"seed": 1},
         {"tags": ["t"]},
         {"settings": {"rate": 1.5}},
+        {"settings": {"temperature": 0.5}},
+        {"settings": {"top_k": 5}},
+        {"settings": {"top_p": 0.5}},
+        {"settings": {"repetition_penalty": 1.5}},
+        {"settings": {"max_seconds": 5}},
+        {"settings": {"allow_gaps": True}},
         {"language": "en"},
     ],
 )
@@ -290,6 +318,11 @@ async def test_an_id_of_a_deleted_job_can_be_used_again_for_another_text(shared:
         {"rate": 0.5, "pitch": 2.0, "volume": 0.0, "chunking": {"max_chars": 100}},
         {"rate": 2.0, "pitch": 0.5, "volume": 2.0, "chunking": {"max_chars": 2000}},
         {"rate": 1},
+        {"temperature": 0, "top_k": 0, "top_p": 1e-9, "repetition_penalty": 1, "max_seconds": 1},
+        {"temperature": 2.0, "top_k": 10_000, "top_p": 1.0, "repetition_penalty": 2.0, "max_seconds": 600.0},
+        {"temperature": None, "top_k": None, "top_p": None, "repetition_penalty": None, "max_seconds": None},
+        {"allow_gaps": True, "instruct": ""},
+        {"allow_gaps": False},
         {},
     ],
 )
@@ -301,8 +334,7 @@ async def test_settings_at_their_bounds_are_taken_and_kept(
 
     job = await shared.ended(started["job_id"])
 
-    default = {"rate": 1.0, "pitch": 1.0, "volume": 1.0, "chunking": {"max_chars": 400}}
-    assert job["settings"] == {**default, **settings}
+    assert job["settings"] == {**DEFAULT, **settings}
     assert job["status"] == "completed"
 
 
@@ -335,6 +367,9 @@ async def test_settings_at_their_bounds_are_taken_and_kept(
         '{"chunking": {"max_chars": 9223372036854775808}}',
         '{"chunking": 400}',
         '{"chunking": null}',
+        '{"temperature": NaN}',
+        '{"top_p": Infinity}',
+        '{"top_k": 1e999}',
         '{"speed": 1.0}',
         '{"chunking": {"min_chars": 100}}',
         "null",
@@ -349,6 +384,82 @@ async def test_settings_outside_their_bounds_are_refused(shared: Engine, setting
 
     assert response.status_code == 400
     assert error_in(response)["code"] == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("temperature", -0.00001, ">= 0.0"),
+        ("temperature", 2.00001, "<= 2.0"),
+        ("temperature", "hot", "Expected `float"),
+        ("temperature", True, "Expected `float"),
+        ("top_k", -1, ">= 0"),
+        ("top_k", 10_001, "<= 10000"),
+        ("top_k", 5.5, "Expected `int"),
+        ("top_k", 2**63, "<= 10000"),
+        ("top_k", "5", "Expected `int"),
+        ("top_p", 0, "> 0"),
+        ("top_p", -0.1, "> 0"),
+        ("top_p", 1.00001, "<= 1.0"),
+        ("top_p", [0.5], "Expected `float"),
+        ("repetition_penalty", 0.99999, ">= 1.0"),
+        ("repetition_penalty", 2.00001, "<= 2.0"),
+        ("repetition_penalty", {}, "Expected `float"),
+        ("max_seconds", 0.99999, ">= 1.0"),
+        ("max_seconds", 600.00001, "<= 600.0"),
+        ("max_seconds", 0, ">= 1.0"),
+        ("max_seconds", "5", "Expected `float"),
+        ("instruct", "x" * 1001, "<= 1000"),
+        ("instruct", None, "Expected `str`"),
+        ("instruct", ["softly"], "Expected `str`"),
+        ("allow_gaps", None, "Expected `bool`"),
+        ("allow_gaps", 1, "Expected `bool`"),
+        ("allow_gaps", "true", "Expected `bool`"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/speak", "/jobs"])
+async def test_a_setting_beyond_its_bounds_is_refused_by_its_name(
+    shared: Engine, name: str, value: Any, said: str, path: str
+) -> None:
+    before = (await shared.get("/jobs?limit=1"))["jobs"]
+
+    response = await shared.http.post(f"/v1{path}", json={**HELLO, "settings": {name: value}})
+
+    assert response.status_code == 400
+    error = error_in(response)
+    assert error["code"] == "INVALID_REQUEST"
+    assert f"settings.{name}" in error["message"]
+    assert said in error["message"]
+    assert (await shared.get("/jobs?limit=1"))["jobs"] == before
+
+
+async def test_how_to_speak_is_kept_for_a_model_that_listens_to_it(open_engine: Opener) -> None:
+    async with open_engine(that_is_told_how) as engine:
+        longest = await finished(engine, settings={"instruct": "x" * 1000})
+        padded = await finished(engine, settings={"instruct": " in a whisper\n"})
+
+        assert (await engine.get(f"/jobs/{longest}"))["settings"] == {**DEFAULT, "instruct": "x" * 1000}
+        assert (await engine.get(f"/jobs/{padded}"))["settings"] == {**DEFAULT, "instruct": "in a whisper"}
+
+
+@pytest.mark.parametrize("path", ["/speak", "/jobs"])
+async def test_how_to_speak_is_refused_for_a_model_that_does_not_listen(shared: Engine, path: str) -> None:
+    before = (await shared.get("/jobs?limit=1"))["jobs"]
+
+    response = await shared.http.post(f"/v1{path}", json={**HELLO, "settings": {"instruct": "in a whisper"}})
+
+    assert response.status_code == 400
+    error = error_in(response)
+    assert error["code"] == "INVALID_REQUEST"
+    assert error["details"]["fields"][0]["field"] == "settings.instruct"
+    assert "fake" in error["message"]
+    assert (await shared.get("/jobs?limit=1"))["jobs"] == before
+
+
+async def test_white_space_says_nothing_of_how_to_speak(shared: Engine) -> None:
+    job_id = await finished(shared, settings={"instruct": " \n"})
+
+    assert (await shared.get(f"/jobs/{job_id}"))["settings"]["instruct"] == ""
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,18 @@ ROUTES = {
     "POST /v1/cancel": "cancel",
     "GET /v1/voices": "listVoices",
     "POST /v1/voices/clone": "cloneVoice",
+    "POST /v1/voices/clone/transcribe": "transcribeRecording",
+    "POST /v1/voices/design": "designVoice",
     "GET /v1/voices/{voice_id}": "getVoice",
+    "GET /v1/voices/{voice_id}/preview": "previewVoice",
     "DELETE /v1/voices/{voice_id}": "deleteVoice",
+    "GET /v1/models": "listModels",
+    "GET /v1/models/{model_id}": "getModel",
+    "POST /v1/models/{model_id}/download": "downloadModel",
+    "POST /v1/models/{model_id}/cancel": "cancelDownload",
+    "POST /v1/models/{model_id}/activate": "activateModel",
+    "POST /v1/models/{model_id}/unload": "unloadModel",
+    "DELETE /v1/models/{model_id}": "deleteModel",
     "GET /v1/jobs": "listJobs",
     "POST /v1/jobs": "submitJob",
     "GET /v1/jobs/{job_id}": "getJob",
@@ -80,6 +90,13 @@ async def test_the_bounds_of_the_settings_are_told(document: dict[str, Any]) -> 
     assert (settings["rate"]["minimum"], settings["rate"]["maximum"]) == (0.5, 2.0)
     assert (settings["pitch"]["minimum"], settings["pitch"]["maximum"]) == (0.5, 2.0)
     assert (settings["volume"]["minimum"], settings["volume"]["maximum"]) == (0.0, 2.0)
+    assert settings["temperature"]["maximum"] == 2.0
+    assert settings["top_k"]["maximum"] == 10_000
+    assert settings["top_p"]["maximum"] == 1.0
+    penalty, seconds = settings["repetition_penalty"], settings["max_seconds"]
+    assert (penalty["minimum"], penalty["maximum"]) == (1.0, 2.0)
+    assert (seconds["minimum"], seconds["maximum"]) == (1.0, 600.0)
+    assert (settings["instruct"]["maxLength"], settings["allow_gaps"]["default"]) == (1000, False)
     assert (chunking["max_chars"]["minimum"], chunking["max_chars"]["maximum"]) == (100, 2000)
     assert set(schemas["SubmitRequest"]["required"]) == {"voice_id", "text"}
     assert set(schemas["SpeakRequest"]["required"]) == {"voice_id", "text"}

@@ -1,9 +1,11 @@
 """`/v1/voices`: what there is, clones from recordings, and files that are none."""
 
 import base64
+import io
 import os
 import socket
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -86,9 +88,13 @@ async def test_a_cloned_voice_keeps_its_recording_and_speaks(shared: Engine) -> 
     assert set(made) == {"voice_id", "display_name", "created_at", "tts_model_id"}
     assert made["tts_model_id"] == "fake"
     kept = await shared.get(f"/voices/{made['voice_id']}")
-    assert kept == {**made, "language_hint": "de", "kind": "clone"}
+    assert kept == {
+        **made, "language_hint": "de", "kind": "clone", "ref_text": "La la la.", "description": None,
+    }  # fmt: skip
     folder = shared.data_dir / "voices" / made["voice_id"]
-    assert (folder / "reference.wav").read_bytes() == wav
+    with wave.open(str(folder / "reference.wav")) as kept_wav:
+        assert kept_wav.getparams()[:3] == (1, 2, 24_000)
+        assert kept_wav.getnframes() / 24_000 == pytest.approx(2.0, abs=0.01)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert await finished(shared, "Spoken by a clone.", voice_id=made["voice_id"])
 
@@ -130,6 +136,62 @@ async def test_a_job_whose_voice_is_deleted_before_its_turn_fails_and_takes_no_o
     assert (job["status"], job["error"]["code"]) == ("failed", "VOICE_NOT_FOUND")
 
 
+@pytest.mark.parametrize("ref_text", ["Hm.", "This would take much longer than two seconds to say. " * 3])
+async def test_a_transcript_that_cannot_be_what_is_said_is_refused(shared: Engine, ref_text: str) -> None:
+    before = (await shared.get("/voices?kind=clone"))["voices"]
+
+    error = (await clone(shared, tone(), 400, ref_text=ref_text))["error"]
+
+    assert (error["code"], error["details"]["fields"][0]["field"]) == ("INVALID_REQUEST", "ref_text")
+    assert "2 s" in error["message"]
+    assert (await shared.get("/voices?kind=clone"))["voices"] == before
+
+
+async def test_a_model_that_makes_no_voices_from_descriptions_says_so(shared: Engine) -> None:
+    body = {"display_name": "Old man", "description": "An old man with a deep voice."}
+
+    assert (await shared.post("/voices/design", body, 409))["error"]["code"] == "MODEL_NOT_READY"
+
+
+@pytest.mark.parametrize("change", [{"description": ""}, {"description": "x" * 2_001}, {"display_name": ""}])
+async def test_a_description_has_its_bounds(shared: Engine, change: dict[str, str]) -> None:
+    body = {"display_name": "Old man", "description": "Deep.", **change}
+
+    assert (await shared.post("/voices/design", body, 400))["error"]["code"] == "INVALID_REQUEST"
+
+
+async def test_without_a_model_that_listens_nothing_is_transcribed(shared: Engine) -> None:
+    body = {"ref_audio": {"wav_base64": base64.b64encode(tone()).decode()}}
+
+    assert (await shared.post("/voices/clone/transcribe", body, 400))["error"]["code"] == "TRANSCRIPT_REQUIRED"
+    body["ref_audio"]["wav_base64"] = base64.b64encode(b"rubbish").decode()
+    assert (await shared.post("/voices/clone/transcribe", body, 400))["error"]["code"] == "INVALID_AUDIO"
+
+
+async def test_a_preview_is_the_voices_own_audio(shared: Engine) -> None:
+    first = await shared.http.get(f"/v1/voices/{VOICE_ID}/preview")
+    again = await shared.http.get(f"/v1/voices/{VOICE_ID}/preview")
+    other = await shared.http.get(f"/v1/voices/{OTHER_VOICE_ID}/preview")
+
+    assert (first.status_code, first.headers["content-type"]) == (200, "audio/wav")
+    assert first.content == again.content != other.content
+    assert first.headers["etag"] == again.headers["etag"] != other.headers["etag"]
+    with wave.open(io.BytesIO(first.content)) as wav:
+        assert wav.getparams()[:3] == (1, 2, 24_000)
+        assert wav.getnframes() > 0
+
+
+async def test_the_previews_of_a_voice_go_with_it(shared: Engine) -> None:
+    voice_id = (await clone(shared, tone()))["voice_id"]
+    assert (await shared.http.get(f"/v1/voices/{voice_id}/preview")).status_code == 200
+    assert list((shared.data_dir / "previews").glob(f"{voice_id}.*"))
+
+    await shared.delete(f"/voices/{voice_id}")
+
+    assert not list((shared.data_dir / "previews").glob(f"{voice_id}.*"))
+    assert (await shared.http.get(f"/v1/voices/{voice_id}/preview")).status_code == 404
+
+
 @pytest.mark.parametrize("transcript", [None, "", " \n\t"])
 async def test_without_a_transcript_there_is_no_clone(shared: Engine, transcript: str | None) -> None:
     answer = await clone(shared, tone(), 400, ref_text=transcript)
@@ -144,7 +206,7 @@ GOOD: dict[str, bytes] = {
     "32 bits": tone(bits=32),
     "floats": riff(fmt(FLOAT, bits=32), chunk(b"data", floats(samples()))),
     "stereo": tone(channels=2),
-    "192 kHz": tone(1.0, rate=192_000),
+    "192 kHz": riff(fmt(rate=192_000), chunk(b"data", pcm([value for value in samples(0.05) for _ in range(480)]))),
     "1 second": tone(1.0),
     "30 seconds": tone(30.0),
     "30 seconds in stereo": tone(30.0, channels=2),
@@ -165,7 +227,9 @@ GOOD: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", GOOD)
 async def test_a_recording_in_any_of_the_usual_forms_is_taken(shared: Engine, name: str) -> None:
-    assert (await clone(shared, GOOD[name]))["voice_id"]
+    ref_text = "La la la. " * (50 if name.startswith("30 seconds") else 1)
+
+    assert (await clone(shared, GOOD[name], ref_text=ref_text))["voice_id"]
 
 
 BAD: dict[str, bytes] = {
@@ -317,11 +381,11 @@ async def test_a_recording_may_be_a_file_of_this_machine(shared: Engine, tmp_pat
     voice = await from_path(shared, str(path), 200)
     path.unlink()
 
-    assert (shared.data_dir / "voices" / voice["voice_id"] / "reference.wav").read_bytes() == tone()
+    assert (shared.data_dir / "voices" / voice["voice_id"] / "reference.wav").stat().st_size > 90_000
 
 
 async def from_path(engine: Engine, path: str, status: int = 400) -> Any:
-    body = {"display_name": "Me", "ref_audio": {"path": path}, "ref_text": "La."}
+    body = {"display_name": "Me", "ref_audio": {"path": path}, "ref_text": "La la la."}
     return await engine.post("/voices/clone", body, status)
 
 

@@ -1,0 +1,106 @@
+"""What can be asked of models, whatever door the question comes through. The choice of the active one is
+remembered, and the voices that models bring along come and go with them.
+"""
+
+import asyncio
+import logging
+
+from app.errors import ModelNotFound, ModelNotReady, WrongState
+from app.inference.catalogue import Entry
+from app.inference.models import Listed, Models
+from app.store.clock import now_us
+from app.store.jobs import JobStore
+from app.store.preferences import Preferences
+from app.store.rows import Voice
+from app.store.voices import VoiceStore
+
+ACTIVE, TRANSCRIBER = "active_model", "transcriber"
+
+logger = logging.getLogger(__name__)
+
+
+class Library:
+    """Belongs to the event loop."""
+
+    def __init__(self, *, models: Models, jobs: JobStore, voices: VoiceStore, preferences: Preferences) -> None:
+        self.models = models
+        self._refreshing = asyncio.Lock()
+        self._synced: set[tuple[str, str]] | None = None  #: the models whose presets are in the store
+        self._jobs, self._voices, self._preferences = jobs, voices, preferences
+
+    async def open(self, wanted: str | None) -> None:
+        """At the start: find the models, and choose the one that is `wanted`, or that was active before.
+
+        Raises `ModelNotFound` or `ModelNotReady` for one that is wanted and cannot be had.
+        """
+        await self.refresh()
+        if wanted is not None:
+            self.models.choose(wanted)
+        elif (before := await self._preferences.get(ACTIVE)) is not None:
+            try:
+                self.models.choose(before)
+            except (ModelNotFound, ModelNotReady) as error:
+                logger.warning("the model %s was active before: %s", before, error)
+        self.models.transcriber_id = await self._preferences.get(TRANSCRIBER) or ""
+
+    async def every(self) -> list[Listed]:
+        """Every model, as it is now."""
+        await self.refresh()
+        return self.models.every()
+
+    async def get(self, model_id: str) -> Listed:
+        """One model. Raises `ModelNotFound`."""
+        await self.refresh()
+        return self.models.get(model_id)
+
+    async def refresh(self) -> None:
+        """See what has been put into the models folder, or taken out of it: the presets come and go with it."""
+        async with self._refreshing:
+            await self.models.scan()
+            entries = self.models.entries
+            found = {(entry.card.model_id, entry.fingerprint) for entry in entries}
+            if found == self._synced:
+                return
+            for entry in entries:
+                await self._voices.sync_presets(entry.card.model_id, _presets(entry))
+            await self._voices.keep_presets([entry.card.model_id for entry in entries])
+            self._synced = found
+
+    async def activate(self, model_id: str) -> Listed:
+        """Load a model, make it the active one, and remember that. Raises `ModelNotFound`, `ModelNotReady`."""
+        await self.refresh()
+        listed = await self.models.activate(model_id)
+        await self._preferences.put(TRANSCRIBER if listed.task == "stt" else ACTIVE, model_id)
+        return listed
+
+    async def unload(self, model_id: str) -> Listed:
+        """Free what a model holds. One that transcribes does so no more. Raises `ModelNotFound`, `WrongState`."""
+        listed = await self.models.unload(model_id)
+        if listed.task == "stt":
+            await self._preferences.put(TRANSCRIBER, "")
+        return listed
+
+    async def delete(self, model_id: str) -> None:
+        """Remove a model's files. Raises `ModelNotFound`, `InvalidRequest`, `WrongState`."""
+        await self.refresh()
+        self.models.get(model_id)
+        if waiting := await self._jobs.unfinished(model_id):
+            raise WrongState(f"{waiting} jobs still need the model {model_id}; cancel them, or wait for them")
+        await self.models.delete(model_id)
+        await self.refresh()
+
+
+def _presets(entry: Entry) -> list[Voice]:
+    now = now_us()
+    return [
+        Voice(
+            id=preset.voice_id,
+            kind="preset",
+            display_name=preset.display_name,
+            model_id=entry.card.model_id,
+            name=preset.name,
+            language_hint=preset.language or None,
+            created_at=now,
+        )
+        for preset in entry.presets()
+    ]

@@ -1,0 +1,71 @@
+"""The engine's life as a process: it serves until a signal or the end of its lease, and is gone soon after,
+whatever hangs. It knows nothing of what is served.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from app.config import Config
+from app.server import serving
+from app.sidecar import hold_lease
+
+#: From the order to stop until the process is gone, whatever hangs.
+DRAIN_S = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
+    """Serve until a signal, or the end of standard input where that is the lease. The exit code."""
+    return asyncio.run(_run(config, sock, on_ready=on_ready, lease=lease))
+
+
+async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def order() -> None:
+        if not stop.is_set():
+            _exit_after(DRAIN_S, 3)
+            stop.set()
+
+    def signaled() -> None:
+        if stop.is_set():  # pressed again: now
+            os._exit(3)
+        order()
+
+    def fail() -> None:
+        nonlocal code
+        code = 70
+        order()
+
+    code = 0
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, signaled)
+    if lease:
+        hold_lease(partial(_end_of_lease, loop, order))
+    async with serving(config, sock, on_failure=fail):
+        on_ready()
+        await stop.wait()
+        logger.info("stopping")
+    return code
+
+
+def _end_of_lease(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
+    """From the lease's thread, which ends the process even when the loop hangs."""
+    _exit_after(DRAIN_S, 3)
+    with suppress(RuntimeError):  # a loop that is closed needs no more orders
+        loop.call_soon_threadsafe(order)
+
+
+def _exit_after(seconds: float, code: int) -> None:
+    """End the process after so long, whatever still hangs: a thread of a library, a socket, native code."""
+    timer = threading.Timer(seconds, os._exit, args=(code,))
+    timer.daemon = True
+    timer.start()

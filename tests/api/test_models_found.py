@@ -1,0 +1,105 @@
+"""What once went wrong between the models folder, the pools and the store, and must not come back."""
+
+import asyncio
+import os
+from functools import partial
+
+import anyio
+import pytest
+
+from app.inference.model import Utterance, VoiceSpec
+from tests.api.asking import finished
+from tests.api.conftest import OpenerOfModels
+from tests.api.models import both, broken, checkpoint, fake_worker, models_folder, script
+from tests.api.test_models import (
+    BASE,
+    DIES,
+    WHISPER,
+    Program,
+    children,  # pyright: ignore[reportUnusedImport]  # noqa: F401
+    refused,
+    worker_pid,
+)
+from tests.client import Engine
+from tests.fakes import VOICE_ID
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_presets_come_whoever_was_the_first_to_look_at_the_folder(engine: Engine) -> None:
+    checkpoint(models_folder(engine) / "mine")
+    await refused(engine, "POST", "fake/download", 409, "WRONG_STATE")
+
+    assert len((await engine.get("/voices?model_id=mine"))["voices"]) == 1
+
+
+async def test_presets_are_there_for_all_who_ask_at_once(engine: Engine) -> None:
+    checkpoint(models_folder(engine) / "mine")
+
+    answers = await asyncio.gather(*(engine.get("/voices?model_id=mine") for _ in range(6)))
+
+    assert [len(answer["voices"]) for answer in answers] == [1] * 6
+
+
+async def test_a_folder_that_is_called_like_a_builtin_model_does_not_take_its_voices(engine: Engine) -> None:
+    checkpoint(models_folder(engine) / "fake")
+
+    voices = (await engine.get("/voices?model_id=fake"))["voices"]
+
+    assert VOICE_ID in {voice["voice_id"] for voice in voices}
+
+
+async def test_an_activation_that_fails_names_its_model(open_models: OpenerOfModels) -> None:
+    async with open_models(partial(both, command=script(DIES))) as engine:
+        error = await refused(engine, "POST", "other/activate", 409, "MODEL_NOT_READY")
+
+        assert error["details"] == {"model_id": "other"}
+
+
+async def test_something_else_in_a_models_place_is_in_the_way_of_its_download(engine: Engine) -> None:
+    (models_folder(engine) / BASE).write_text("a file")
+
+    await refused(engine, "POST", f"{BASE}/download", 409, "WRONG_STATE")
+
+
+async def test_a_speech_to_text_model_that_is_not_here_is_called_absent(engine: Engine) -> None:
+    error = await refused(engine, "POST", f"{WHISPER}/activate", 409, "MODEL_NOT_READY")
+
+    assert "absent" in error["message"]
+
+
+async def test_a_folder_that_cannot_be_removed_is_no_defect(engine: Engine) -> None:
+    broken(models_folder(engine) / "mine")
+    (models_folder(engine) / ".mine.deleted").write_text("in the way")
+
+    response = await engine.http.delete("/v1/models/mine")
+
+    assert response.status_code == 507
+
+
+async def test_files_that_have_changed_are_loaded_again(engine: Engine, children: dict[str, Program]) -> None:  # noqa: F811
+    children["worker"] = lambda *_: fake_worker(engine.control)
+    folder = checkpoint(models_folder(engine) / "mine")
+    await engine.post("/models/mine/activate")
+    before = worker_pid(engine)
+    os.utime(folder / "model.safetensors", (1, 1))
+
+    (voice,) = (await engine.get("/voices?model_id=mine"))["voices"]
+    await finished(engine, voice_id=voice["voice_id"])
+
+    assert worker_pid(engine) != before
+
+
+async def test_what_is_submitted_while_a_model_is_unloaded_is_spoken_by_the_next_worker(engine: Engine) -> None:
+    await finished(engine)
+    (pool,) = engine.speech.models.pools
+    unloading = asyncio.create_task(engine.speech.models.unload("fake"))
+    await asyncio.sleep(0)
+
+    take = pool.submit(
+        Utterance(id=99_999, text="Hi.", voice=VoiceSpec("preset", name="one"), lane="render", seed=1)
+    )
+
+    with anyio.fail_after(20):
+        await unloading
+        assert b"".join([pcm async for pcm in take.pcm()])
