@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from _ctypes import dlclose
 from collections.abc import Iterator
 from ctypes import POINTER, PyDLL, Structure, c_char_p, c_int, c_ubyte, c_void_p, string_at
 
@@ -43,6 +44,7 @@ def library_voices() -> Iterator[tuple[str, str, str]]:
         yield voice.identifier.decode(), voice.name.decode(), language.decode()
         index += 1
     library.espeak_Terminate()
+    dlclose(library._handle)  # whoever speaks in this process later needs a library that was never used
 
 
 def test_the_list_holds_the_languages_that_the_library_itself_reports() -> None:
