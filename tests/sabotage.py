@@ -308,7 +308,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "a checkpoint may name code",
-        "app/inference/checkpoint.py",
+        "app/inference/model_folder.py",
         '("auto_map", "model_file", "custom_pipelines", "custom_code", "custom_generate", "trust_remote_code")',
         "()",
         ("tests/inference/test_checkpoint_folder.py",),

@@ -6,10 +6,8 @@ more, write no file, and have only so much memory and time. Native code that fal
 with it, and nothing else.
 """
 
-import ctypes
 import os
 import signal
-import sys
 from contextlib import suppress
 from importlib import import_module
 from traceback import format_exc
@@ -18,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from app.audio.reference import MOST_TRACEBACK, Answer, Failed, Heard, Kind, Order, Recording, Refused, kind_of
+from app.child import end_with_parent, own_pipes
 from app.errors import InvalidAudio
 
 #: Seconds on the clock. The engine waits no longer either; this is for a child whose engine has gone.
@@ -29,19 +28,12 @@ MOST_CPU_S = 5
 #: Of address space. Reading 30 s of stereo at 192 kHz takes 0.4 GB, of which 0.2 are the libraries.
 MOST_MEMORY_BYTES = 1 << 30
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main() -> int:
     """Read the recording on standard input, answer on standard output; the exit code."""
-    # Whatever native code prints goes to standard error, and what it would read is nothing.
-    source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    pipes = own_pipes()
     _die_in_time()
-    with source, target:
+    with os.fdopen(pipes[0], "rb") as source, os.fdopen(pipes[1], "wb") as target:
         order = msgspec.json.decode(source.readline(), type=Order)
         data = source.read(order.bytes)
         if len(data) < order.bytes:
@@ -107,11 +99,9 @@ def _say(target: BinaryIO, answer: Answer, pcm: bytes) -> None:
 
 
 def _die_in_time() -> None:
-    """Ctrl-C reaches the whole process group, and the engine decides. But this ends when the engine does, as far as
-    the kernel can see to that, and in any case after a while, also when native code hangs.
+    """End with the engine, as far as the kernel can see to that, and in any case after a while, also when native
+    code hangs.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(LONGEST_S)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -11,14 +11,12 @@ from contextlib import suppress
 
 import msgspec
 
+from app import children
 from app.audio.reference import Failed, Heard, Order, Recording, Refused
 from app.errors import InvalidAudio
 
 #: On the clock: a busy machine takes longer over it than the child may compute.
 LIMIT_S = 10.0
-
-#: How long a child that has answered, or was killed, has to be gone.
-GRACE_S = 1.0
 
 #: At most so many children; the others wait.
 AT_ONCE = 2
@@ -57,7 +55,7 @@ class Listener:
             except (asyncio.IncompleteReadError, ValueError) as error:  # half an answer, or one without sense
                 why = f"its answer: {error}"
             finally:
-                await _end(process)
+                await children.end(process)
             raise _broken(f"{why}; code {process.returncode}")
 
 
@@ -76,45 +74,8 @@ async def _answer(process: asyncio.subprocess.Process, source: bytes, *, normali
             raise _broken(answer.traceback)
         return Recording(await process.stdout.readexactly(answer.pcm_bytes), answer.level_dbfs, answer.notes)
     except asyncio.CancelledError:  # a time that is over comes as one, too
-        # Only here: to kill a process that is about to end takes its exit code from asyncio, which complains.
-        with suppress(ProcessLookupError):
-            process.kill()
+        children.kill(process)
         raise
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Have it gone, also when whoever waited for it is canceled, and canceled again."""
-    ending = asyncio.ensure_future(_gone(process))
-    canceled: asyncio.CancelledError | None = None
-    while not ending.done():
-        try:
-            await asyncio.wait({ending})
-        except asyncio.CancelledError as error:
-            canceled = error
-    ending.result()
-    if canceled is not None:
-        raise canceled
-
-
-async def _gone(process: asyncio.subprocess.Process) -> None:
-    """Wait for it, for a while, and kill it then."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        await _silent(process)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        with suppress(TimeoutError):
-            await _silent(process)
-
-
-async def _silent(process: asyncio.subprocess.Process) -> None:
-    """Wait for it, for a while. What it still says is read and dropped, or its pipes would stay open."""
-    async with asyncio.timeout(GRACE_S):
-        with suppress(OSError):
-            await process.communicate()
-        await process.wait()
 
 
 def _broken(why: str) -> InvalidAudio:

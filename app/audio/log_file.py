@@ -20,6 +20,7 @@ from msgspec import Struct
 from app import SAMPLE_RATE
 from app.audio.wav import HEAD_BYTES, wav_head
 from app.errors import StorageFailed
+from app.folders import sync_folder
 
 PCM_NAME, WAV_NAME, INDEX_NAME = "audio.pcm", "audio.wav", "audio.idx"
 
@@ -256,12 +257,3 @@ def _sync(fd: int) -> None:
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
     else:
         os.fdatasync(fd)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder onto the medium. Blocks."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

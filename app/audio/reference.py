@@ -17,9 +17,9 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from app import SAMPLE_RATE
-from app.audio.log_file import sync_folder
 from app.audio.wav import wav_head, write_wav
 from app.errors import InvalidAudio, StorageFailed
+from app.folders import sync_folder
 
 #: No recording is shorter than the head of a WAV file.
 LEAST_BYTES, MOST_BYTES = 44, 20 * 1024 * 1024

@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
+from app import children
 from app.errors import InvalidRequest, StorageFailed, WrongState
+from app.folders import sync_folder
 
-#: How long a child has to end by itself once its pipe is closed.
-GRACE_S = 1.0
 #: The speed of a download is what came in this time.
 WINDOW_S = 10.0
 LONGEST_LINE = 1 << 16
@@ -189,7 +189,7 @@ class Downloads:
         self._last.pop(model_id, None)
         async with self._lock(model_id):
             try:
-                await _to_the_end(asyncio.ensure_future(asyncio.to_thread(_removed, folder)))
+                await children.to_the_end(asyncio.ensure_future(asyncio.to_thread(_removed, folder)))
             except OSError as error:
                 raise StorageFailed(
                     f"what the download of {model_id} has left cannot be removed: {error}"
@@ -230,7 +230,7 @@ class Downloads:
             try:
                 said = await _heard(process, download)
             finally:
-                await _to_the_end(asyncio.ensure_future(_stopped(process)))
+                await children.end(process)
             if isinstance(said, _Failed):
                 return Failure(said.code, said.message)
             if said is None:
@@ -241,7 +241,7 @@ class Downloads:
                 )
             putting = asyncio.ensure_future(asyncio.to_thread(_put, folder, target))
             with suppress(asyncio.CancelledError):  # too late: it is done, not canceled
-                await _to_the_end(putting)
+                await children.to_the_end(putting)
             return putting.result()
 
 
@@ -268,40 +268,6 @@ async def _heard(process: asyncio.subprocess.Process, download: Download) -> _Do
                 return message
 
 
-async def _stopped(process: asyncio.subprocess.Process) -> None:
-    """Close the pipe, which is the order to end; kill the child when it does not."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        await _silent(process)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        with suppress(TimeoutError):
-            await _silent(process)
-
-
-async def _silent(process: asyncio.subprocess.Process) -> None:
-    """Wait for a child, for a while. What it still says is dropped; unread, it would keep the child from ending."""
-    async with asyncio.timeout(GRACE_S):
-        with suppress(OSError):
-            await process.communicate()
-        await process.wait()
-
-
-async def _to_the_end(work: asyncio.Future[Any]) -> None:
-    """Wait for something, whatever happens; who is canceled meanwhile learns of it afterwards."""
-    canceled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            canceled = error
-    work.result()
-    if canceled is not None:
-        raise canceled
-
-
 def _put(folder: Path, target: Path) -> Failure | None:
     """Give a finished folder its place, for good. Blocks."""
     if os.path.lexists(target):
@@ -310,7 +276,7 @@ def _put(folder: Path, target: Path) -> Failure | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
         for changed in (folder.parent, target.parent):
-            _sync_folder(changed)
+            sync_folder(changed)
     except OSError as error:
         return Failure("STORAGE_FAILED", f"the model cannot be put into {target}: {error}")
     return None
@@ -319,11 +285,3 @@ def _put(folder: Path, target: Path) -> Failure | None:
 def _removed(folder: Path) -> None:
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,7 +1,8 @@
 """The download's own process: brings one model from the Hugging Face hub into a folder, and says how far it is.
 
-It knows the hub and the folder, nothing of the engine or of where the folder goes afterwards. Each line on standard
-output is JSON; `code` is DISK_FULL, NOT_FOUND, REFUSED, UNREACHABLE, UNSUITABLE, CORRUPT or INTERNAL:
+It knows the folder and what `hub.py` brings, nothing of the engine or of where the folder goes afterwards. Each
+line on standard output is JSON; `code` is DISK_FULL, NOT_FOUND, REFUSED, UNREACHABLE, UNSUITABLE, CORRUPT or
+INTERNAL:
 
     {"event": "started", "bytes_total": 2516000000, "files": 12, "revision": "…"}
     {"event": "progress", "bytes_done": 1310720}      includes what an earlier try has brought
@@ -12,35 +13,27 @@ output is JSON; `code` is DISK_FULL, NOT_FOUND, REFUSED, UNREACHABLE, UNSUITABLE
 Files are collected in `.parts/`, under names that hold their hash, so that a part is only ever continued by the
 same content. They get their places when all of them are right, and `q3tts.json`, which is written last, says that
 the folder is complete. The process ends at once when its standard input closes.
-
-huggingface_hub's own `hf_hub_download` is not used: since 2.x it downloads to a file with a random name, deletes it
-when it fails, and so never resumes. Its session, headers, addresses and errors are.
 """
 
-import ctypes
-import errno
 import hashlib
 import json
 import logging
 import os
-import re
 import shutil
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo, RepoSibling
+from app.child import ABANDONED, end_with_parent, own_pipes
+from app.folders import sync_folder
+from app.inference.hub import MANIFEST, FetchFailed, Wanted, append, corrupt, explained, listing, passes
 
-MANIFEST = "q3tts.json"
 PARTS = ".parts"
 
 #: Must stay free: a share of what is still to come, but at least so many bytes.
@@ -49,38 +42,8 @@ MARGIN, MARGIN_BYTES = 0.05, 100_000_000
 REPORT_S = 0.2
 #: Waits between tries that bring nothing; each byte that arrives starts them anew.
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-LISTING_WAITS_S = WAITS_S[:1]  # somebody waits for it
-
-_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
-_SAFE = re.compile(rf"(?:{_SEGMENT}/)?{_SEGMENT}\.(?:safetensors|json|txt|model)")
-_SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
-_TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
-_ABANDONED = 3
-_PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger(__name__)
-
-
-class FetchFailed(Exception):
-    """The download cannot go on; says why, and what to do."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
-class Wanted(Struct, frozen=True):
-    """A file as the hub lists it."""
-
-    name: str
-    size: int
-    sha256: str  #: of a large file; empty for a small one
-    blob: str  #: git's SHA-1 of a small file; of a large one it says nothing about the content
-
-    @property
-    def part(self) -> str:
-        """Its name while it is not known to be right. No safe name has an @."""
-        return f"{self.name.replace('/', '@')}.{self.sha256 or self.blob}"
 
 
 class Installed(Struct, frozen=True):
@@ -113,7 +76,7 @@ class Report:
             while line:
                 line = line[os.write(self._target, line) :]
         except OSError:
-            os._exit(_ABANDONED)  # nobody listens
+            os._exit(ABANDONED)  # nobody listens
 
     def progress(self, bytes_done: int, *, always: bool = False) -> None:
         """How far it is, unless that was just said."""
@@ -151,7 +114,7 @@ def fetch(repository: str, revision: str, folder: Path, report: Report, free: Ca
     """Bring what is missing, and check all of it; the commit that is then in the folder."""
     if is_installed(repository, revision, folder):
         return revision
-    commit, files = _listing(repository, revision)
+    commit, files = listing(repository, revision)
     parts = folder / PARTS
     parts.mkdir(parents=True, exist_ok=True)
     for other in {path.name for path in parts.iterdir()} - {file.part for file in files}:
@@ -171,11 +134,6 @@ def fetch(repository: str, revision: str, folder: Path, report: Report, free: Ca
     report.say("verifying")
     _install(Manifest(repository, commit, _verified(files, folder)), files, folder)
     return commit
-
-
-def is_safe(name: str) -> bool:
-    """Whether a file is one of a model's and holds data only: no code, no pickles, nothing outside the folder."""
-    return _SAFE.fullmatch(name) is not None and name != MANIFEST
 
 
 def check_disk(folder: Path, missing: int, free: Callable[[Path], int]) -> None:
@@ -199,48 +157,6 @@ def is_installed(repository: str, revision: str, folder: Path) -> bool:
     return sizes and (manifest.repository, manifest.revision) == (repository, revision)
 
 
-def _listing(repository: str, revision: str) -> tuple[str, list[Wanted]]:
-    """The commit that a revision means, and those of its files that are wanted."""
-    from huggingface_hub import constants
-
-    info = _model_info(repository, revision)
-    files = [_wanted(each) for each in info.siblings or [] if is_safe(each.rfilename)]
-    if info.sha is None or not _SHA1.fullmatch(info.sha):
-        raise _no_hub(constants.ENDPOINT)
-    if not any(file.name.endswith(".safetensors") for file in files):
-        raise FetchFailed(
-            "UNSUITABLE", f"{repository} has no *.safetensors; other formats can hold code and are not loaded"
-        )
-    return info.sha, files
-
-
-def _model_info(repository: str, revision: str) -> "ModelInfo":
-    from huggingface_hub import HfApi, constants
-
-    waits = iter(LISTING_WAITS_S)
-    while True:
-        try:
-            return HfApi().model_info(
-                repository, revision=revision, files_metadata=True, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT
-            )
-        except (json.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
-            raise _no_hub(constants.ENDPOINT) from error
-        except Exception as error:
-            if not _passes(error) or (wait_s := next(waits, None)) is None:
-                raise explained(error, repository, revision) from error
-        time.sleep(wait_s)
-
-
-def _wanted(sibling: "RepoSibling") -> Wanted:
-    """A file of the list, if that says enough. Hashes become names in the file system, so they must be hashes."""
-    from huggingface_hub import constants
-
-    sha256, blob = sibling.lfs.sha256 if sibling.lfs else "", sibling.blob_id or ""
-    if sibling.size is None or not (_SHA256.fullmatch(sha256) if sibling.lfs else _SHA1.fullmatch(blob)):
-        raise _no_hub(constants.ENDPOINT)
-    return Wanted(sibling.rfilename, sibling.size, sha256, blob)
-
-
 def _held(file: Wanted, folder: Path) -> int:
     """How much of a file is there. What cannot be right is removed."""
     for path in (folder / file.name, folder / PARTS / file.part):
@@ -258,9 +174,9 @@ def _download(repository: str, commit: str, file: Wanted, part: Path) -> Iterato
     waits, trouble = iter(WAITS_S), None
     while (before := part.stat().st_size) < file.size:
         try:
-            yield from _append(repository, commit, file, part)
+            yield from append(repository, commit, file, part)
         except Exception as error:
-            if not _passes(error):
+            if not passes(error):
                 raise explained(error, repository, commit) from error
             trouble = error
             logger.warning("%s of %s: %s", file.name, repository, error)
@@ -270,40 +186,6 @@ def _download(repository: str, commit: str, file: Wanted, part: Path) -> Iterato
             time.sleep(wait_s)
         else:
             raise explained(trouble or OSError("the answers are empty"), repository, commit) from trouble
-
-
-def _append(repository: str, commit: str, file: Wanted, part: Path) -> Iterator[int]:
-    from huggingface_hub import constants, hf_hub_url
-    from huggingface_hub.utils import (
-        build_hf_headers,  # pyright: ignore[reportUnknownVariableType]
-        get_session,
-        hf_raise_for_status,
-    )
-
-    done = part.stat().st_size
-    # Of a compressed answer, a range would be one of the compressed bytes.
-    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
-    if done:
-        headers["Range"] = f"bytes={done}-"
-    url = hf_hub_url(repository, file.name, revision=commit)
-    timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT  # of each read, not of all
-    with get_session().stream("GET", url, headers=headers, timeout=timeout) as response:
-        if response.status_code == 416:  # all of it is less than what is here
-            part.unlink()
-            raise _corrupt([file.name])
-        hf_raise_for_status(response)
-        if response.status_code != 206:
-            done = 0  # from the start, whatever was asked for
-        with part.open("ab" if done else "wb") as target:
-            for data in response.iter_bytes():
-                done += len(data)
-                if done > file.size:
-                    break
-                target.write(data)
-                yield done
-    if done > file.size:
-        part.unlink()
-        raise _corrupt([file.name])
 
 
 def _verified(files: Sequence[Wanted], folder: Path) -> list[Installed]:
@@ -328,7 +210,7 @@ def _verified(files: Sequence[Wanted], folder: Path) -> list[Installed]:
             path.unlink()
             wrong.append(file.name)
     if wrong:
-        raise _corrupt(wrong)
+        raise corrupt(wrong)
     return installed
 
 
@@ -340,100 +222,26 @@ def _install(manifest: Manifest, files: Sequence[Wanted], folder: Path) -> None:
             os.replace(folder / PARTS / file.part, folder / file.name)
     shutil.rmtree(folder / PARTS)
     for path in {folder, *((folder / file.name).parent for file in files)}:
-        _sync_folder(path)
+        sync_folder(path)
     unfinished = folder / f"{MANIFEST}.new"
     with unfinished.open("wb") as target:
         target.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
         target.flush()
         os.fsync(target.fileno())
     os.replace(unfinished, folder / MANIFEST)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _passes(error: Exception) -> bool:
-    """Whether it may be gone when asked again."""
-    from httpx2 import ProxyError, TransportError, UnsupportedProtocol
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code in _TRY_AGAIN
-    return isinstance(error, TransportError) and not isinstance(error, ProxyError | UnsupportedProtocol)
-
-
-def explained(error: Exception, repository: str, revision: str) -> FetchFailed:
-    """What an error means to who asked for the model."""
-    from httpx2 import HTTPError, InvalidURL
-    from huggingface_hub import constants, errors
-
-    hub = constants.ENDPOINT
-    match error:
-        case FetchFailed():
-            return error
-        case errors.GatedRepoError():
-            return FetchFailed(
-                "REFUSED", f"{repository} is gated: accept its terms at {hub}/{repository}, and set HF_TOKEN"
-            )
-        case errors.RepositoryNotFoundError() | errors.HFValidationError():
-            return FetchFailed(
-                "NOT_FOUND", f"{hub} has no model {repository!r}; check the name, or set HF_TOKEN if it is private"
-            )
-        case errors.RevisionNotFoundError():
-            return FetchFailed("NOT_FOUND", f"{repository} has no revision {revision!r} at {hub}")
-        case errors.HfHubHTTPError() if error.response.status_code in (401, 403):
-            return FetchFailed("REFUSED", f"{hub} refuses {repository}; check HF_TOKEN, or do without it")
-        case errors.HfHubHTTPError() if error.response.status_code == 404:
-            return FetchFailed("NOT_FOUND", f"{hub} does not have {error.request.url.path}")
-        case errors.HfHubHTTPError():
-            status = error.response.status_code
-            return FetchFailed("UNREACHABLE", f"{hub} answers {status}; start the download again later, it resumes")
-        case errors.OfflineModeIsEnabled():
-            return FetchFailed("UNREACHABLE", "HF_HUB_OFFLINE is set; unset it to download")
-        case HTTPError() | InvalidURL():
-            why = str(error) or type(error).__name__
-            return FetchFailed(
-                "UNREACHABLE", f"{hub} cannot be reached ({why}); check the connection, HTTPS_PROXY and HF_ENDPOINT"
-            )
-        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return FetchFailed("DISK_FULL", "the disk is full; free some space and start the download again")
-        case _:
-            return FetchFailed("INTERNAL", f"the download failed: {type(error).__name__}: {error}")
-
-
-def _no_hub(hub: str) -> FetchFailed:
-    return FetchFailed(
-        "UNREACHABLE", f"{hub} does not answer as a Hugging Face hub does; check HF_ENDPOINT, and for a log-in page"
-    )
-
-
-def _corrupt(names: Sequence[str]) -> FetchFailed:
-    return FetchFailed("CORRUPT", f"not what the hub says it is: {', '.join(names)}; start the download again")
+    sync_folder(folder)
 
 
 def _own_pipe() -> int:
-    """Where the engine listens. What libraries print goes to standard error; the process ends with the engine."""
-    source, target = os.dup(0), os.dup(1)
-    os.dup2(2, 1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    # Ctrl-C reaches the whole process group; the engine decides when the download ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Where the engine listens. The process ends at once when it hangs up."""
+    source, target = own_pipes()
+    end_with_parent()
 
     def end_with_engine() -> None:
         with suppress(OSError):
             while os.read(source, 4096):
                 pass
-        os._exit(_ABANDONED)
+        os._exit(ABANDONED)
 
     threading.Thread(target=end_with_engine, name="engine", daemon=True).start()
     return target

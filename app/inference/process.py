@@ -5,12 +5,9 @@ It knows the wire. It does not know what the messages are about, or when a worke
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
+from app import children
 from app.inference import wire
-
-#: How long a worker has to end by itself once its pipe is closed.
-GRACE_S = 1.0
 
 
 class WorkerLost(Exception):
@@ -58,33 +55,8 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it without asking it."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        children.kill(self._process)
 
     async def stop(self) -> None:
         """Close the pipe, which is the order to end; kill it when it does not. Also when this is canceled."""
-        ending = asyncio.ensure_future(self._end())
-        try:
-            await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            await ending  # no reason to leave a worker behind
-            raise
-
-    async def _end(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            await self._silent()
-        except TimeoutError:
-            self.kill()
-            with suppress(TimeoutError):
-                await self._silent()
-
-    async def _silent(self) -> None:
-        """Wait for the process, for a while. What it still says is read and dropped: while it waits for somebody to
-        read, it does not see that its pipe is closed, and asyncio would keep the pipe open.
-        """
-        async with asyncio.timeout(GRACE_S):
-            with suppress(OSError):
-                await self._process.communicate()
-            await self._process.wait()
+        await children.end(self._process)

@@ -5,19 +5,17 @@ the language, or none, and after it a WAV file as the engine writes them: 24 kHz
 `{"text": "…", "language": "…"}` or `{"error": "…"}`.
 """
 
-import ctypes
 import io
 import json
 import logging
 import os
-import signal
-import sys
 import threading
 import time
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from app.child import ABANDONED, end_with_parent, own_pipes
 from app.errors import InferenceFailed, SpeechError
 from app.inference.checkpoint import BrokenCheckpoint, read_checkpoint
 from app.inference.languages import tag_of
@@ -29,11 +27,7 @@ if TYPE_CHECKING:
 
 LONGEST_S = 30.0
 
-#: Of the process, when its engine is gone.
-_ABANDONED = 3
-
 _LISTENING_RATE = 16_000
-_PR_SET_PDEATHSIG = 1
 
 #: Families that can be told the language by its code. Others find it out, or have but one.
 _TOLD_BY_CODE = frozenset({"cohere_asr", "fun_asr_nano", "sensevoice", "voxtral", "whisper"})
@@ -44,12 +38,10 @@ logger = logging.getLogger(__name__)
 def main(folder: Path) -> int:
     """Run as the listener's process; the exit code."""
     _end_with_parent()
-    target = os.dup(1)
-    os.dup2(2, 1)  # what libraries print is not the answer
-    # Ctrl-C reaches the whole process group; the engine decides when it ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, target = own_pipes()
     try:
-        answer = _answer(folder, sys.stdin.buffer.read())
+        with os.fdopen(source, "rb") as asked:
+            answer = _answer(folder, asked.read())
     except Exception as error:  # a model may raise anything
         if not isinstance(error, SpeechError | BrokenCheckpoint):
             logger.exception("the recording could not be transcribed")
@@ -131,12 +123,11 @@ def _explained(error: Exception) -> str:
 def _end_with_parent() -> None:
     """Its input has ended long before it is done, so it has to look whether somebody still waits."""
     parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        os._exit(_ABANDONED)
+        os._exit(ABANDONED)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -8,12 +8,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from app import children
 from app.errors import InferenceFailed
 
 logger = logging.getLogger(__name__)
@@ -68,27 +68,22 @@ class Transcriber:
             raise _failed(f"its process does not start: {error.strerror}") from error
         try:
             async with asyncio.timeout(self._limit_s):
-                output, _ = await process.communicate(request)
+                output = await _said(process, request)
         except TimeoutError:
             raise _failed(f"it took more than {self._limit_s:g} s") from None
         finally:
-            await _end(process)
+            await children.end(process)
         assert process.returncode is not None
         return output, process.returncode
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Have it gone, also when whoever waited for it is canceled, and canceled again."""
-    if process.returncode is not None:
-        return
-    with suppress(ProcessLookupError):
-        process.kill()
-    ending = asyncio.ensure_future(process.communicate())
+async def _said(process: asyncio.subprocess.Process, request: bytes) -> bytes:
     try:
-        await asyncio.shield(ending)
-    except asyncio.CancelledError:
-        await ending
+        output, _ = await process.communicate(request)
+    except asyncio.CancelledError:  # a time that is over comes as one, too
+        children.kill(process)  # it would go on computing until it has its answer
         raise
+    return output
 
 
 def _failed(why: str) -> InferenceFailed:

@@ -5,22 +5,18 @@ however: that is the only way in which it is told to. Native code may end it at 
 end of the pipe counts on that.
 """
 
-import ctypes
 import os
 import select
-import signal
-import sys
 import time
 from collections.abc import Callable
 
+from app.child import end_with_parent, own_pipes
 from app.inference import wire
 from app.inference.model import Frame, Model
 
 #: Frames of a fast model are gathered for this long, so that each message carries some. The first frame after a
 #: rest goes out at once.
 GATHER_S = 0.005
-
-_PR_SET_PDEATHSIG = 1
 
 
 class _PipeClosed(Exception):
@@ -99,17 +95,10 @@ def work(pipe: Pipe, model: Model) -> None:
 def main(load: Callable[[], Model]) -> int:
     """Run as the worker process; the exit code.
 
-    The pipe is standard input and output. Whatever native code prints goes to standard error instead.
+    The pipe is standard input and output.
     """
-    source, target = os.dup(0), os.dup(1)
-    os.dup2(2, 1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    # Ctrl-C reaches the whole process group; the engine decides when the worker ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
-    pipe = Pipe(source, target)
+    pipe = Pipe(*own_pipes())
+    end_with_parent()  # even when native code keeps it from reading the pipe
     try:
         try:
             model = load()
@@ -124,9 +113,3 @@ def main(load: Callable[[], Model]) -> int:
     except _PipeClosed:
         pass
     return 0
-
-
-def _die_with_parent() -> None:
-    """On Linux the kernel ends the worker with its parent, even when native code keeps it from reading the pipe."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from app.audio import listening
+from app import children
 from app.audio.listening import AT_ONCE, Listener
 from app.audio.reference import Recording
 from app.errors import InvalidAudio
@@ -159,7 +159,7 @@ async def test_a_decoder_that_wants_too_much_memory_is_refused_in_words() -> Non
 
 @pytest.mark.parametrize(
     ("crash", "code"),
-    [("os.abort()", "code -6"), ("os._exit(0)", "code 0"), ("decoding.ctypes.string_at(0)", "code -11")],
+    [("os.abort()", "code -6"), ("os._exit(0)", "code 0"), ('__import__("ctypes").string_at(0)', "code -11")],
 )
 async def test_a_decoder_that_crashes_is_a_refusal(crash: str, code: str, caplog: pytest.LogCaptureFixture) -> None:
     assert await refusal(child(crash)) == DAMAGED
@@ -268,7 +268,7 @@ async def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
 async def test_who_is_canceled_waits_for_nothing_and_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "GRACE_S", 600.0)
+    monkeypatch.setattr(children, "GRACE_S", 600.0)
     task = asyncio.create_task(heard(marked(tmp_path)))
     await until(lambda: bool(pids(tmp_path)))
 
@@ -302,13 +302,13 @@ async def test_who_is_canceled_while_the_process_ends_is_canceled_none_the_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ending = asyncio.Event()
-    gone_by = listening._gone  # pyright: ignore[reportPrivateUsage]
+    gone_by = children._gone  # pyright: ignore[reportPrivateUsage]
 
     async def noted(process: asyncio.subprocess.Process) -> None:
         ending.set()
         await gone_by(process)
 
-    monkeypatch.setattr(listening, "_gone", noted)
+    monkeypatch.setattr(children, "_gone", noted)
     task = asyncio.create_task(heard(child()))
     await ending.wait()
 

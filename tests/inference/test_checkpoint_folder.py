@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.inference import checkpoint
+from app.inference import model_folder
 from app.inference.checkpoint import BrokenCheckpoint, Speaker, fingerprint_of, read_checkpoint
 
 LANGUAGES = {"chinese": 2055, "english": 2050, "beijing_dialect": 2074, "sichuan_dialect": 2062, "klingon": 2100}
@@ -397,7 +397,7 @@ def test_kokoro_without_voices_is_refused_for_it_would_go_and_fetch_them(tmp_pat
 
 
 def test_a_folder_of_everything_is_not_searched_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "MAX_FILES", 3)
+    monkeypatch.setattr(model_folder, "MAX_FILES", 3)
     with pytest.raises(BrokenCheckpoint, match="more than 3 files"):
         read_checkpoint(qwen3(tmp_path / "model"), "m")
 

@@ -13,8 +13,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from app import children
 from app.errors import Conflict, InvalidRequest, WrongState
-from app.inference import downloads as module
 from app.inference.downloads import Download, Downloads
 from tests.inference.hub import PATIENCE_S, Hub
 from tests.inference.test_fetch import COMMAND, FILES, MODEL, TOTAL, WEIGHTS, environment, whole
@@ -246,7 +246,7 @@ async def test_what_came_into_the_place_meanwhile_is_not_overwritten(
 async def test_leaving_ends_every_process_and_keeps_what_it_has_brought(
     code: str, make: Callable[..., Made], models: Path, ended: list[Download], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_S", 0.1)
+    monkeypatch.setattr(children, "GRACE_S", 0.1)
     async with make(fake(code)) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         await until(lambda: download.bytes_done >= 4)
@@ -258,7 +258,7 @@ async def test_leaving_ends_every_process_and_keeps_what_it_has_brought(
 async def test_an_obedient_process_is_not_killed(
     make: Callable[..., Made], models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_S", PATIENCE_S)
+    monkeypatch.setattr(children, "GRACE_S", PATIENCE_S)
     async with make(fake(WAIT + "\nopen(folder + '/obeyed', 'w')")) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         await until(lambda: download.bytes_done == 4)

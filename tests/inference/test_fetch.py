@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from app.inference import fetch
+from app.inference.hub import FetchFailed, explained, is_safe
 from tests.inference.hub import PATIENCE_S, Hub
 
 MODEL = "acme/voice"
@@ -152,7 +153,7 @@ def test_a_model_comes_whole_with_a_manifest_and_without_what_could_be_code(hub:
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.model", "speech_tokenizer/a-1.of_2.json"])
 def test_files_of_models_are_safe(name: str) -> None:
-    assert fetch.is_safe(name)
+    assert is_safe(name)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_files_of_models_are_safe(name: str) -> None:
     [f"a.{kind}" for kind in ("py", "bin", "pt", "pth", "pkl", "npz", "md", "json.py", "json\n", "JSON")],
 )
 def test_files_of_other_kinds_are_not(name: str) -> None:
-    assert not fetch.is_safe(name)
+    assert not is_safe(name)
 
 
 @pytest.mark.parametrize(
@@ -168,12 +169,12 @@ def test_files_of_other_kinds_are_not(name: str) -> None:
     ["../a.json", "a/../b.json", "/a.json", "~/a.json", "a\\b.json", "c:a.json", "a//b.json", "a/b/c.json"],
 )
 def test_files_of_other_places_are_not(name: str) -> None:
-    assert not fetch.is_safe(name)
+    assert not is_safe(name)
 
 
 @pytest.mark.parametrize("name", [".json", ".parts/a.json", "q3tts.json", "ä.json", "a@b.json"])
 def test_names_that_mean_something_here_are_not(name: str) -> None:
-    assert not fetch.is_safe(name)
+    assert not is_safe(name)
 
 
 def test_a_model_that_is_there_needs_no_hub(hub: Hub, folder: Path) -> None:
@@ -304,12 +305,12 @@ def test_what_is_missing_must_fit_with_a_margin(missing: int, free: int, fits: b
     if fits:
         fetch.check_disk(tmp_path, missing, lambda _: free)
     else:
-        with pytest.raises(fetch.FetchFailed, match="free some space"):
+        with pytest.raises(FetchFailed, match="free some space"):
             fetch.check_disk(tmp_path, missing, lambda _: free)
 
 
 def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
-    error = fetch.explained(OSError(28, "No space left on device"), MODEL, "main")
+    error = explained(OSError(28, "No space left on device"), MODEL, "main")
 
     assert error.code == "DISK_FULL"
 
