@@ -192,7 +192,7 @@ async def test_jobs_that_wait_are_spoken_with_the_model_they_asked_for(
     voices = {"presets": vivian, "base": clone, "design": design}
     alone = {model: await samples(client, await render(client, voice)) for model, voice in voices.items()}
 
-    jobs = [(model, await render(client, voice)) for _ in range(2) for model, voice in voices.items()]
+    jobs = [(model, await render(client, voices[model])) for model in (*voices, "presets")]
     await activate(client, "presets")
 
     for model, job_id in jobs:
