@@ -36,6 +36,7 @@ class Qwen3:
         self._checkpoint = loaded.checkpoint
         tokenizer: Any = loaded.speech_tokenizer
         vocoder = Vocoder(loaded.decoder)
+        tokenizer.decoder = None  # its weights are the vocoder's now, in another shape
         embed = self._model.extract_speaker_embedding
         self._references = References(tokenizer.encode, embed, vocoder, loaded.checkpoint.fingerprint)
         added = sorted(self._model.tokenizer.get_added_vocab(), key=len, reverse=True)

@@ -104,8 +104,9 @@ class Seam:
         """Samples for codes, [1, code groups, frames], as [1, 1, samples]."""
         stream = self._current()
         samples, stream.vocoder = self._vocoder.step(codes, stream.vocoder)
+        mx.eval(samples, stream.vocoder)
         stream.frames += codes.shape[-1]
-        return samples[None, None]
+        return samples[None]
 
     def encode(self, audio: mx.array) -> mx.array:
         """The codes of the stream's reference, which were worked out before."""
