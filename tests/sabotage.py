@@ -273,7 +273,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "a Range is ignored",
-        "app/api/downloads.py",
+        "app/api/ranges.py",
         "        wanted = _wanted(range, total)\n",
         "        wanted = None\n",
         ("tests/api",),

@@ -28,7 +28,7 @@ class Snake:
 
 
 def _sine_squared(half_turns: mx.array) -> mx.array:
-    """sin(pi t)^2. MLX asks the C library for each sine on a CPU; eighteen products and sums take a fifth of that."""
+    """sin(pi t)^2. On a CPU MLX asks the C library for each sine; eighteen products and sums cost a fifth."""
     rest = mx.square(half_turns - mx.round(half_turns))
     ratio = mx.array(_SINE[-1], half_turns.dtype)
     for coefficient in reversed(_SINE[:-1]):
