@@ -301,10 +301,17 @@ SABOTAGES = (
     ),
     Sabotage(
         "a clone's vocoder begins cold",
-        "app/inference/qwen3/streams.py",
-        "None if reference is None else reference.vocoder",
-        "None",
+        "app/inference/qwen3/loop.py",
+        "if row.vocoder is None and row.reference is not None:",
+        "if False:",
         ("tests/inference/test_qwen3_traps.py",),
+    ),
+    Sabotage(
+        "a step writes over a prompt that is only half in",
+        "app/inference/qwen3/loop.py",
+        "at.get(slot, 0) for slot",
+        "0 for slot",
+        ("tests/inference/test_qwen3_traps.py", "tests/inference/test_qwen3_loop.py"),
     ),
     Sabotage(
         "a checkpoint may name code",

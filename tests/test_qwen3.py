@@ -168,7 +168,9 @@ async def test_every_kind_of_voice_is_rendered_and_spoken(
                 events.append(await next_event(socket))
 
     assert audible(rendered)
-    assert audio_of(events) == rendered.tobytes(), "the same seed, another lane"
+    spoken_samples = np.frombuffer(audio_of(events), np.int16)
+    # The same seed in the other lane: voiced in stretches of another length, so the last bit may differ.
+    assert np.abs(spoken_samples.astype(int) - rendered).max() <= 1
     other = await samples(client, await render(client, voice_id, seed=8))
     assert other.tobytes() != rendered.tobytes()
 

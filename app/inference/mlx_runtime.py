@@ -1,4 +1,4 @@
-"""MLX as the worker has it: prepared before it is imported, and asked where it computes.
+"""MLX as the worker has it: prepared before it is imported, and asked where it computes and how well.
 
 `prepare` must run before the first import of `mlx`, in the process and on the thread that will use it. Nothing here
 knows a model.
@@ -7,7 +7,10 @@ knows a model.
 import ctypes
 import os
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 #: What Debian and Fedora call it, and conda; found by name because pip's wheels have only renamed copies. Python's
 #: own search would start a compiler to find nothing more.
@@ -56,3 +59,36 @@ def without_compiler() -> None:
 
     if device() == "cpu":
         mx.disable_compile()
+
+
+def batches_pay() -> bool:
+    """Whether eight rows cost much less than eight times one. With the reference BLAS they do not."""
+    import mlx.core as mx
+
+    if device() != "cpu":
+        return True
+    weight, rows = mx.ones((1024, 1024)), (mx.ones((1, 1024)), mx.ones((8, 1024)))
+    mx.eval(weight, rows)  # pyright: ignore[reportUnknownMemberType]  # half unknown
+
+    def multiply(x: mx.array) -> None:
+        mx.eval(x @ weight)  # pyright: ignore[reportUnknownMemberType]
+
+    one, eight = (min(_seconds(partial(multiply, x)) for _ in range(5)) for x in rows)
+    return eight < 4 * one
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def memory_budget_bytes() -> int:
+    """What may be filled beside the weights: half of the accelerator's memory, or of this machine's."""
+    import mlx.core as mx
+
+    recommended = 0
+    if device() != "cpu":
+        recommended = int(mx.device_info().get("max_recommended_working_set_size", 0))
+    whole = recommended or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(whole // 2 - mx.get_active_memory(), 64 << 20)

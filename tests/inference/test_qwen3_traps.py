@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
 from app.inference.qwen3.loading import load
 from app.inference.qwen3.model import Qwen3
-from app.inference.qwen3.streams import Seam, Stream
+from app.inference.qwen3.references import Reference
+from app.inference.qwen3.sampling import FirstCode
 from app.inference.qwen3.vocoder import Vocoder, VocoderState
 from tests.inference.qwen3_checkpoints import (
     FRAME_SAMPLES,
     LONGER,
     REFERENCE_FRAMES,
     RYAN,
-    STEP_BYTES,
     TEXT,
     Alone,
     Models,
@@ -107,6 +107,14 @@ def stepped(vocoder: Vocoder, codes: mx.array, *lengths: int, state: VocoderStat
     return np.concatenate(parts)
 
 
+def primed(vocoder: Vocoder, codes: mx.array) -> VocoderState:
+    """The state behind a reference."""
+    reference = Reference("", codes, mx.zeros((1, 8)), mx.zeros((1, codes.shape[-1], 8)))
+    while (state := reference.primed(vocoder)) is None:
+        pass
+    return state
+
+
 def of_theirs(results: Iterator[Any]) -> Samples:
     return np.concatenate([np.array(result.audio) for result in results])
 
@@ -118,9 +126,9 @@ def apart(one: Any, other: Any) -> float:
 
 
 class Heard(NamedTuple):
-    """What a stream gave its vocoder, and got."""
+    """What a stream gave its vocoder, and got, frame by frame."""
 
-    codes: list[mx.array]
+    codes: list[NDArray[np.uint32]]
     samples: list[Samples]
 
 
@@ -131,8 +139,9 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 
     def noted(vocoder: Vocoder, codes: mx.array, state: VocoderState | None) -> tuple[mx.array, VocoderState]:
         samples, state = step(vocoder, codes, state)
-        found.codes.append(codes)
-        found.samples.append(np.array(samples).reshape(-1))
+        for number in range(codes.shape[-1]):
+            found.codes.append(np.array(codes[0, :, number]))
+            found.samples.append(np.array(samples[0, number * FRAME_SAMPLES : (number + 1) * FRAME_SAMPLES]))
         return samples, state
 
     monkeypatch.setattr(Vocoder, "step", noted)
@@ -143,6 +152,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """The frames whose first code is made 0, whoever generates."""
     sample = Theirs._sample_token  # pyright: ignore[reportPrivateUsage]
+    allowed = FirstCode.allowed
     wanted: set[int] = set()
 
     def forced(model: Any, logits: mx.array, **settings: Any) -> mx.array:
@@ -151,7 +161,14 @@ def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
         frame = len(settings.get("generated_tokens") or ())
         return mx.zeros_like(token) if is_first_code and frame in wanted else token
 
+    def only_zero(first: FirstCode, logits: mx.array, history: mx.array, frames: mx.array, rest: Any) -> mx.array:
+        logits = allowed(first, logits, history, frames, rest)
+        if int(frames[0]) in wanted:
+            logits[:, 1:] = -mx.inf
+        return logits
+
     monkeypatch.setattr(Theirs, "_sample_token", forced)
+    monkeypatch.setattr(FirstCode, "allowed", only_zero)
     return wanted
 
 
@@ -163,7 +180,7 @@ def test_frames_whose_first_code_is_zero_are_not_taken_for_padding(
     spoken = speak(preset, endless(max_seconds=0.8))
     audio = of_theirs(their_preset.generate("A ∞.", voice="ryan", max_tokens=10))
 
-    assert [int(code) for codes in heard.codes for code in codes[0, 0]].count(0) == 3
+    assert [int(codes[0]) for codes in heard.codes].count(0) == 3
     assert spoken.reason is FinishReason.LENGTH
     assert len(spoken.samples) == 10 * FRAME_SAMPLES
     assert audio.size == 7 * FRAME_SAMPLES, "theirs lacks as many at the end"
@@ -183,8 +200,9 @@ def test_a_clone_begins_exactly_where_its_reference_ends(
     base: Qwen3, theirs: Any, cloned: VoiceSpec, heard: Heard
 ) -> None:
     spoken = speak(base, utterance("A", cloned, max_seconds=0.8))
-    generated = mx.concatenate([codes for codes in heard.codes if codes.shape[-1] <= 4], axis=-1)
-    samples = np.concatenate(heard.samples)[-generated.shape[-1] * FRAME_SAMPLES :]
+    frames = len(spoken.samples) // FRAME_SAMPLES
+    generated = mx.array(np.stack(heard.codes[-frames:], axis=1).astype(np.int32))[None]
+    samples = np.concatenate(heard.samples[-frames:])
 
     reference = theirs.speech_tokenizer.encode(mx.array(tone() / np.float32(32_768))[None, None])
     assert reference.shape[-1] == REFERENCE_FRAMES
@@ -192,8 +210,7 @@ def test_a_clone_begins_exactly_where_its_reference_ends(
     expected = whole[REFERENCE_FRAMES * FRAME_SAMPLES :]
     cold = decoded(theirs, generated)
 
-    assert generated.shape[-1] >= 8
-    assert len(spoken.samples) == generated.shape[-1] * FRAME_SAMPLES
+    assert frames >= 8
     assert apart(samples, expected) < 1e-4
     assert np.abs(samples_of(spoken.pcm) - np.clip(expected, -1, 1)).max() < 1e-4
     assert apart(cold[:FRAME_SAMPLES], expected[:FRAME_SAMPLES]) > 0.1, "a cold vocoder would be heard"
@@ -226,7 +243,7 @@ def test_nothing_is_cut_by_its_share_of_the_length(theirs: Any, vocoder: Vocoder
     with_zeros = np.array(generated)
     with_zeros[0, 0, [2, 7]] = 0
 
-    ours = stepped(vocoder, generated, 4, 4, 2, state=vocoder.primed(reference))
+    ours = stepped(vocoder, generated, 4, 4, 2, state=primed(vocoder, reference))
 
     def cut_by_theirs(codes: mx.array) -> Samples:
         return np.array(theirs._decode_icl_generated_codes(list(codes.transpose(2, 0, 1)), reference))
@@ -256,13 +273,13 @@ def test_a_reference_of_any_length_is_heard_to_its_end(theirs: Any, vocoder: Voc
     codes = codes_of(frames + 4)
     expected = decoded(theirs, codes)[frames * FRAME_SAMPLES :]
 
-    samples = stepped(vocoder, codes[..., frames:], 4, state=vocoder.primed(codes[..., :frames]))
+    samples = stepped(vocoder, codes[..., frames:], 4, state=primed(vocoder, codes[..., :frames]))
 
     assert apart(samples, expected) < 1e-4
 
 
 def test_a_state_can_be_gone_on_from_again_and_again(vocoder: Vocoder) -> None:
-    state = vocoder.primed(codes_of(9))
+    state = primed(vocoder, codes_of(9))
     codes = [codes_of(8, seed) for seed in (1, 2, 1)]
 
     first, other, again = (stepped(vocoder, some, 4, 4, state=state) for some in codes)
@@ -275,7 +292,7 @@ def test_a_state_can_be_gone_on_from_again_and_again(vocoder: Vocoder) -> None:
 def test_two_vocoder_streams_step_by_step_are_two_streams(vocoder: Vocoder, behind: int) -> None:
     """Also behind the same reference."""
     codes = codes_of(12, 1), codes_of(12, 2)
-    state = vocoder.primed(codes_of(behind)) if behind else None
+    state = primed(vocoder, codes_of(behind)) if behind else None
     expected = [stepped(vocoder, some, 4, 4, 4, state=state) for some in codes]
     states = [state, state]
     parts: list[list[Samples]] = [[], []]
@@ -300,30 +317,17 @@ def test_an_abandoned_vocoder_stream_leaves_nothing(vocoder: Vocoder) -> None:
     assert np.array_equal(stepped(vocoder, codes_of(4), 4), expected)
 
 
-def test_two_utterances_step_by_step_are_as_each_alone(models: Models, preset: Qwen3, alone: Alone) -> None:
-    loaded = load(models.folder(type="custom_voice"))
-    seam = Seam(Vocoder(loaded.decoder))
-    loaded.model.speech_tokenizer = seam
-    wanted = utterance(LONGER), utterance(TEXT, VoiceSpec("preset", "vivian"), seed=2)
-    streams = [Stream(one, None) for one in wanted]
-    parts: list[list[bytes]] = [[], []]
+def test_two_utterances_at_once_are_as_each_alone(preset: Qwen3, alone: Alone) -> None:
+    wanted = utterance(LONGER), utterance(TEXT, VoiceSpec("preset", "vivian"), id=2, seed=2)
+    preset.add(wanted)
 
-    working = {0, 1}
-    while working:
-        for number in sorted(working):
-            one = wanted[number]
-            told = {"text": one.text, "voice": one.voice.name, "instruct": None, "lang_code": "auto"}
-            frame = streams[number].step(seam, loaded.model, told)
-            parts[number].append(frame.pcm)
-            if frame.final:
-                assert frame.finish_reason is FinishReason.STOP
-                working.remove(number)
+    spoken = finish(preset)
 
-    assert [b"".join(some) for some in parts] == [alone(preset, one) for one in wanted]
+    assert [spoken[one.id].pcm for one in wanted] == [alone(preset, one) for one in wanted]
 
 
 def test_their_two_streams_are_one(their_preset: Any) -> None:
-    """What `test_two_utterances_step_by_step_are_as_each_alone` would find if ours were as theirs."""
+    """What `test_two_utterances_at_once_are_as_each_alone` would find if ours were as theirs."""
 
     def stream(text: str, voice: str) -> Iterator[Any]:
         told: dict[str, Any] = {"max_tokens": 12, "temperature": 0.0}
@@ -351,13 +355,12 @@ def test_an_abandoned_utterance_leaves_nothing_to_the_next(
     expected = alone(model, utterance(voice=voice))
     model.add([endless(voice, id=1, seed=5), utterance(voice=voice, id=2)])
     spoken: dict[int, Spoken] = {}
-    for _ in range(2):
+    while not spoken.get(1, Spoken()).pcm:
         collect(spoken, model.step())
 
     model.cancel(1)
     finish(model, spoken)
 
-    assert len(spoken[1].pcm) == 2 * STEP_BYTES
     assert spoken[1].reason is FinishReason.CANCELED
     assert spoken[2].pcm == expected
 

@@ -49,7 +49,17 @@ def load(folder: Path) -> Loaded:
         raise BrokenCheckpoint(
             f"its speech_tokenizer lacks {len(wrong)} tensors, or has them in another shape, such as {min(wrong)}"
         )
+    if mx.default_device().type is not mx.gpu:
+        _widen(model.talker)
     return Loaded(model, tokenizer, decoder, checkpoint)
+
+
+def _widen(talker: Any) -> None:
+    """Have it in float32, exactly: bfloat16 takes a CPU four times as long. Text is only looked up, and stays."""
+    text = talker.model.text_embedding
+    talker.model.text_embedding = None
+    talker.set_dtype(mx.float32)
+    talker.model.text_embedding = text
 
 
 #: Flags of training, and what mlx-audio works out itself once the rest is there.

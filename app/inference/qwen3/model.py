@@ -1,68 +1,94 @@
-"""Qwen3-TTS through mlx-audio's generate, one step of one utterance at a time. A listener's utterance goes before
-renders; a render that had begun rests meanwhile and goes on where it was.
+"""Qwen3-TTS: utterances of cloned, preset and designed voices, several at once in one decode loop.
 
-mlx-audio's non-streamed path is never used: it takes frames whose first code is 0 for padding and cuts as many from
-the end, and it finds the end of a clone's reference by its share of the length.
+The weights and the module definitions are mlx-audio's, as are the encoder and the speaker vector of a reference;
+what makes speech of them is ours (`loop.py`). Here utterances become rows, and samples become frames.
 """
 
 # mlx-audio has no types, and those of MLX are half unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import re
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
+import numpy as np
 
-from app.inference.languages import AUTO, name_of
-from app.inference.mlx_runtime import device
+from app.inference import mlx_runtime
 from app.inference.model import FinishReason, Frame, Lane, Utterance
 from app.inference.qwen3.loading import Loaded, load
-from app.inference.qwen3.references import Reference, References
-from app.inference.qwen3.streams import Seam, Stream
+from app.inference.qwen3.loop import Heard, Loop
+from app.inference.qwen3.prompts import Prompts
+from app.inference.qwen3.references import References
+from app.inference.qwen3.rows import Row
+from app.inference.qwen3.sampling import Sampling
+from app.inference.qwen3.slots import ROWS
+from app.inference.qwen3.talker import Talker
 from app.inference.qwen3.vocoder import Vocoder
+
+FRAMES_PER_S = 12.5
+
+#: Where nobody says otherwise; as in the published generation_config.json, that is, never on purpose.
+MOST_FRAMES = 8_192
+
+#: mlx-audio's for clones, which repeat themselves behind a long reference with less.
+LEAST_CLONE_PENALTY = 1.5
+
+#: Rows at once where a batch costs nearly what its rows cost one by one.
+FEW_ROWS = 2
 
 #: The kind of model that has voices of a kind.
 _KINDS = {"preset": "custom_voice", "clone": "base", "design": "voice_design"}
+
+#: As the official code has it where neither the caller nor the checkpoint says anything.
+_DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.05}
 
 
 class Qwen3:
     """Belongs to the worker's thread."""
 
-    def __init__(self, loaded: Loaded) -> None:
-        self._model: Any = loaded.model
-        self._checkpoint = loaded.checkpoint
+    def __init__(self, loaded: Loaded, *, most_rows: int | None = None) -> None:
+        model: Any = loaded.model
+        on_gpu = mlx_runtime.device() != "cpu"
+        vocoder = Vocoder(loaded.decoder, compiled=on_gpu)
         tokenizer: Any = loaded.speech_tokenizer
-        vocoder = Vocoder(loaded.decoder)
-        tokenizer.decoder = None  # its weights are the vocoder's now, in another shape
-        embed = self._model.extract_speaker_embedding
-        self._references = References(tokenizer.encode, embed, vocoder, loaded.checkpoint.fingerprint)
-        added = sorted(self._model.tokenizer.get_added_vocab(), key=len, reverse=True)
-        self._added = re.compile("|".join(map(re.escape, added)) or "(?!)")
-        self._seam = Seam(vocoder)
-        # Where mlx-audio looks for them. It would work out the speaker vector anew for every chunk.
-        self._model.speech_tokenizer = self._seam
-        self._model.extract_speaker_embedding = self._seam.embed
+        tokenizer.decoder = None  # its weights are the vocoder's now, in another layout
+        self._kind = loaded.checkpoint.kind
+        self._generation: dict[str, Any] = model.generate_config or {}
+        self._prompts = Prompts(model, loaded.checkpoint.language_names)
+        self._references = References(
+            tokenizer.encode,
+            model.extract_speaker_embedding,
+            self._prompts.embedded,
+            loaded.checkpoint.fingerprint,
+        )
+        if most_rows is None:
+            most_rows = ROWS[-1] if mlx_runtime.batches_pay() else FEW_ROWS
+        self._loop = Loop(
+            Talker(model.talker, self._prompts.pad, compiled=on_gpu),
+            vocoder,
+            most_rows=most_rows,
+            budget_bytes=mlx_runtime.memory_budget_bytes(),
+            together=on_gpu,
+        )
         self._lanes: dict[Lane, deque[Utterance]] = {"speak": deque(), "render": deque()}
-        self._streams: dict[int, Stream] = {}
+        self._rows: dict[int, Row] = {}
         self._canceled: set[int] = set()
 
     @classmethod
-    def load(cls, folder: Path) -> "Qwen3":
+    def load(cls, folder: Path, *, most_rows: int | None = None) -> "Qwen3":
         """Read a checkpoint into memory. Raises `BrokenCheckpoint`."""
-        return cls(load(folder))
+        return cls(load(folder), most_rows=most_rows)
 
     @property
     def device(self) -> str:
         """What MLX computes on."""
-        return device()
+        return mlx_runtime.device()
 
     @property
     def capacity(self) -> int:
-        """One is spoken and another waits here, so that there is no gap while more are on their way."""
-        return 2
+        """Rows of renders; listeners find a place beyond that."""
+        return self._loop.most_rows
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         """Queue utterances, each lane in the order of arrival."""
@@ -71,70 +97,101 @@ class Qwen3:
 
     def cancel(self, utterance_id: int) -> None:
         """Seen at the next step."""
-        if any(utterance.id == utterance_id for lane in self._lanes.values() for utterance in lane):
+        if utterance_id in self._rows or any(
+            utterance.id == utterance_id for lane in self._lanes.values() for utterance in lane
+        ):
             self._canceled.add(utterance_id)
 
     def step(self) -> Sequence[Frame]:
-        """At most four frames of 80 ms of the utterance whose turn it is, or the last word on one."""
-        for lane in self._lanes.values():
-            for utterance in lane:
-                if utterance.id in self._canceled:
-                    return [self._over(utterance, self._stream_of(utterance).ended(FinishReason.CANCELED))]
-        utterance = next((lane[0] for lane in self._lanes.values() if lane), None)
-        if utterance is None:
-            return []
-        try:
-            stream = self._begun(utterance)
-        except Exception as error:  # a folder that is gone, a file that is damaged, a recording that MLX dislikes
-            frame = Stream(utterance, None).ended(FinishReason.ERROR, f"the voice cannot be used: {error}")
-        else:
-            frame = stream.step(self._seam, self._model, self._arguments(utterance, stream.reference))
-        return [self._over(utterance, frame) if frame.final else frame]
+        """The last word on those that are canceled, or a tick of the loop. A frame is empty at the end of an
+        utterance, and where a tick had nothing to give.
+        """
+        if self._canceled:
+            return self._end_canceled()
+        refused = self._begin_next()
+        if refused is not None:
+            return [refused]
+        frames = [frame for heard in self._loop.tick() for frame in self._frames(heard)]
+        return frames or [Frame(utterance_id, b"") for utterance_id in list(self._rows)[:1]]
 
     def close(self) -> None:
         """Nothing to give back: the process ends."""
 
-    def _stream_of(self, utterance: Utterance) -> Stream:
-        return self._streams.get(utterance.id) or Stream(utterance, None)
+    def _end_canceled(self) -> list[Frame]:
+        frames = [_last(utterance_id, FinishReason.CANCELED) for utterance_id in sorted(self._canceled)]
+        for lane, waiting in self._lanes.items():
+            self._lanes[lane] = deque(utterance for utterance in waiting if utterance.id not in self._canceled)
+        for utterance_id in self._canceled:
+            row = self._rows.pop(utterance_id, None)
+            if row is not None:
+                self._loop.drop(row)
+        self._canceled.clear()
+        return frames
 
-    def _begun(self, utterance: Utterance) -> Stream:
-        stream = self._streams.get(utterance.id)
-        if stream is None:
-            voice, kind = utterance.voice, self._checkpoint.kind
-            if _KINDS[voice.kind] != kind:
-                raise ValueError(f"a model of kind {kind} has no {voice.kind} voices")
-            reference = self._references.get(Path(voice.folder)) if voice.kind == "clone" else None
-            stream = self._streams[utterance.id] = Stream(utterance, reference)
-        return stream
+    def _begin_next(self) -> Frame | None:
+        """Make a row of what waits, one at a step; the last word on it when that cannot be."""
+        if self._lanes["speak"]:
+            utterance = self._lanes["speak"].popleft()
+        elif self._lanes["render"] and self._loop.rows < self._loop.most_rows:
+            utterance = self._lanes["render"].popleft()
+        else:
+            return None
+        try:
+            row = self._row(utterance)
+        except Exception as error:  # a folder that is gone, a file that is damaged, a recording that MLX dislikes
+            return _last(utterance.id, FinishReason.ERROR, f"the voice cannot be used: {error}")
+        self._rows[utterance.id] = row
+        self._loop.add(row)
+        return None
 
-    def _over(self, utterance: Utterance, frame: Frame) -> Frame:
-        self._lanes[utterance.lane].remove(utterance)
-        self._streams.pop(utterance.id, None)
-        self._canceled.discard(utterance.id)
-        if not self._streams:
-            mx.clear_cache()
-        return frame
+    def _row(self, utterance: Utterance) -> Row:
+        voice = utterance.voice
+        if _KINDS[voice.kind] != self._kind:
+            raise ValueError(f"a model of kind {self._kind} has no {voice.kind} voices")
+        if voice.kind == "design" and not voice.description:
+            raise ValueError("describe the voice")
+        reference = self._references.get(Path(voice.folder)) if voice.kind == "clone" else None
+        limit = utterance.max_seconds
+        return Row(
+            utterance.id,
+            utterance.lane,
+            self._prompts.of(utterance, reference),
+            self._sampling(utterance),
+            max(1, round(limit * FRAMES_PER_S)) if limit > 0 else MOST_FRAMES,
+            reference,
+        )
 
-    def _arguments(self, utterance: Utterance, reference: Reference | None) -> dict[str, Any]:
-        """What mlx-audio's generate is called with."""
-        voice, sampling = utterance.voice, utterance.sampling
-        language = name_of(utterance.language or voice.language, self._checkpoint.language_names)
-        told = [part for part in (voice.description, utterance.instruct) if part]
-        return {
-            "text": self._plain(utterance.text),
-            "voice": voice.name or None,
-            "instruct": self._plain("\n".join(told)) or None,
-            "lang_code": language or AUTO,
-            "ref_audio": None if reference is None else reference.audio,
-            "ref_text": self._plain(voice.transcript) if reference is not None else None,
-            "temperature": sampling.temperature,
-            "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            "repetition_penalty": sampling.repetition_penalty,
-        }
+    def _sampling(self, utterance: Utterance) -> Sampling:
+        said = utterance.sampling
+        penalty = self._said("repetition_penalty", said.repetition_penalty)
+        return Sampling(
+            seed=utterance.seed,
+            temperature=self._said("temperature", said.temperature),
+            top_k=int(self._said("top_k", said.top_k)),
+            top_p=self._said("top_p", said.top_p),
+            penalty=max(penalty, LEAST_CLONE_PENALTY) if utterance.voice.kind == "clone" else penalty,
+            least_frames=0,
+        )
 
-    def _plain(self, text: str) -> str:
-        """Text in which all is text: a tokenizer takes `<|im_end|>` for the end of the turn, and `<think>` for what
-        no voice has learned to say.
-        """
-        return self._added.sub(lambda token: f"{token[0][:1]} {token[0][1:]}", text)
+    def _said(self, name: str, said: float | None) -> float:
+        """By the caller, else by the checkpoint, else by the official code."""
+        if said is not None:
+            return said
+        configured = self._generation.get(name)
+        return _DEFAULTS[name] if configured is None else configured
+
+    def _frames(self, heard: Heard) -> list[Frame]:
+        row, reason = heard.row, heard.reason
+        if not np.isfinite(heard.samples).all():
+            self._loop.drop(row)
+            self._rows.pop(row.utterance_id)
+            return [_last(row.utterance_id, FinishReason.ERROR, "the model gave samples that are no numbers")]
+        pcm = np.rint(np.clip(heard.samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+        if reason is not None:
+            del self._rows[row.utterance_id]
+            return [Frame(row.utterance_id, pcm, final=True, finish_reason=reason)]
+        return [Frame(row.utterance_id, pcm)]
+
+
+def _last(utterance_id: int, reason: FinishReason, error: str = "") -> Frame:
+    return Frame(utterance_id, b"", final=True, finish_reason=reason, error=error)

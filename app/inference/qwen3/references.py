@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import mlx.core as mx
 import numpy as np
@@ -28,31 +28,49 @@ CODES_FILE = "codes.safetensors"
 #: Of voices at hand. One with 30 s of reference has about 30 MB.
 MOST_VOICES = 8
 
+#: A reference is heard through in pieces of so many frames.
+PIECE_FRAMES = 12
 
-class Reference(NamedTuple):
-    """A clone's reference as the model takes it."""
 
-    audio: mx.array  #: float32, [samples] at 24 kHz
-    codes: mx.array  #: int32, [1, code groups, frames]
-    speaker: mx.array  #: float32, [1, width of the speaker encoder]
-    vocoder: VocoderState  #: behind the reference
+class Reference:
+    """A clone's reference as the model takes it. Belongs to the worker's thread."""
+
+    def __init__(self, key: str, codes: mx.array, speaker: mx.array, embedded: mx.array) -> None:
+        self.key = key  #: of the recording, and of the model that heard it
+        self.codes = codes  #: int32, [1, code groups, frames]
+        self.speaker = speaker  #: float32, [1, width of the speaker encoder]
+        self.embedded = embedded  #: inputs of the talker, [1, frames, hidden]
+        self._vocoder: VocoderState | None = None
+        self._heard = 0
+
+    def primed(self, vocoder: Vocoder) -> VocoderState | None:
+        """The vocoder's state behind the reference; None while it is not there yet. Each call goes a piece further,
+        so that nobody has to wait for all of it in one step.
+        """
+        frames = self.codes.shape[-1]
+        if self._heard < frames:
+            piece = self.codes[..., self._heard : self._heard + PIECE_FRAMES]
+            _, self._vocoder = vocoder.step(piece, self._vocoder)
+            mx.async_eval(self._vocoder)
+            self._heard += piece.shape[-1]
+        return self._vocoder if self._heard == frames else None
 
 
 class References:
     """Belongs to the worker's thread.
 
     `encode` turns audio, [1, 1, samples], into codes; `embed` turns audio, [samples], into a speaker vector;
-    `fingerprint` is the model's.
+    `embedded` turns codes into inputs of the talker; `fingerprint` is the model's.
     """
 
     def __init__(
         self,
         encode: Callable[[mx.array], mx.array],
         embed: Callable[[mx.array], mx.array],
-        vocoder: Vocoder,
+        embedded: Callable[[mx.array], mx.array],
         fingerprint: str,
     ) -> None:
-        self._encode, self._embed, self._vocoder = encode, embed, vocoder
+        self._encode, self._embed, self._embedded = encode, embed, embedded
         self._fingerprint = fingerprint
         self._at_hand: OrderedDict[str, Reference] = OrderedDict()
 
@@ -62,9 +80,8 @@ class References:
         key = sha256(recording + self._fingerprint.encode()).hexdigest()
         reference = self._at_hand.get(key)
         if reference is None:
-            audio = _samples_of(recording)
-            codes, speaker = self._kept(folder, key) or self._worked_out(folder, key, audio)
-            reference = self._at_hand[key] = Reference(audio, codes, speaker, self._vocoder.primed(codes))
+            codes, speaker = self._kept(folder, key) or self._worked_out(folder, key, _samples_of(recording))
+            reference = self._at_hand[key] = Reference(key, codes, speaker, self._embedded(codes))
         elif not (folder / CODES_FILE).exists():  # another voice of the same recording
             self._keep(folder, key, reference.codes, reference.speaker)
         self._at_hand.move_to_end(key)

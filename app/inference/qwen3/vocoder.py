@@ -10,6 +10,7 @@ sees everything; a wider window gives mlx-audio's result. It does not know where
 
 # mlx-audio has no types, and those of MLX are half unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,15 +18,13 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 import mlx.nn as nn
 
-from app.inference.qwen3.attention import Rotary, joined_linear
+from app.inference.qwen3.attention import Rotary
 from app.inference.qwen3.convolutions import Convolution, Depthwise, Memory, Upsampling
+from app.inference.qwen3.linear import joined
 from app.inference.qwen3.snake import Snake
 
 #: Samples of one frame, 80 ms.
 FRAME_SAMPLES = 1_920
-
-#: A reference is heard through in pieces of so many frames.
-PRIMING_FRAMES = 25
 
 
 class VocoderState(NamedTuple):
@@ -85,14 +84,6 @@ class Vocoder:
         state = state or self.fresh(rows)
         samples, frames, *pasts = self._run(codes, state.frames, *state.pasts)
         return samples, VocoderState(tuple(pasts), frames)
-
-    def primed(self, codes: mx.array) -> VocoderState:
-        """The state behind codes that nobody needs to hear, [1, code groups, frames]."""
-        state = self.fresh()
-        for start in range(0, codes.shape[-1], PRIMING_FRAMES):
-            _, state = self.step(codes[..., start : start + PRIMING_FRAMES], state)
-            mx.eval(state)
-        return state
 
     def _decoded(self, codes: mx.array, frames: mx.array, *pasts: mx.array) -> tuple[mx.array, ...]:
         memory = Memory(pasts)
@@ -181,9 +172,9 @@ class _Layer:
     def __init__(self, module: Any, window: int) -> None:
         attention, mlp = module.self_attn, module.mlp
         self._heads, self._kv_heads, self._width = attention.num_heads, attention.num_kv_heads, attention.head_dim
-        self._qkv = joined_linear(attention.q_proj, attention.k_proj, attention.v_proj)
-        self._o, self._down = attention.o_proj, mlp.down_proj
-        self._gate_up = joined_linear(mlp.gate_proj, mlp.up_proj)
+        self._qkv = joined(attention.q_proj, attention.k_proj, attention.v_proj)
+        self._o, self._down = joined(attention.o_proj), joined(mlp.down_proj)
+        self._gate_up = joined(mlp.gate_proj, mlp.up_proj)
         self._norms = (module.input_layernorm, module.post_attention_layernorm)
         self._scales: tuple[mx.array, mx.array] = (module.self_attn_layer_scale.scale, module.mlp_layer_scale.scale)
         self.past_shape = (self._kv_heads, window - 1, self._width)

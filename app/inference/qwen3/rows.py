@@ -1,0 +1,121 @@
+"""An utterance on its way through the loop: how much of its prompt is in, what has been said, what has been heard.
+
+It knows the lengths of the stretches that it is voiced in, which depend on nothing but itself, so that its samples
+do not either. Who runs when is for the loop.
+"""
+
+# Those of MLX are half unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from typing import NamedTuple
+
+import mlx.core as mx
+
+from app.inference.model import FinishReason, Lane
+from app.inference.qwen3.prompts import Prompt
+from app.inference.qwen3.references import Reference
+from app.inference.qwen3.sampling import Sampling
+from app.inference.qwen3.slots import Parked
+from app.inference.qwen3.vocoder import VocoderState
+
+#: A listener's frames are voiced in such stretches, the last of them over and over: the first is heard at once, and
+#: from then on there is always more at hand than is needed.
+SPEAK_FRAMES = (1, 2, 4, 8)
+
+#: A render's: 0.96 s.
+RENDER_FRAMES = 12
+
+
+class Row:
+    """Belongs to the worker's thread."""
+
+    def __init__(
+        self,
+        utterance_id: int,
+        lane: Lane,
+        prompt: Prompt,
+        sampling: Sampling,
+        most_frames: int,
+        reference: Reference | None,
+    ) -> None:
+        self.utterance_id, self.lane = utterance_id, lane
+        self.prompt, self.sampling, self.most_frames = prompt, sampling, most_frames
+        self.reference = reference
+        self.vocoder: VocoderState | None = None  #: where its samples are; None at their start
+        self.slot: int | None = None
+        self.parked: Parked | None = None
+        self.filled = 0  #: positions of the prompt that are in
+        self.said = 0  #: frames whose codes have been asked for
+        self.known = 0  #: frames whose codes have been looked at
+        self.voiced = 0  #: frames whose samples have been asked for
+        self.reason: FinishReason | None = None
+        self.valid = 0  #: once there is a reason: frames that count
+        self._unvoiced: list[mx.array] = []
+        self._stretches = 0
+
+    @property
+    def ready(self) -> bool:
+        """All of its prompt is in, but for the input of the first frame."""
+        return self.filled == self.prompt.positions - 1
+
+    @property
+    def position(self) -> int:
+        """Where its next frame goes."""
+        return self.filled + self.said
+
+    @property
+    def most_positions(self) -> int:
+        """How many it can come to have."""
+        return self.prompt.positions + self.most_frames
+
+    @property
+    def done(self) -> bool:
+        """It has said and voiced everything."""
+        return self.reason is not None and self.voiced >= self.valid
+
+    @property
+    def due(self) -> int:
+        """Frames that can be voiced now; 0 when there are too few."""
+        if self.reason is not None:
+            return min(self._stretch, self.valid - self.voiced)
+        return self._stretch if len(self._unvoiced) >= self._stretch else 0
+
+    @property
+    def _stretch(self) -> int:
+        if self.lane == "render":
+            return RENDER_FRAMES
+        return SPEAK_FRAMES[min(self._stretches, len(SPEAK_FRAMES) - 1)]
+
+    def inputs(self, start: int, end: int) -> mx.array:
+        """Positions of its prompt."""
+        common = self.prompt.common.shape[1]
+        parts = [
+            self.prompt.common[:, start : min(end, common)],
+            self.prompt.own[:, max(0, start - common) : max(0, end - common)],
+        ]
+        return mx.concatenate([part for part in parts if part.shape[1]], axis=1)
+
+    def say(self, codes: mx.array) -> None:
+        """A frame's codes, [1, groups], which nobody has looked at yet."""
+        self.said += 1
+        self._unvoiced.append(codes)
+
+    def end(self, reason: FinishReason, valid: int) -> None:
+        """It is known to have said all; only so many of its frames count."""
+        self.reason, self.valid = reason, valid
+        del self._unvoiced[max(0, valid - self.voiced) :]
+
+    def take_due(self) -> mx.array:
+        """The codes to be voiced next, [1, groups, frames]."""
+        frames = self.due
+        taken, self._unvoiced = self._unvoiced[:frames], self._unvoiced[frames:]
+        self.voiced += frames
+        self._stretches += 1
+        return mx.stack(taken, axis=2)
+
+
+class Voiced(NamedTuple):
+    """Samples of a row that have been asked for: [1, samples]."""
+
+    row: Row
+    samples: mx.array

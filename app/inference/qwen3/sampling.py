@@ -1,0 +1,146 @@
+"""How the next code of each row is chosen, inside the graph: by Gumbel's trick among the likeliest (Maddison,
+Tarlow and Minka, 2014), with noise that depends on the row's own seed and frame, and on nothing else in the batch.
+
+What belongs to the first code of a frame alone (specials, repetition, the end) is here too. It knows no model.
+"""
+
+# Those of MLX are half unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import mlx.core as mx
+
+#: So many of the likeliest codes are sorted, unless a row wants more.
+USUAL_CANDIDATES = 64
+
+#: The first codes of so many frames are less likely to be chosen again (mlx-audio has the same window).
+HISTORY_FRAMES = 64
+
+
+class Controls(NamedTuple):
+    """Of some rows, [rows] each."""
+
+    seeds: mx.array  #: uint32, [rows, 2]
+    temperature: mx.array  #: 0 takes the likeliest
+    top_k: mx.array  #: int32; 0 takes all
+    top_p: mx.array
+    penalty: mx.array  #: of repetition, 1 is none
+    least_frames: mx.array  #: int32; no end before
+
+
+class Mode(NamedTuple):
+    """What the graph must be able to do; there are few, for each is compiled."""
+
+    greedy: bool  #: no row samples
+    all_codes: bool  #: a row wants more than the usual candidates
+    nucleus: bool  #: a row has a top_p
+
+
+class Sampling(NamedTuple):
+    """Of one row, everything said."""
+
+    seed: int
+    temperature: float
+    top_k: int
+    top_p: float
+    penalty: float
+    least_frames: int
+
+
+def controls_of(rows: Sequence[Sampling]) -> tuple[Controls, Mode]:
+    """For a batch of these."""
+    controls = Controls(
+        mx.array([(row.seed >> 32 & 0xFFFF_FFFF, row.seed & 0xFFFF_FFFF) for row in rows], mx.uint32),
+        mx.array([row.temperature for row in rows], mx.float32),
+        mx.array([row.top_k for row in rows], mx.int32),
+        mx.array([row.top_p for row in rows], mx.float32),
+        mx.array([row.penalty for row in rows], mx.float32),
+        mx.array([row.least_frames for row in rows], mx.int32),
+    )
+    sampling = [row for row in rows if row.temperature > 0]
+    mode = Mode(
+        greedy=not sampling,
+        all_codes=any(not 0 < row.top_k <= USUAL_CANDIDATES for row in sampling),
+        nucleus=any(0 < row.top_p < 1 for row in sampling),
+    )
+    return controls, mode
+
+
+class Dice:
+    """The noise of one frame. `frames`, [rows], counts each row's own."""
+
+    def __init__(self, controls: Controls, mode: Mode, frames: mx.array, groups: int, codes: int) -> None:
+        self._controls, self._mode = controls, mode
+        self._noise: mx.array | None = None
+        if not mode.greedy:
+            candidates = codes if mode.all_codes else min(USUAL_CANDIDATES, codes)
+            # Threefry with a counter: the key of each row and frame is another, so its noise is its own.
+            keys = controls.seeds + mx.stack([mx.zeros_like(frames), frames], axis=1).astype(mx.uint32)
+
+            def noise(key: mx.array) -> mx.array:
+                return mx.random.gumbel((groups, candidates), key=key)
+
+            self._noise = mx.vmap(noise)(keys)
+
+    def choose(self, logits: mx.array, group: int) -> mx.array:
+        """A code for each row, uint32, [rows]; logits are [rows, codes], float32."""
+        if self._noise is None:
+            return mx.argmax(logits, axis=-1)
+        controls, noise = self._controls, self._noise[:, group]
+        count = min(noise.shape[-1], logits.shape[-1])
+        found = mx.argpartition(-logits, count - 1, axis=-1)[:, :count] if count < logits.shape[-1] else None
+        values = logits if found is None else mx.take_along_axis(logits, found, axis=-1)
+        order = mx.argsort(-values, axis=-1)
+        values = mx.take_along_axis(values, order, axis=-1)
+        warm = controls.temperature[:, None] > 0
+        scaled = values / mx.where(warm, controls.temperature[:, None], 1.0)
+        rank, most = mx.arange(count), controls.top_k[:, None]
+        scaled = mx.where((most > 0) & (rank >= most), -mx.inf, scaled)
+        if self._mode.nucleus:
+            scaled = _nucleus(scaled, controls.top_p[:, None])
+        picked = mx.argmax(mx.where(warm, scaled + noise[:, :count], values), axis=-1, keepdims=True)
+        codes = mx.take_along_axis(order, picked, axis=-1)
+        if found is not None:
+            codes = mx.take_along_axis(found, codes, axis=-1)
+        return codes[:, 0]
+
+
+def _nucleus(sorted_logits: mx.array, top_p: mx.array) -> mx.array:
+    """Only the likeliest that make up `top_p` together, and at least one; logits are sorted, falling."""
+    before = mx.cumsum(mx.softmax(sorted_logits, axis=-1), axis=-1, inclusive=False)
+    return mx.where((top_p > 0) & (top_p < 1) & (before >= top_p), -mx.inf, sorted_logits)
+
+
+class FirstCode:
+    """The logits of a frame's first code as they are to be chosen from. The last 1,024 codes of the vocabulary are
+    specials, of which only the end may be chosen.
+    """
+
+    def __init__(self, codes: int, end: int) -> None:
+        self._codes, self._end = codes, end
+        numbers = mx.arange(codes)
+        self._special = (numbers >= codes - 1_024) & (numbers != end)
+        self._is_end = numbers == end
+        mx.eval(self._special, self._is_end)
+
+    def fresh_history(self, rows: int) -> mx.array:
+        """Of rows that have said nothing: int32, [rows, `HISTORY_FRAMES`]."""
+        return mx.full((rows, HISTORY_FRAMES), self._codes, mx.int32)
+
+    def allowed(self, logits: mx.array, history: mx.array, frames: mx.array, controls: Controls) -> mx.array:
+        """Of logits, [rows, codes], the same in float32."""
+        logits = logits.astype(mx.float32)
+        forbidden = self._special | (self._is_end & (frames < controls.least_frames)[:, None])
+        logits = mx.where(forbidden, -mx.inf, logits)
+        seen = mx.zeros((logits.shape[0], self._codes + 1), mx.bool_)
+        seen = mx.put_along_axis(seen, history, mx.array(True), axis=1)[:, : self._codes]
+        penalty = controls.penalty[:, None]
+        return mx.where(seen, mx.where(logits < 0, logits * penalty, logits / penalty), logits)
+
+    @staticmethod
+    def remembered(history: mx.array, codes: mx.array, frames: mx.array) -> mx.array:
+        """The history with these codes, [rows], in it."""
+        at = (frames % HISTORY_FRAMES)[:, None]
+        return mx.put_along_axis(history, at, codes[:, None].astype(mx.int32), axis=1)

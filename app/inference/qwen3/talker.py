@@ -1,0 +1,143 @@
+"""The two transformers that make codes: the talker, which says the first code of each frame, and the predictor,
+which adds the other fifteen. Both are taken out of mlx-audio's modules and run over any number of rows at once.
+
+It knows nothing of text, of rows' lives or of sound.
+"""
+
+# mlx-audio has no types, and those of MLX are half unknown.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from collections.abc import Callable
+from typing import Any
+
+import mlx.core as mx
+
+from app.inference.qwen3.attention import Layer, Remember, Rotary
+from app.inference.qwen3.linear import Linear, joined, taken
+from app.inference.qwen3.sampling import Controls, Dice, FirstCode, Mode
+from app.inference.qwen3.slots import Slots
+
+
+class Talker:
+    """Belongs to the worker's thread. `module` is mlx-audio's talker; `pad`, [1, 1, hidden], is what is added to
+    the input of every frame once the text is said.
+    """
+
+    def __init__(self, module: Any, pad: mx.array, *, compiled: bool = False) -> None:
+        config = module.config
+        self._layers = [Layer(layer) for layer in module.model.layers]
+        self._norm, self._head = module.model.norm, taken(module, "codec_head")
+        self._rotary = Rotary(config.head_dim, config.rope_theta)
+        self._embed, self._pad = module.model.codec_embedding, pad
+        self._predictor = _Predictor(module.code_predictor, self._embed)
+        self._first = FirstCode(config.vocab_size, config.codec_eos_token_id)
+        self._vocabulary: int = config.vocab_size
+        self.end: int = config.codec_eos_token_id
+        self.groups: int = config.num_code_groups
+        self._heads: int = config.num_attention_heads
+        self._compiled = compiled
+        self._steps: dict[Mode, Callable[..., Any]] = {}
+
+    def slots(self) -> Slots:
+        """Room for rows, none yet."""
+        kv_heads, width = self._layers[0].kv_shape
+        return Slots(len(self._layers), kv_heads, width, self._pad, self._first.fresh_history)
+
+    def prefill(self, slots: Slots, slot: int, x: mx.array, start: int) -> None:
+        """Put inputs, [1, time, hidden], into a slot, behind the `start` positions that it has."""
+        end = start + x.shape[1]
+        for number, layer in enumerate(self._layers):
+            x = layer(x, start, self._rotary, slots.writer(number, slot, start, end), "causal")
+
+    def step(self, slots: Slots, positions: mx.array, frames: mx.array, controls: Controls, mode: Mode) -> mx.array:
+        """Advance all slots by a frame: its codes, uint32, [slots, groups], once somebody asks for them.
+
+        `positions`, [slots], is where each writes; `frames`, [slots], how many it has said.
+        """
+        run = self._steps.get(mode)
+        if run is None:
+            run = self._step_of(mode)
+            self._steps[mode] = mx.compile(run) if self._compiled else run
+        codes, slots.x, slots.history, *kv = run(
+            slots.x, slots.history, positions, frames, *controls, *slots.keys, *slots.values
+        )
+        slots.keys, slots.values = kv[: len(self._layers)], kv[len(self._layers) :]
+        return codes
+
+    def _step_of(self, mode: Mode) -> Callable[..., tuple[mx.array, ...]]:
+        layers = len(self._layers)
+
+        def run(
+            x: mx.array, history: mx.array, positions: mx.array, frames: mx.array, *rest: mx.array
+        ) -> tuple[mx.array, ...]:
+            controls = Controls(*rest[:6])
+            kv = list(rest[6:])
+            rows, room = x.shape[0], kv[0].shape[2]
+            at = positions[:, None, None, None]
+            mask = mx.contiguous(mx.broadcast_to(mx.arange(room) <= at, (rows, self._heads, 1, room)))
+
+            def put(number: int) -> Remember:
+                def remember(k: mx.array, v: mx.array) -> tuple[mx.array, mx.array]:
+                    where = mx.broadcast_to(at, k.shape)
+                    kv[number] = mx.put_along_axis(kv[number], where, k, axis=2)
+                    kv[layers + number] = mx.put_along_axis(kv[layers + number], where, v, axis=2)
+                    return kv[number], kv[layers + number]
+
+                return remember
+
+            for number, layer in enumerate(self._layers):
+                x = layer(x, positions, self._rotary, put(number), mask)
+            hidden = self._norm(x)
+            logits = self._first.allowed(self._head(hidden)[:, -1], history, frames, controls)
+            dice = Dice(controls, mode, frames, self.groups, self._vocabulary)
+            first = dice.choose(logits, 0)
+            codes, embedded = self._predictor(hidden, first, dice)
+            history = self._first.remembered(history, first, frames)
+            return codes, embedded + self._pad, history, *kv
+
+        return run
+
+
+class _Predictor:
+    """From the talker's state and the first code of a frame, the other codes, one after the other."""
+
+    def __init__(self, module: Any, embed_first: Any) -> None:
+        self._layers = [Layer(layer) for layer in module.model.layers]
+        self._norm = module.model.norm
+        self._heads = [joined(head) for head in module.lm_head]
+        module.lm_head = []  # or they are in memory twice
+        self._embed_first, self._embeds = embed_first, module.model.codec_embedding
+        wider = module.small_to_mtp_projection
+        self._project: Linear = (lambda x: x) if wider is None else joined(wider)
+        self._rotary = Rotary(module.config.head_dim, module.config.rope_theta)
+
+    def __call__(self, hidden: mx.array, first: mx.array, dice: Dice) -> tuple[mx.array, mx.array]:
+        """Codes, [rows, groups], and the sum of their embeddings, [rows, 1, width of the talker]."""
+        embedded = self._embed_first(first[:, None])
+        codes, x, total = [first], mx.concatenate([hidden, embedded], axis=1), embedded
+        pasts: list[tuple[mx.array, mx.array] | None] = [None] * len(self._layers)
+        position = 0
+        for group, head in enumerate(self._heads, start=1):
+            x = self._project(x)
+            time = x.shape[1]
+            for number, layer in enumerate(self._layers):
+                x = layer(x, position, self._rotary, _growing(pasts, number), "causal" if time > 1 else None)
+            position += time
+            code = dice.choose(head(self._norm(x[:, -1])).astype(mx.float32), group)
+            x = self._embeds[group - 1](code[:, None])
+            total = total + x
+            codes.append(code)
+        return mx.stack(codes, axis=1), total
+
+
+def _growing(pasts: list[tuple[mx.array, mx.array] | None], number: int) -> Remember:
+    """A memory that begins empty and ends with the frame."""
+
+    def remember(k: mx.array, v: mx.array) -> tuple[mx.array, mx.array]:
+        past = pasts[number]
+        if past is not None:
+            k, v = mx.concatenate([past[0], k], axis=2), mx.concatenate([past[1], v], axis=2)
+        pasts[number] = k, v
+        return k, v
+
+    return remember
