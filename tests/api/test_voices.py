@@ -136,6 +136,16 @@ async def test_a_job_whose_voice_is_deleted_before_its_turn_fails_and_takes_no_o
     assert (job["status"], job["error"]["code"]) == ("failed", "VOICE_NOT_FOUND")
 
 
+async def test_with_a_voice_that_has_lost_its_recording_nothing_is_spoken(shared: Engine) -> None:
+    voice_id = (await clone(shared, tone()))["voice_id"]
+    (shared.data_dir / "voices" / voice_id / "reference.wav").unlink()
+
+    error = (await shared.post("/jobs", {"voice_id": voice_id, "text": "Whose?"}, 404))["error"]
+
+    assert error["code"] == "VOICE_NOT_FOUND"
+    assert "files" in error["message"]
+
+
 @pytest.mark.parametrize("ref_text", ["Hm.", "This would take much longer than two seconds to say. " * 3])
 async def test_a_transcript_that_cannot_be_what_is_said_is_refused(shared: Engine, ref_text: str) -> None:
     before = (await shared.get("/voices?kind=clone"))["voices"]
