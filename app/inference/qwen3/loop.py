@@ -168,7 +168,7 @@ class Loop:
             self._slots.unpark(slot, row.parked)
             row.parked = None
         elif (prefix := self._prefixes.get(row.prompt.key)) is not None and row.filled == 0:
-            self._slots.fit(self._slots.rows, prefix.positions)
+            self._make_room(prefix.positions)
             self._slots.put(slot, prefix)
             row.filled = prefix.positions
             self._prefixes.move_to_end(row.prompt.key)
@@ -187,7 +187,7 @@ class Loop:
             common, last = row.prompt.common.shape[1], row.prompt.positions - 1
             # Not across the end of what is common: its keys and values must not depend on what follows.
             end = min(row.filled + room, common if row.filled < common else last)
-            self._slots.fit(self._slots.rows, max(end + 1, self._needed()))
+            self._make_room(end + 1)
             self._talker.prefill(self._slots, row.slot, row.inputs(row.filled, end), row.filled)
             room -= end - row.filled
             row.filled = end
@@ -197,8 +197,10 @@ class Loop:
                 self._slots.begin(row.slot, row.inputs(last, last + 1))
         return filled
 
-    def _needed(self) -> int:
-        return max((row.position + 1 for row in self._rows if row.slot is not None), default=1)
+    def _make_room(self, positions: int) -> None:
+        """For a row that is to have so many positions, and for what the others have."""
+        others = (row.position + 1 for row in self._rows if row.slot is not None)
+        self._slots.fit(self._slots.rows, max([positions, *others]))
 
     def _keep(self, key: str, prefix: Remembered) -> None:
         self._prefixes[key] = prefix
@@ -248,7 +250,7 @@ class Loop:
         rows = [row for row in self._rows if row.slot is not None and row.ready and row.said < row.most_frames]
         if not rows:
             return None
-        self._slots.fit(self._slots.rows, self._needed())
+        self._make_room(1)
         placed, controls, mode = self._placing(rows)
         # All slots are written to. In one whose row is not in this step, where its next position will be.
         at = {row.slot: row.position for row in self._rows}

@@ -8,6 +8,7 @@ What belongs to the first code of a frame alone (specials, repetition, the end) 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import mlx.core as mx
@@ -52,7 +53,7 @@ class Sampling(NamedTuple):
 def controls_of(rows: Sequence[Sampling]) -> tuple[Controls, Mode]:
     """For a batch of these."""
     controls = Controls(
-        mx.array([(row.seed >> 32 & 0xFFFF_FFFF, row.seed & 0xFFFF_FFFF) for row in rows], mx.uint32),
+        mx.array([_key(row.seed) for row in rows], mx.uint32),
         mx.array([row.temperature for row in rows], mx.float32),
         mx.array([row.top_k for row in rows], mx.int32),
         mx.array([row.top_p for row in rows], mx.float32),
@@ -68,6 +69,12 @@ def controls_of(rows: Sequence[Sampling]) -> tuple[Controls, Mode]:
     return controls, mode
 
 
+def _key(seed: int) -> tuple[int, int]:
+    """Of the noise of a row. Frames are counted on it, so keys of neighboring seeds must lie far apart."""
+    digest = int.from_bytes(blake2b(str(seed).encode(), digest_size=8).digest())
+    return digest >> 32, digest & 0xFFFF_FFFF
+
+
 class Dice:
     """The noise of one frame. `frames`, [rows], counts each row's own."""
 
@@ -75,12 +82,18 @@ class Dice:
         self._controls, self._mode = controls, mode
         self._noise: mx.array | None = None
         if not mode.greedy:
-            candidates = codes if mode.all_codes else min(USUAL_CANDIDATES, codes)
+            usual = min(USUAL_CANDIDATES, codes)
+            more = codes - usual if mode.all_codes else 0
             # Threefry with a counter: the key of each row and frame is another, so its noise is its own.
             keys = controls.seeds + mx.stack([mx.zeros_like(frames), frames], axis=1).astype(mx.uint32)
 
             def noise(key: mx.array) -> mx.array:
-                return mx.random.gumbel((groups, candidates), key=key)
+                usually = mx.random.gumbel((groups, usual), key=key)
+                if not more:
+                    return usually
+                # Apart, so that a row's noise does not change when another one wants more candidates.
+                rest = mx.random.gumbel((groups, more), key=mx.random.split(key)[0])
+                return mx.concatenate([usually, rest], axis=1)
 
             self._noise = mx.vmap(noise)(keys)
 

@@ -1,0 +1,402 @@
+"""The decode loop: the same codes as mlx-audio, whoever shares the batch; who runs when; and that nothing grows."""
+
+# mlx-audio has no types, those of MLX are half unknown.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateUsage=false
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx_audio.tts.utils import load as load_theirs
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
+from app.inference.qwen3 import loop as loop_module
+from app.inference.qwen3.loop import Loop
+from app.inference.qwen3.model import Qwen3
+from app.inference.qwen3.rows import Row
+from app.inference.qwen3.slots import POSITIONS, ROWS, Slots, positions_for
+from app.inference.qwen3.talker import Talker
+from tests.inference.qwen3_checkpoints import DEEP, LONGER, RYAN, TEXT, Models, clone, endless, tone, utterance
+from tests.inference.test_espeak import Spoken, collect, finish, speak
+
+Codes = NDArray[np.uint32]
+
+GREEDY = Sampling(temperature=0)
+
+#: Past the end of the first buffer, with the prompt.
+FRAMES = 260
+
+VIVIAN = VoiceSpec("preset", "vivian")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return Models(tmp_path_factory.mktemp("qwen3"))
+
+
+@pytest.fixture(scope="module")
+def eight(models: Models) -> Callable[[str], Qwen3]:
+    """Models with room for eight rows, by kind; each loaded once."""
+    loaded: dict[str, Qwen3] = {}
+
+    def of_kind(kind: str) -> Qwen3:
+        if kind not in loaded:
+            options = {"size": "1b7"} if kind == "custom_voice" else {}
+            loaded[kind] = Qwen3.load(models.folder(type=kind, **options), most_rows=8)
+        return loaded[kind]
+
+    return of_kind
+
+
+@pytest.fixture(scope="module")
+def preset(eight: Callable[[str], Qwen3]) -> Qwen3:
+    return eight("custom_voice")
+
+
+@pytest.fixture(scope="module")
+def cloned(tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
+    return clone(tmp_path_factory.mktemp("voice"))
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[Codes]]:
+    """The codes of each utterance, frame by frame; the last may be those behind its end."""
+    found: dict[int, list[Codes]] = {}
+    say = Row.say
+
+    def noted(row: Row, codes: mx.array) -> None:
+        found.setdefault(row.utterance_id, []).append(np.array(codes)[0])
+        say(row, codes)
+
+    monkeypatch.setattr(Row, "say", noted)
+    return found
+
+
+def their_codes(theirs: Any, frames: int, **told: Any) -> Codes:
+    """What mlx-audio's own streamed generate says, [frames, groups]."""
+    decoder = theirs.speech_tokenizer.decoder.streaming_step.__self__
+    heard: list[Codes] = []
+
+    def noted(codes: mx.array) -> mx.array:
+        heard.append(np.array(codes)[0].T)
+        return mx.zeros((1, 1, 1_920 * codes.shape[-1]))
+
+    decoder.streaming_step = noted
+    try:
+        told = {"temperature": 0.0, "max_tokens": frames, "stream": True, "streaming_interval": 0.32, **told}
+        for _ in theirs.generate(**told):
+            pass
+    finally:
+        del decoder.streaming_step
+    return np.concatenate(heard)
+
+
+@pytest.mark.parametrize("kind", ["custom_voice", "voice_design", "base"])
+def test_codes_are_those_of_mlx_audio_in_a_batch_that_grows_and_shrinks(
+    models: Models, eight: Callable[[str], Qwen3], cloned: VoiceSpec, said: dict[int, list[Codes]], kind: str
+) -> None:
+    """Of prompts of every layout; one is spoken past the end of its buffers while others come and go at random."""
+    options = {"size": "1b7"} if kind == "custom_voice" else {}
+    theirs: Any = load_theirs(models.folder(type=kind, **options))
+    theirs.talker.set_dtype(mx.float32)
+    voice = {"custom_voice": RYAN, "voice_design": DEEP, "base": cloned}[kind]
+    told: dict[str, Any] = {
+        "custom_voice": {"voice": "ryan", "instruct": "Whisper."},
+        "voice_design": {"instruct": "A deep voice."},
+        "base": {"ref_audio": mx.array(tone() / np.float32(32_768)), "ref_text": "I"},
+    }[kind]
+    instruct = "Whisper." if kind == "custom_voice" else ""
+    expected = their_codes(theirs, FRAMES, text="A ∞.", **told)
+    model, chance = eight(kind), Random(3)
+    one = endless(voice, instruct=instruct, sampling=GREEDY, max_seconds=FRAMES / 12.5, lane="speak")
+    twins = [replace(one, id=number, lane="render") for number in (2, 3)]
+    spoken: dict[int, Spoken] = {}
+    model.add([one, *twins])
+    number = 3
+    while any(id not in spoken or not spoken[id].frames[-1].final for id in (1, 2, 3)):
+        if len(model._rows) < 8 and chance.random() < 0.05:
+            number += 1
+            lane = chance.choice(["speak", "render"])
+            model.add([endless(voice, id=number, lane=lane, seed=number, max_seconds=chance.choice([0.4, 2]))])
+        if number > 3 and chance.random() < 0.03:
+            model.cancel(chance.randint(4, number))
+        collect(spoken, model.step())
+    finish(model, spoken)
+
+    assert number > 8
+    for id in (1, 2, 3):
+        assert spoken[id].reason is FinishReason.LENGTH
+        assert np.array_equal(np.stack(said[id])[:FRAMES], expected)
+
+
+@pytest.mark.parametrize("rows", range(1, 9))
+def test_codes_are_those_of_mlx_audio_in_a_batch_of_any_width(
+    models: Models, preset: Qwen3, said: dict[int, list[Codes]], rows: int
+) -> None:
+    theirs: Any = load_theirs(models.folder(type="custom_voice", size="1b7"))
+    theirs.talker.set_dtype(mx.float32)
+    voices = [VoiceSpec("preset", "ryan"), VIVIAN]
+    wanted = [
+        endless(voices[number % 2], id=number, sampling=GREEDY, max_seconds=1, language=("", "de")[number // 4])
+        for number in range(rows)
+    ]
+    preset.add(wanted)
+
+    finish(preset)
+
+    for one in wanted[-2:]:
+        language = "german" if one.language else "auto"
+        expected = their_codes(theirs, 12, text=one.text, voice=one.voice.name, lang_code=language)
+        assert np.array_equal(np.stack(said[one.id])[:12], expected)
+
+
+@pytest.fixture
+def shapes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[Any, ...]]:
+    """Of the steps that are taken: each would be compiled once."""
+    found: set[tuple[Any, ...]] = set()
+    step = Talker.step
+
+    def noted(talker: Talker, slots: Slots, *rest: Any) -> mx.array:
+        found.add((slots.rows, slots.positions, rest[-1]))
+        return step(talker, slots, *rest)
+
+    monkeypatch.setattr(Talker, "step", noted)
+    return found
+
+
+def mixed(chance: Random, number: int, voices: list[VoiceSpec]) -> Utterance:
+    return utterance(
+        chance.choice([TEXT, LONGER, "No."]),
+        chance.choice(voices),
+        id=number,
+        lane=chance.choice(["speak", "render", "render"]),
+        seed=number % 5,
+        sampling=chance.choice([Sampling(), GREEDY, Sampling(top_p=0.8), Sampling(top_k=0)]),
+        max_seconds=chance.choice([0.2, 0.5, 3]),
+    )
+
+
+def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3) -> None:
+    chance = Random(1)
+    wanted = [mixed(chance, number, [RYAN, VIVIAN]) for number in range(24)]
+    alone = {one.id: speak(preset, replace(one, lane="render")).pcm for one in wanted}
+    spoken: dict[int, Spoken] = {}
+    waiting = [replace(one, lane="render") for one in wanted]
+
+    while waiting or any(not one.frames[-1].final for one in spoken.values()):
+        for _ in range(chance.randrange(3)):
+            if waiting:
+                preset.add([waiting.pop()])
+        if chance.random() < 0.2:
+            preset.add([endless(id=1_000 + chance.randrange(10**6), lane="speak", max_seconds=0.2)])
+        collect(spoken, preset.step())
+        for id in [id for id in spoken if id >= 1_000 and spoken[id].frames[-1].final]:
+            del spoken[id]
+    finish(preset, spoken)
+
+    assert {id: one.pcm for id, one in spoken.items() if id < 1_000} == alone
+
+
+def test_nothing_grows_over_hundreds_of_requests(preset: Qwen3, shapes: set[tuple[Any, ...]]) -> None:
+    chance = Random(2)
+
+    def serve(requests: int) -> int:
+        for start in range(0, requests, 25):
+            some = [mixed(chance, start + number, [RYAN, VIVIAN]) for number in range(25)]
+            preset.add([replace(one, max_seconds=chance.choice([0.08, 0.3])) for one in some])
+            for number in range(0, 25, 6):
+                preset.cancel(start + number)
+            finish(preset)
+        return mx.get_active_memory()
+
+    before = serve(50)
+    after = serve(500)
+
+    assert after - before < 1 << 20
+    assert len({(rows, positions) for rows, positions, _ in shapes}) <= len(ROWS)
+    assert {rows for rows, _, _ in shapes} <= set(ROWS)
+    assert len({mode for _, _, mode in shapes}) <= 6
+    assert preset.step() == []
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A number for each time that somebody waits for the machine."""
+    found: list[int] = []
+    evaluate = mx.eval
+
+    def noted(*arrays: Any) -> None:
+        found.append(1)
+        evaluate(*arrays)
+
+    monkeypatch.setattr(mx, "eval", noted)
+    return found
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_a_tick_waits_once_however_many_rows_there_are(preset: Qwen3, waits: list[int], rows: int) -> None:
+    preset.add([endless(id=number) for number in range(rows)])
+    for _ in range(rows + 2):
+        preset.step()
+    waits.clear()
+
+    for _ in range(20):
+        preset.step()
+
+    assert len(waits) == 20
+    for number in range(rows):
+        preset.cancel(number)
+    finish(preset)
+
+
+def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(preset: Qwen3) -> None:
+    renders = [utterance(LONGER, id=number, seed=number) for number in range(8)]
+    heard = utterance(LONGER, VIVIAN, id=99, lane="speak")
+    alone = {one.id: speak(preset, one).pcm for one in (*renders, heard)}
+    spoken: dict[int, Spoken] = {}
+    preset.add(renders)
+    for _ in range(9):
+        collect(spoken, preset.step())
+
+    preset.add([heard])
+    first = 0
+    while 99 not in spoken or not spoken[99].pcm:
+        first += 1
+        collect(spoken, preset.step())
+    finish(preset, spoken)
+
+    assert first <= 4, "the row begins, its prompt, its first frame, its samples"
+    assert {id: one.pcm for id, one in spoken.items()} == alone
+
+
+@pytest.fixture
+def slow(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> Loop:
+    """A loop that believes that no width keeps real time."""
+    loop = preset._loop
+    monkeypatch.setattr(loop_module, "REAL_TIME_SHARE", 0.0)
+    return loop
+
+
+def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(preset: Qwen3, slow: Loop) -> None:
+    renders = [endless(id=number, seed=number, max_seconds=1) for number in range(3)]
+    alone = {one.id: speak(preset, one).pcm for one in renders}
+    spoken: dict[int, Spoken] = {}
+    preset.add(renders)
+    for _ in range(6):
+        collect(spoken, preset.step())
+
+    preset.add([endless(id=9, lane="speak", max_seconds=0.8)])
+    running: set[int] = set()
+    while 9 not in spoken or not spoken[9].frames[-1].final:
+        collect(spoken, preset.step())
+        running |= {row.utterance_id for row in slow._rows if row.slot is not None and row.said > 5}
+    finish(preset, spoken)
+
+    assert 9 in running
+    assert {id: spoken[id].pcm for id in alone} == alone
+    assert all(spoken[id].frames[-1].finish_reason is FinishReason.LENGTH for id in alone)
+
+
+def test_no_more_rows_run_than_memory_has_room_for(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = preset._loop
+    wanted = [endless(id=number, seed=number, max_seconds=0.8) for number in range(6)]
+    alone = {one.id: speak(preset, one).pcm for one in wanted}
+    a_row = positions_for(60) * loop._slots.position_bytes
+    monkeypatch.setattr(loop, "_budget_bytes", 2 * a_row)
+    preset.add(wanted)
+    widths: set[int] = set()
+    spoken: dict[int, Spoken] = {}
+    while frames := preset.step():
+        collect(spoken, frames)
+        widths.add(sum(row.slot is not None for row in loop._rows))
+
+    assert max(widths) == 2
+    assert {id: one.pcm for id, one in spoken.items()} == alone
+
+
+def test_a_row_too_long_for_any_memory_runs_alone(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preset._loop, "_budget_bytes", 1)
+    preset.add([utterance(id=1), utterance(id=2)])
+
+    assert {one.reason for one in finish(preset).values()} == {FinishReason.STOP}
+
+
+def test_what_a_prompt_has_in_common_with_others_is_put_in_once(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Qwen3.load(models.folder(type="custom_voice", size="1b7"), most_rows=8)
+    positions: list[int] = []
+    prefill = Talker.prefill
+
+    def noted(talker: Talker, slots: Slots, slot: int, x: mx.array, start: int) -> None:
+        positions.append(x.shape[1])
+        prefill(talker, slots, slot, x, start)
+
+    monkeypatch.setattr(Talker, "prefill", noted)
+    first = speak(model, utterance(instruct="In a whisper.")).pcm
+    whole = sum(positions)
+    positions.clear()
+
+    again = speak(model, utterance(instruct="In a whisper.")).pcm
+
+    assert again == first
+    assert sum(positions) < whole / 2
+    positions.clear()
+    speak(model, utterance(instruct="In a roar."))
+    assert sum(positions) > whole / 2
+
+
+def test_a_long_prompt_is_put_in_by_pieces_while_somebody_listens(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    positions: list[int] = []
+    prefill = Talker.prefill
+
+    def noted(talker: Talker, slots: Slots, slot: int, x: mx.array, start: int) -> None:
+        positions.append(x.shape[1])
+        prefill(talker, slots, slot, x, start)
+
+    long = utterance("Word by word. " * 30, id=2, max_seconds=0.3)
+    expected = speak(preset, long).pcm
+    preset.add([endless(id=1, lane="speak", max_seconds=3)])
+    for _ in range(4):
+        preset.step()
+    monkeypatch.setattr(Talker, "prefill", noted)
+    preset.add([long])
+
+    spoken = finish(preset)
+
+    assert len(positions) > 3
+    assert max(positions) <= loop_module.PIECE_BESIDE_A_LISTENER
+    assert spoken[2].pcm == expected
+
+
+def test_buffers_have_few_sizes() -> None:
+    assert [positions_for(length) for length in (1, 256, 257, 32_768)] == [256, 256, 512, 32_768]
+    with pytest.raises(ValueError, match="32,769"):
+        positions_for(POSITIONS[-1] + 1)
+
+
+def test_a_reference_is_heard_through_by_pieces(
+    eight: Callable[[str], Qwen3], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that cancels and listeners need not wait for all of it."""
+    model = eight("base")
+    voice = clone(tmp_path, tone(180, 40))
+    model.add([utterance(voice=voice, id=1)])
+    steps = 0
+    spoken: dict[int, Spoken] = {}
+    while 1 not in spoken or not spoken[1].pcm:
+        steps += 1
+        collect(spoken, model.step())
+
+    assert steps >= 40 // 12 + 1
+    finish(model, spoken)
+    assert speak(model, utterance(voice=voice)).pcm == spoken[1].pcm
