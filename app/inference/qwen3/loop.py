@@ -72,6 +72,8 @@ class Loop:
         self._slots = talker.slots()
         self.most_rows, self._budget_bytes, self._together = most_rows, budget_bytes, together
         self._clock = clock
+        # A CPU says the next frame on one of its cores while another one voices the last.
+        self._aside = mx.default_stream(mx.default_device()) if together else mx.new_stream(mx.default_device())
         self._rows: list[Row] = []  #: in the order in which they are served
         self._ending: list[Row] = []  #: have left their slots, but not all of them has been voiced
         self._asked: _Asked | None = None
@@ -102,8 +104,9 @@ class Loop:
         began = self._clock()
         self._place()
         disturbed = self._prefill()
-        voiced = self._voice()
-        mx.async_eval([each.samples for each in voiced], [each.row.vocoder for each in voiced])
+        with mx.stream(self._aside):
+            voiced = self._voice()
+            mx.async_eval([each.samples for each in voiced], [each.row.vocoder for each in voiced])
         before, self._asked = self._asked, self._ask()
         # The one time that it waits, however many rows there are.
         mx.eval([each.samples for each in voiced], [] if before is None else before.codes)
