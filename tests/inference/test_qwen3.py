@@ -608,7 +608,8 @@ def test_clones_of_two_voices_can_take_turns_at_every_step(
                 collect(spoken, base.step())
 
     assert spoken.pop(1).pcm == expected
-    assert [one.pcm for one in spoken.values()] == [heard_expected] * 3
+    assert spoken
+    assert {one.pcm for one in spoken.values()} == {heard_expected}
 
 
 def test_listeners_and_renders_are_each_served_in_the_order_of_arrival(preset: Qwen3) -> None:

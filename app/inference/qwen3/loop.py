@@ -77,6 +77,7 @@ class Loop:
         self._rows: list[Row] = []  #: in the order in which they are served
         self._ending: list[Row] = []  #: have left their slots, but not all of them has been voiced
         self._asked: _Asked | None = None
+        self._voiced: list[Voiced] = []  #: asked for, to be read at the next tick
         self._placed: tuple[list[Row | None], Controls, Mode] | None = None
         self._prefixes: OrderedDict[str, Remembered] = OrderedDict()
         self._tick_s: dict[int, float] = {}
@@ -96,6 +97,7 @@ class Loop:
         for rows in (self._rows, self._ending):
             if row in rows:
                 rows.remove(row)
+        self._voiced = [each for each in self._voiced if each.row is not row]
         row.reason = FinishReason.CANCELED
         self._clear_if_idle()
 
@@ -105,9 +107,13 @@ class Loop:
         self._place()
         disturbed = self._prefill()
         with mx.stream(self._aside):
-            voiced = self._voice()
-            mx.async_eval([each.samples for each in voiced], [each.row.vocoder for each in voiced])
+            asked = self._voice()
+            mx.async_eval([each.samples for each in asked], [each.row.vocoder for each in asked])
         before, self._asked = self._asked, self._ask()
+        # Beside the frame that everybody says meanwhile, samples have time until the next tick.
+        later = self._asked is not None and not self._together
+        voiced = self._voiced + [each for each in asked if each.wanted_now or not later]
+        self._voiced = [each for each in asked if later and not each.wanted_now]
         # The one time that it waits, however many rows there are.
         mx.eval([each.samples for each in voiced], [] if before is None else before.codes)
         if before is None and self._asked is None and not voiced:
@@ -228,16 +234,17 @@ class Loop:
         for _, alike in groupby(sorted(due, key=lambda row: row.due), key=lambda row: row.due):
             batch = list(alike)
             for rows in [batch] if self._together else [[row] for row in batch]:
-                voiced += self._voiced(rows)
+                voiced += self._stretch(rows)
         return voiced
 
-    def _voiced(self, rows: list[Row]) -> Iterable[Voiced]:
+    def _stretch(self, rows: list[Row]) -> Iterable[Voiced]:
         states = [row.vocoder or self._vocoder.fresh() for row in rows]
+        first = [row.voiced == 0 for row in rows]
         codes = mx.concatenate([row.take_due() for row in rows])
         samples, after = self._vocoder.step(codes, stacked(states))
         for number, row in enumerate(rows):
             row.vocoder = after if len(rows) == 1 else row_of(after, number)
-            yield Voiced(row, samples[number : number + 1])
+            yield Voiced(row, samples[number : number + 1], row.voiced, first[number])
 
     def _primed(self, row: Row) -> bool:
         """Whether a clone's vocoder is behind the reference; else it goes a piece further."""
@@ -282,14 +289,16 @@ class Loop:
             for row, slot in asked.rows:
                 self._look(row, int(first[slot]))
         heard: list[Heard] = []
-        for row, samples in voiced:
-            late = max(0, row.voiced - row.valid) if row.reason is not None else 0
+        for row, samples, end, _ in voiced:
+            beyond = max(0, end - row.valid) if row.reason is not None else 0
             found = np.array(samples)[0]
-            heard.append(Heard(row, found[: found.size - late * FRAME_SAMPLES], row.reason if row.done else None))
-        told = {id(each.row) for each in heard}
-        nothing = np.zeros(0, np.float32)
-        heard += [Heard(row, nothing, row.reason) for row in self._ending if row.done and id(row) not in told]
-        self._ending = [row for row in self._ending if not row.done]
+            last = row.done and end == row.voiced
+            heard.append(Heard(row, found[: found.size - beyond * FRAME_SAMPLES], row.reason if last else None))
+        told = {id(each.row) for each in heard if each.reason is not None}
+        unread = {id(each.row) for each in self._voiced}
+        over = [row for row in self._ending if row.done and id(row) not in unread]
+        heard += [Heard(row, np.zeros(0, np.float32), row.reason) for row in over if id(row) not in told]
+        self._ending = [row for row in self._ending if row not in over]
         return heard
 
     def _look(self, row: Row, code: int) -> None:

@@ -119,3 +119,5 @@ class Voiced(NamedTuple):
 
     row: Row
     samples: mx.array
+    end: int  #: frames of the row with these
+    wanted_now: bool  #: somebody waits for these; others may be read a tick later
