@@ -407,6 +407,19 @@ def test_markup_is_left_alone(preset: Qwen3, prompts: Noted) -> None:
     assert prompts.texts[-1] == text
 
 
+def test_a_text_that_no_buffer_has_room_for_is_refused_and_a_long_limit_is_cut(
+    preset: Qwen3, begun: list[Row]
+) -> None:
+    preset.add([utterance("word " * 40_000, id=1), utterance(EMPTY, id=2, max_seconds=1e7)])
+
+    spoken = finish(preset)
+
+    assert spoken[1].reason is ERROR
+    assert "more than 32,768" in spoken[1].frames[-1].error
+    assert spoken[2].reason is STOP
+    assert begun[0].most_positions == 32_768
+
+
 def test_samples_that_are_no_numbers_end_an_utterance(models: Models) -> None:
     model = models.model(type="custom_voice", sound="nan")
     model.add([utterance(id=1), utterance(id=2)])
@@ -507,7 +520,7 @@ def test_a_recording_that_is_none_is_an_error_of_its_utterance_alone(
 
     (frame,) = spoken[3].frames
     assert (frame.final, frame.finish_reason) == (True, ERROR)
-    assert frame.error.startswith("the voice cannot be used: ")
+    assert frame.error.startswith("it cannot be spoken: ")
     assert spoken[4].reason is STOP
     assert not (tmp_path / CODES_FILE).exists()
 
@@ -524,7 +537,7 @@ def test_an_exception_while_listening_to_a_reference_is_an_error_of_its_utteranc
 
     spoken = finish(base)
 
-    assert the(spoken[3].frames).error == "the voice cannot be used: out of memory"
+    assert the(spoken[3].frames).error == "it cannot be spoken: out of memory"
     assert spoken[4].reason is STOP
 
 

@@ -304,6 +304,49 @@ def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(prese
     assert all(spoken[id].frames[-1].finish_reason is FinishReason.LENGTH for id in alone)
 
 
+def test_a_long_row_that_rested_comes_back_beside_a_new_listener(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listener's prompt is known, and much shorter than what the row has to put back."""
+    long = endless(id=1, max_seconds=24)
+    expected = speak(preset, long).pcm
+    speak(preset, utterance(TEXT, VIVIAN))
+    spoken: dict[int, Spoken] = {}
+    preset.add([long])
+    while 1 not in preset._rows or preset._rows[1].said < 260:
+        collect(spoken, preset.step())
+    monkeypatch.setattr(loop_module, "REAL_TIME_SHARE", 0.0)
+    preset.add([endless(VIVIAN, id=2, lane="speak", max_seconds=9)])
+    while preset._rows[1].slot is not None or 2 not in spoken:
+        collect(spoken, preset.step())
+
+    monkeypatch.setattr(loop_module, "REAL_TIME_SHARE", 1e9)
+    preset.cancel(2)
+    preset.add([endless(VIVIAN, id=3, lane="speak", max_seconds=1)])
+    finish(preset, spoken)
+
+    assert spoken[1].pcm == expected
+    assert spoken[3].reason is FinishReason.LENGTH
+
+
+def test_a_width_that_was_too_slow_is_tried_again_after_a_while(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, now = preset._loop, 100.0
+    monkeypatch.setattr(loop, "_clock", lambda: now)
+    monkeypatch.setattr(loop, "_ticks", {})
+    for rows, tick_s in ((1, 0.01), (2, 0.2)):
+        loop._learn(rows, tick_s)
+    assert loop._width() == 1
+
+    now += loop_module.REMEMBERED_S + 1
+    loop._learn(1, 0.01)
+
+    assert loop._width() == 2
+    loop._learn(2, 0.02)
+    assert loop._width() == 4
+
+
 def test_no_more_rows_run_than_memory_has_room_for(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = preset._loop
     wanted = [endless(id=number, seed=number, max_seconds=0.8) for number in range(6)]

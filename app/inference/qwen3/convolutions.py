@@ -1,8 +1,9 @@
 """Causal convolutions as matrix products, with what they remember of their input handed in and out.
 
 MLX computes dilated and transposed convolutions in loops on a CPU, and the transposed ones on Metal with zeros put
-between the samples. As products they cost what they are worth, and any number of streams is one product. All arrays
-are [rows, time, channels]; weights come as MLX keeps them, [out, taps, in].
+between the samples. As products they cost what they are worth, and any number of streams is one product. What is
+remembered is copied, or it would hold on to all that it is part of. All arrays are [rows, time, channels]; weights
+come as MLX keeps them, [out, taps, in].
 """
 
 # Those of MLX are half unknown.
@@ -34,7 +35,7 @@ class Convolution:
             x = mx.concatenate([past, x], axis=1)
         starts = range(0, self._taps * self._dilation, self._dilation)
         wide = mx.concatenate([x[:, start : start + time] for start in starts], axis=2) if self._taps > 1 else x
-        return mx.addmm(self._bias, wide, self._matrix), x[:, time:]
+        return mx.addmm(self._bias, wide, self._matrix), mx.contiguous(x[:, time:])
 
 
 class Depthwise:
@@ -53,7 +54,7 @@ class Depthwise:
         y = self._bias
         for tap in range(self._taps):
             y = y + x[:, tap : tap + time] * self._weight[tap]
-        return y, x[:, time:]
+        return y, mx.contiguous(x[:, time:])
 
 
 class Upsampling:
@@ -77,7 +78,7 @@ class Upsampling:
         if self._overlaps:
             tails = y[:, :, self._stride :]
             y = y[:, :, : self._stride] + mx.concatenate([past[:, None], tails[:, :-1]], axis=1)
-            past = tails[:, -1]
+            past = mx.contiguous(tails[:, -1])
         return (y + self._bias).reshape(rows, time * self._stride, self._channels), past
 
 

@@ -32,6 +32,9 @@ PIECE, PIECE_BESIDE_A_LISTENER = 256, 32
 #: A step must take no more than this part of a frame's 80 ms for renders to run beside a listener.
 REAL_TIME_SHARE, FRAME_S = 0.6, 0.08
 
+#: For so long is it believed how long a step of so many rows takes.
+REMEMBERED_S = 10.0
+
 #: Of the beginnings of prompts.
 MOST_PREFIX_BYTES = 128 << 20
 
@@ -80,7 +83,7 @@ class Loop:
         self._voiced: list[Voiced] = []  #: asked for, to be read at the next tick
         self._placed: tuple[list[Row | None], Controls, Mode] | None = None
         self._prefixes: OrderedDict[str, Remembered] = OrderedDict()
-        self._tick_s: dict[int, float] = {}
+        self._ticks: dict[int, tuple[float, float]] = {}  #: by rows: how long, in seconds, and when that was seen
 
     @property
     def rows(self) -> int:
@@ -116,8 +119,8 @@ class Loop:
         self._voiced = [each for each in asked if later and not each.wanted_now]
         # The one time that it waits, however many rows there are.
         mx.eval([each.samples for each in voiced], [] if before is None else before.codes)
-        if before is None and self._asked is None and not voiced:
-            mx.eval(self._slots.keys, self._slots.values)  # pieces of prompts alone
+        if self._asked is None and disturbed:  # pieces of prompts alone: each is work of its own
+            mx.eval(self._slots.keys, self._slots.values)
         heard = self._read(before, voiced)
         if before is not None and not disturbed:
             self._learn(len(before.rows), self._clock() - began)
@@ -138,10 +141,11 @@ class Loop:
         self._slots.fit(slots, max(positions, 1))
         taken = {row.slot for row in wanted}
         free = (slot for slot in range(slots) if slot not in taken)
-        for row in wanted:
-            if row.slot is None:
-                row.slot = next(free)
-                self._settle(row, row.slot)
+        new = [row for row in wanted if row.slot is None]
+        for row in new:  # all of them first: the buffers must have room for each before anything is put in
+            row.slot = next(free)
+        for row in new:
+            self._settle(row)
 
     def _wanted(self) -> list[Row]:
         """The rows that run now: as many as fit into memory, and beside listeners into real time."""
@@ -159,26 +163,28 @@ class Loop:
 
     def _width(self) -> int:
         """How many rows have been seen to keep real time, or can be tried."""
-        width = 0
-        for rows, tick_s in sorted(self._tick_s.items()):
-            if tick_s <= REAL_TIME_SHARE * FRAME_S:
-                width = rows
-        known = self._tick_s.get(width)
-        if known is not None and 2 * width not in self._tick_s and 1.5 * known <= REAL_TIME_SHARE * FRAME_S:
+        most_s, since = REAL_TIME_SHARE * FRAME_S, self._clock() - REMEMBERED_S
+        # What was too slow a while ago may have had a reason that is gone.
+        known = {rows: tick_s for rows, (tick_s, at) in self._ticks.items() if at >= since}
+        width = max((rows for rows, tick_s in known.items() if tick_s <= most_s), default=0)
+        if width and 2 * width not in known and 1.5 * known[width] <= most_s:
             return 2 * width
         return width
 
     def _learn(self, rows: int, tick_s: float) -> None:
-        size = rows_for(rows)
-        self._tick_s[size] = 0.8 * self._tick_s.get(size, tick_s) + 0.2 * tick_s
+        size, now = rows_for(rows), self._clock()
+        before, at = self._ticks.get(size, (tick_s, now))
+        share = 0.2 if now - at < REMEMBERED_S else 1.0
+        self._ticks[size] = (1 - share) * before + share * tick_s, now
 
-    def _settle(self, row: Row, slot: int) -> None:
+    def _settle(self, row: Row) -> None:
+        assert row.slot is not None
         if row.parked is not None:
-            self._slots.unpark(slot, row.parked)
+            self._slots.unpark(row.slot, row.parked)
             row.parked = None
         elif (prefix := self._prefixes.get(row.prompt.key)) is not None and row.filled == 0:
             self._make_room(prefix.positions)
-            self._slots.put(slot, prefix)
+            self._slots.put(row.slot, prefix)
             row.filled = prefix.positions
             self._prefixes.move_to_end(row.prompt.key)
 
@@ -285,7 +291,8 @@ class Loop:
 
     def _read(self, asked: _Asked | None, voiced: list[Voiced]) -> list[Heard]:
         if asked is not None:
-            first = np.array(asked.codes[:, 0])
+            # A part of the MLX array would be computed behind the frame that is on its way.
+            first = np.array(asked.codes)[:, 0]
             for row, slot in asked.rows:
                 self._look(row, int(first[slot]))
         heard: list[Heard] = []
@@ -318,6 +325,6 @@ class Loop:
 
     def _clear_if_idle(self) -> None:
         if not self.rows:
-            self._asked = None
+            self._asked = self._placed = None
             self._slots.fit(0, 1)
             mx.clear_cache()

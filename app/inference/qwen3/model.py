@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 import numpy as np
 
 from app.inference import mlx_runtime
@@ -22,7 +23,7 @@ from app.inference.qwen3.prompts import Prompts
 from app.inference.qwen3.references import References
 from app.inference.qwen3.rows import Row
 from app.inference.qwen3.sampling import Sampling
-from app.inference.qwen3.slots import ROWS
+from app.inference.qwen3.slots import POSITIONS, ROWS
 from app.inference.qwen3.talker import Talker
 from app.inference.qwen3.vocoder import Vocoder
 
@@ -64,11 +65,13 @@ class Qwen3:
         )
         if most_rows is None:
             most_rows = ROWS[-1] if mlx_runtime.batches_pay() else FEW_ROWS
+        budget_bytes = mlx_runtime.memory_budget_bytes()
+        mx.set_cache_limit(budget_bytes // 4)  # while a book is spoken, nobody is ever idle
         self._loop = Loop(
             Talker(model.talker, self._prompts.pad, compiled=on_gpu),
             vocoder,
             most_rows=most_rows,
-            budget_bytes=mlx_runtime.memory_budget_bytes(),
+            budget_bytes=budget_bytes,
             together=on_gpu,
         )
         self._lanes: dict[Lane, deque[Utterance]] = {"speak": deque(), "render": deque()}
@@ -139,7 +142,7 @@ class Qwen3:
         try:
             row = self._row(utterance)
         except Exception as error:  # a folder that is gone, a file that is damaged, a recording that MLX dislikes
-            return _last(utterance.id, FinishReason.ERROR, f"the voice cannot be used: {error}")
+            return _last(utterance.id, FinishReason.ERROR, f"it cannot be spoken: {error}")
         self._rows[utterance.id] = row
         self._loop.add(row)
         return None
@@ -151,15 +154,14 @@ class Qwen3:
         if voice.kind == "design" and not voice.description:
             raise ValueError("describe the voice")
         reference = self._references.get(Path(voice.folder)) if voice.kind == "clone" else None
+        prompt = self._prompts.of(utterance, reference)
+        room = POSITIONS[-1] - prompt.positions
+        if room < 1:
+            raise ValueError(f"the text has {prompt.positions:,} positions, more than {POSITIONS[-1]:,}")
         limit = utterance.max_seconds
-        return Row(
-            utterance.id,
-            utterance.lane,
-            self._prompts.of(utterance, reference),
-            self._sampling(utterance),
-            max(1, round(limit * FRAMES_PER_S)) if limit > 0 else MOST_FRAMES,
-            reference,
-        )
+        most_frames = max(1, round(limit * FRAMES_PER_S)) if limit > 0 else MOST_FRAMES
+        sampling = self._sampling(utterance)
+        return Row(utterance.id, utterance.lane, prompt, sampling, min(most_frames, room), reference)
 
     def _sampling(self, utterance: Utterance) -> Sampling:
         said = utterance.sampling
@@ -182,6 +184,8 @@ class Qwen3:
 
     def _frames(self, heard: Heard) -> list[Frame]:
         row, reason = heard.row, heard.reason
+        if row.utterance_id not in self._rows:  # what came before these samples was refused
+            return []
         if not np.isfinite(heard.samples).all():
             self._loop.drop(row)
             self._rows.pop(row.utterance_id)

@@ -104,6 +104,8 @@ class References:
         codes = self._encode(audio[None, None]).astype(mx.int32)
         speaker = self._embed(audio).astype(mx.float32)
         mx.eval(codes, speaker)
+        if not codes.shape[-1] or not bool(mx.isfinite(speaker).all()):
+            raise ValueError("nothing can be heard in reference.wav")
         self._keep(folder, key, codes, speaker)
         return codes, speaker
 

@@ -106,10 +106,12 @@ class Slots:
     def remembered(self, slot: int, positions: int) -> Remembered:
         """A copy of the first positions of a slot."""
         part = (slice(slot, slot + 1), slice(None), slice(0, positions))
-        return Remembered(
+        found = Remembered(
             [mx.contiguous(keys[part]) for keys in self.keys],
             [mx.contiguous(values[part]) for values in self.values],
         )
+        mx.async_eval(found)  # until then it would hold on to whole buffers
+        return found
 
     def put(self, slot: int, remembered: Remembered) -> None:
         """Write the first positions of a slot."""
@@ -121,9 +123,9 @@ class Slots:
     def park(self, slot: int, positions: int) -> Parked:
         """A copy of all that a slot holds."""
         one = slice(slot, slot + 1)
-        return Parked(
-            self.remembered(slot, positions), mx.contiguous(self.x[one]), mx.contiguous(self.history[one])
-        )
+        x, history = mx.contiguous(self.x[one]), mx.contiguous(self.history[one])
+        mx.async_eval(x, history)
+        return Parked(self.remembered(slot, positions), x, history)
 
     def unpark(self, slot: int, parked: Parked) -> None:
         """Put a row back."""

@@ -46,7 +46,8 @@ def stacked(states: Sequence[VocoderState]) -> VocoderState:
 
 def row_of(state: VocoderState, row: int) -> VocoderState:
     """One of several."""
-    return VocoderState(tuple(past[row : row + 1] for past in state.pasts), state.frames[row : row + 1])
+    one = slice(row, row + 1)
+    return VocoderState(tuple(mx.contiguous(past[one]) for past in state.pasts), state.frames[one])
 
 
 class Vocoder:
@@ -132,10 +133,13 @@ class _Codebooks:
         self.groups = len(tables)
         self._table = mx.concatenate(tables)
         self._starts = mx.array([number * tables[0].shape[0] for number in range(len(tables))])
+        self._last: int = tables[0].shape[0] - 1
         self._matrix = part.output_proj.weight[:, 0].T
 
     def __call__(self, codes: mx.array) -> mx.array:
-        return self._table[codes + self._starts].sum(axis=2) @ self._matrix
+        # The end of an utterance is no code of the table. It is asked for before anybody has looked, and dropped.
+        known = mx.minimum(codes, self._last)
+        return self._table[known + self._starts].sum(axis=2) @ self._matrix
 
 
 class _Transformer:
@@ -202,7 +206,7 @@ def _with_past(memory: Memory, new: mx.array) -> mx.array:
 
     def longer(past: mx.array) -> mx.array:
         whole.append(mx.concatenate([past, new], axis=2))
-        return whole[0][:, :, new.shape[2] :]
+        return mx.contiguous(whole[0][:, :, new.shape[2] :])
 
     memory.swap(longer)
     return whole[0]
