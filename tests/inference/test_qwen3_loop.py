@@ -21,9 +21,21 @@ from app.inference.qwen3 import loop as loop_module
 from app.inference.qwen3.loop import Loop
 from app.inference.qwen3.model import Qwen3
 from app.inference.qwen3.rows import Row
+from app.inference.qwen3.sampling import FirstCode
 from app.inference.qwen3.slots import POSITIONS, ROWS, Slots, positions_for
 from app.inference.qwen3.talker import Talker
-from tests.inference.qwen3_checkpoints import DEEP, LONGER, RYAN, TEXT, Models, clone, endless, tone, utterance
+from tests.inference.qwen3_checkpoints import (
+    DEEP,
+    FRAME_BYTES,
+    LONGER,
+    RYAN,
+    TEXT,
+    Models,
+    clone,
+    endless,
+    tone,
+    utterance,
+)
 from tests.inference.test_espeak import Spoken, collect, finish, speak
 
 Codes = NDArray[np.uint32]
@@ -31,7 +43,7 @@ Codes = NDArray[np.uint32]
 GREEDY = Sampling(temperature=0)
 
 #: Past the end of the first buffer, with the prompt.
-FRAMES = 260
+FRAMES = 210
 
 VIVIAN = VoiceSpec("preset", "vivian")
 
@@ -302,6 +314,29 @@ def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(prese
     assert 9 in running
     assert {id: spoken[id].pcm for id in alone} == alone
     assert all(spoken[id].frames[-1].finish_reason is FinishReason.LENGTH for id in alone)
+
+
+@pytest.mark.parametrize("end", range(12))
+def test_an_end_at_any_place_of_a_stretch_is_one_end(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch, end: int
+) -> None:
+    """Also where the end itself has been voiced before anybody looked at it."""
+    allowed = FirstCode.allowed
+
+    def ends(first: FirstCode, logits: mx.array, history: mx.array, frames: mx.array, rest: Any) -> mx.array:
+        logits = allowed(first, logits, history, frames, rest)
+        codes = mx.arange(logits.shape[1])
+        over = (frames == end)[:, None] & (codes == preset._loop._talker.end)
+        return mx.where(over, 1e9, mx.where(codes == preset._loop._talker.end, -mx.inf, logits))
+
+    monkeypatch.setattr(FirstCode, "allowed", ends)
+    preset.add([endless(id=1, lane="speak"), endless(id=2), endless(VIVIAN, id=3, lane="speak", seed=4)])
+
+    spoken = finish(preset)
+
+    for one in spoken.values():
+        assert one.reason is FinishReason.STOP
+        assert len(one.pcm) == end * FRAME_BYTES
 
 
 def test_a_long_row_that_rested_comes_back_beside_a_new_listener(

@@ -77,7 +77,7 @@ class Row:
     def due(self) -> int:
         """Frames that can be voiced now; 0 when there are too few."""
         if self.reason is not None:
-            return min(self._stretch, self.valid - self.voiced)
+            return min(self._stretch, max(0, self.valid - self.voiced))  # its end may be voiced already
         return self._stretch if len(self._unvoiced) >= self._stretch else 0
 
     @property
