@@ -7,19 +7,17 @@ is called.
 """
 
 import math
-from collections import deque
 from collections.abc import Sequence
-from typing import Protocol, cast
 
 import numpy as np
 from greenlet import getcurrent, greenlet
-from numpy.typing import NDArray
-from soxr import ResampleStream  # pyright: ignore[reportMissingTypeStubs]  # typed inline, but without its marker
 
 from app.errors import InferenceFailed, InvalidRequest, SpeechError
 from app.inference.espeak_library import ESPEAK_RATE, EspeakLibrary, Speech
 from app.inference.espeak_voices import espeak_data, espeak_name
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Utterance
+from app.inference.lanes import Lanes, Work
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
+from app.inference.resampling import resampler
 
 #: In bytes: 100 ms.
 LONGEST_FRAME = 2 * SAMPLE_RATE // 10
@@ -43,9 +41,8 @@ class Espeak:
         if data is None:
             raise InferenceFailed("espeak-ng is not installed here.")
         self._library = EspeakLibrary(data)
-        self._lanes: dict[Lane, deque[_Work]] = {"speak": deque(), "render": deque()}
-        self._canceled: set[int] = set()
-        self._work: _Work | None = None
+        self._lanes = Lanes()
+        self._work: Work | None = None
         self._voicing: _Voicing | None = None
 
     @property
@@ -60,13 +57,11 @@ class Espeak:
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         """Queue utterances, each lane in the order of arrival."""
-        for utterance in utterances:
-            self._lanes[utterance.lane].append(_Work(utterance))
+        self._lanes.add(utterances)
 
     def cancel(self, utterance_id: int) -> None:
         """Have the next step end an utterance, whether it waits or is spoken."""
-        if any(work.utterance.id == utterance_id for lane in self._lanes.values() for work in lane):
-            self._canceled.add(utterance_id)
+        self._lanes.cancel(utterance_id)
 
     def step(self) -> Sequence[Frame]:
         """The next 100 ms at most.
@@ -74,40 +69,33 @@ class Espeak:
         A frame is empty only at the end of an utterance, and while a broken-off one is brought back to where
         it was.
         """
-        if self._canceled:
-            return self._end_canceled()
-        lane = self._lanes["speak"] or self._lanes["render"]
-        if not lane:
+        if canceled := self._lanes.take_canceled():
+            for work in canceled:
+                self._end(work)
+            return [work.last_frame(FinishReason.CANCELED) for work in canceled]
+        work = self._lanes.next
+        if work is None:
             return ()
-        work = lane[0]
         try:
             pcm, ended = self._voice(work).read()
         except SpeechError as error:
             self._end(work)
-            return (_last_frame(work, FinishReason.ERROR, error=error.message),)
+            return (work.last_frame(FinishReason.ERROR, error=error.message),)
         if not ended:
             work.delivered += len(pcm)
             return (Frame(work.utterance.id, pcm),)
         if not work.delivered and not any(pcm):
             pcm = b""  # there was nothing to speak; the library gave a few milliseconds of silence
         self._end(work)
-        return (_last_frame(work, FinishReason.STOP, pcm=pcm),)
+        return (work.last_frame(FinishReason.STOP, pcm=pcm),)
 
     def close(self) -> None:
         """Leave the library, forget all utterances, and remove temporary files."""
         self._break_off()
-        for lane in self._lanes.values():
-            lane.clear()
+        self._lanes.clear()
         self._library.close()
 
-    def _end_canceled(self) -> Sequence[Frame]:
-        canceled = [work for lane in self._lanes.values() for work in lane if work.utterance.id in self._canceled]
-        self._canceled.clear()
-        for work in canceled:
-            self._end(work)
-        return [_last_frame(work, FinishReason.CANCELED) for work in canceled]
-
-    def _voice(self, work: "_Work") -> "_Voicing":
+    def _voice(self, work: Work) -> "_Voicing":
         """What speaks this utterance, begun or begun again if something else was in the library."""
         if self._work is not work or self._voicing is None:
             self._break_off()
@@ -116,10 +104,10 @@ class Espeak:
             self._voicing = _Voicing(self._library, speech, skip=work.delivered)
         return self._voicing
 
-    def _end(self, work: "_Work") -> None:
+    def _end(self, work: Work) -> None:
         if self._work is work:
             self._break_off()
-        self._lanes[work.utterance.lane].remove(work)
+        self._lanes.remove(work)
 
     def _break_off(self) -> None:
         if self._voicing is not None:
@@ -127,27 +115,11 @@ class Espeak:
         self._work = self._voicing = None
 
 
-class _Work:
-    """An utterance that is not finished. `delivered` is in bytes."""
-
-    def __init__(self, utterance: Utterance) -> None:
-        self.utterance = utterance
-        self.delivered = 0
-
-
-class _Resampler(Protocol):
-    """soxr's ResampleStream, which is not typed closely enough."""
-
-    def resample_chunk(self, x: NDArray[np.float32], last: bool = ...) -> NDArray[np.float32]: ...
-
-
 class _Voicing:
     """One go through the library, read piece by piece."""
 
     def __init__(self, library: EspeakLibrary, speech: Speech, *, skip: int) -> None:
-        # Not "int16": soxr dithers that, and its dither is not the same from run to run.
-        resampler = ResampleStream(ESPEAK_RATE, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        self._resampler = cast(_Resampler, resampler)
+        self._resampler = resampler(ESPEAK_RATE)
         self._greenlet = greenlet(lambda: library.speak(speech, _hand_out))
         self._pcm = bytearray()
         self._skip = skip
@@ -222,7 +194,3 @@ def _pitch(factor: float) -> int:
 
 def _within_99(value: float) -> int:
     return max(0, min(99, round(value)))
-
-
-def _last_frame(work: _Work, reason: FinishReason, *, pcm: bytes = b"", error: str = "") -> Frame:
-    return Frame(work.utterance.id, pcm, final=True, finish_reason=reason, error=error)

@@ -11,26 +11,27 @@ import logging
 import random
 import re
 import sys
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from math import ceil
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import mlx.core as mx
 import numpy as np
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
-from soxr import ResampleStream, resample  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+from soxr import resample  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from app.errors import InferenceFailed, SpeechError
 from app.inference import mlx_runtime
 from app.inference.checkpoint import read_checkpoint
+from app.inference.lanes import Lanes, Work
 from app.inference.languages import AUTO, name_of
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Utterance, VoiceSpec
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceSpec
+from app.inference.resampling import Resampler, resampler
 
 #: Seconds of audio that a model which streams is asked for at a time.
 STREAMING_S = 0.32
@@ -81,9 +82,8 @@ class MlxAudio:
         self._model: Any = model
         self._model_type = model_type
         self._parameters = inspect.signature(model.generate).parameters
-        self._lanes: dict[Lane, deque[_Work]] = {"speak": deque(), "render": deque()}
-        self._canceled: set[int] = set()
-        self._work: _Work | None = None
+        self._lanes = Lanes()
+        self._work: Work | None = None
         self._voicing: _Voicing | None = None
 
     @classmethod
@@ -109,53 +109,44 @@ class MlxAudio:
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         """Queue utterances, each lane in the order of arrival."""
-        for utterance in utterances:
-            self._lanes[utterance.lane].append(_Work(utterance))
+        self._lanes.add(utterances)
 
     def cancel(self, utterance_id: int) -> None:
         """Have the next step end an utterance, whether it waits or is spoken."""
-        if any(work.utterance.id == utterance_id for lane in self._lanes.values() for work in lane):
-            self._canceled.add(utterance_id)
+        self._lanes.cancel(utterance_id)
 
     def step(self) -> Sequence[Frame]:
         """The next result of the model. A frame is empty at the end of an utterance, when the model had nothing to
         give, and while a broken-off utterance is brought back to where it was.
         """
-        if self._canceled:
-            return self._end_canceled()
-        lane = self._lanes["speak"] or self._lanes["render"]
-        if not lane:
+        if canceled := self._lanes.take_canceled():
+            for work in canceled:
+                self._end(work)
+            return [work.last_frame(FinishReason.CANCELED) for work in canceled]
+        work = self._lanes.next
+        if work is None:
             return ()
-        work = lane[0]
         try:
             pcm, reason = self._voice(work).read()
         except Exception as error:  # a model may raise anything, and the next utterance may be fine
             if not isinstance(error, SpeechError):
                 logger.exception("the model failed")
             self._end(work)
-            return (_last_frame(work, FinishReason.ERROR, error=_explained(error)),)
+            return (work.last_frame(FinishReason.ERROR, error=_explained(error)),)
         work.delivered += len(pcm)
         if reason is None:
             return (Frame(work.utterance.id, pcm),)
         self._end(work)
-        return (_last_frame(work, reason, pcm=pcm),)
+        return (work.last_frame(reason, pcm=pcm),)
 
     def close(self) -> None:
         """Forget all utterances and the model, and give its memory back."""
         self._break_off()
-        for lane in self._lanes.values():
-            lane.clear()
+        self._lanes.clear()
         self._model = None
         mx.clear_cache()
 
-    def _end_canceled(self) -> Sequence[Frame]:
-        canceled = [work for lane in self._lanes.values() for work in lane if work.utterance.id in self._canceled]
-        self._canceled.clear()
-        for work in canceled:
-            self._end(work)
-        return [_last_frame(work, FinishReason.CANCELED) for work in canceled]
-
-    def _voice(self, work: "_Work") -> "_Voicing":
+    def _voice(self, work: Work) -> "_Voicing":
         """What speaks this utterance, begun or begun again if something else was in the model."""
         if self._work is not work or self._voicing is None:
             self._break_off()
@@ -166,10 +157,10 @@ class MlxAudio:
             self._voicing = _Voicing(results, self._model, utterance.max_seconds, skip=work.delivered)
         return self._voicing
 
-    def _end(self, work: "_Work") -> None:
+    def _end(self, work: Work) -> None:
         if self._work is work:
             self._break_off()
-        self._lanes[work.utterance.lane].remove(work)
+        self._lanes.remove(work)
 
     def _break_off(self) -> None:
         if self._voicing is not None:
@@ -237,27 +228,13 @@ class MlxAudio:
         return {}
 
 
-class _Work:
-    """An utterance that is not finished. `delivered` is in bytes."""
-
-    def __init__(self, utterance: Utterance) -> None:
-        self.utterance = utterance
-        self.delivered = 0
-
-
-class _Resampler(Protocol):
-    """soxr's ResampleStream, which is not typed closely enough."""
-
-    def resample_chunk(self, x: NDArray[np.float32], last: bool = ...) -> NDArray[np.float32]: ...
-
-
 class _Voicing:
     """One go of the model over one utterance, read result by result."""
 
     def __init__(self, results: Iterator[Any], model: Any, max_seconds: float, *, skip: int) -> None:
         self._results, self._model = iter(results), model
         self._rate = 0
-        self._resampler: _Resampler | None = None
+        self._resampler: Resampler | None = None
         self._room = 2 * round(max_seconds * SAMPLE_RATE) if max_seconds else None
         self._skip = skip
 
@@ -293,8 +270,7 @@ class _Voicing:
         if self._rate not in (0, rate):
             raise InferenceFailed(f"the model changed its sample rate from {self._rate} to {rate}")
         if not self._rate and rate != SAMPLE_RATE:
-            # Not "int16": soxr dithers that, and its dither is not the same from run to run.
-            self._resampler = cast(_Resampler, ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ"))
+            self._resampler = resampler(rate)
         self._rate = rate
 
     def _converted(self, samples: NDArray[np.float32], *, last: bool = False) -> bytes:
@@ -350,7 +326,3 @@ def _explained(error: Exception) -> str:
     if isinstance(error, SpeechError):
         return error.message
     return f"the model failed: {type(error).__name__}: {error}"[:300]
-
-
-def _last_frame(work: _Work, reason: FinishReason, *, pcm: bytes = b"", error: str = "") -> Frame:
-    return Frame(work.utterance.id, pcm, final=True, finish_reason=reason, error=error)

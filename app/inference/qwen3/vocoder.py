@@ -231,8 +231,7 @@ class _Block:
     def __init__(self, modules: Sequence[Any]) -> None:
         snake, upsampling, *units = modules
         self._snake = Snake(snake)
-        weight = upsampling.conv.weight
-        self._upsampling = Upsampling(weight, upsampling.conv.bias, weight.shape[1] - upsampling.trim_right)
+        self._upsampling = _upsampling(upsampling)
         self._units = [
             (
                 Snake(unit.act1),
