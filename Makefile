@@ -9,16 +9,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sabotage format bench bundle lock clean
+.PHONY: help demo test test-long lint sabotage format bench bundle lock clean
 
 help:  ## Show this help
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.runtime  ## Turn demo/lighthouse.md into demo.wav
 	@$(BIN)/python -m demo.demo
 
-test: $(VENV)/.dev  ## Run the whole test suite
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+test: $(VENV)/.dev  ## Run the test suite, in minutes
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not long"
+
+test-long: $(VENV)/.dev  ## Run the tests that take longest: batches at random, real time, benchmarks
+	@$(BIN)/python -m pytest -n auto -m long
 
 lint: $(VENV)/.dev  ## Check style, types and import rules
 	$(BIN)/ruff format --check .

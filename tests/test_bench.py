@@ -10,6 +10,7 @@ from bench import service
 from bench.figures import WIDTH, Figure, number, percentile, ratios, spread, table
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [measure.__name__ for measure in service.MEASUREMENTS])
 def test_a_measurement_gives_figures_and_its_method(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

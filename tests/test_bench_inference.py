@@ -10,6 +10,8 @@ import pytest
 
 from bench.figures import WIDTH
 
+pytestmark = pytest.mark.long
+
 TABLES = 3
 
 

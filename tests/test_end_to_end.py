@@ -225,17 +225,6 @@ async def test_a_chunk_that_always_kills_the_worker_fails_its_job_and_no_other(e
     assert {(await engine.ended(other))["status"] for other in others} == {"completed"}
 
 
-async def test_two_hundred_jobs_of_both_lanes_all_end(engine: Engine) -> None:
-    jobs: list[str] = []
-    for number in range(100):
-        jobs.append(await render(engine, f"Render number {number}. " * 5))
-        jobs.append(await speak(engine, f"Speak number {number}. " * 5))
-
-    ended = [await engine.ended(job_id) for job_id in jobs]
-
-    assert {job["status"] for job in ended} == {"completed"}
-
-
 async def test_history_can_be_paged_to_its_end_while_jobs_run(engine: Engine) -> None:
     jobs = [await render(engine, f"Number {number}.", tags=["page"]) for number in range(45)]
 

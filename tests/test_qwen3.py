@@ -18,6 +18,7 @@ import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
+from app.inference.fetch import PARTS
 from bench.checkpoint import write_checkpoint
 from tests.client import Client, audio_of, next_event
 from tests.inference import small_models
@@ -107,6 +108,9 @@ async def designed(client: Client) -> str:
     return (await client.post("/voices/design", body))["voice_id"]
 
 
+MAKERS = {"clone": cloned, "design": designed}
+
+
 @pytest.fixture
 async def clone(client: Client, made: dict[str, str]) -> str:
     made["clone"] = made.get("clone") or await cloned(client)
@@ -153,14 +157,21 @@ def audible(sound: NDArray[np.int16]) -> bool:
     return len(sound) > 12_000 and int(np.abs(sound.astype(int)).max()) > 1_000 and float(sound.std()) > 100
 
 
-@pytest.mark.parametrize("kind", ["vivian", "clone", "design"])
-async def test_every_kind_of_voice_is_rendered_and_spoken(
-    client: Client, kind: str, vivian: str, clone: str, design: str
-) -> None:
-    voice_id = {"vivian": vivian, "clone": clone, "design": design}[kind]
+@pytest.fixture(params=["preset", "clone", "design"])
+async def voice(request: pytest.FixtureRequest, client: Client, made: dict[str, str]) -> str:
+    """One of each kind, whose model is active."""
+    if request.param == "preset":
+        await activate(client, "presets")
+        return await preset(client, "Vivian")
+    await activate(client, "base" if request.param == "clone" else "design")
+    made[request.param] = made.get(request.param) or await MAKERS[request.param](client)
+    return made[request.param]
 
-    rendered = await samples(client, await render(client, voice_id))
-    spoken = (await client.post("/speak", {"voice_id": voice_id, "text": TEXT, "seed": 7}))["job_id"]
+
+async def test_every_kind_of_voice_is_rendered_and_spoken(client: Client, voice: str) -> None:
+
+    rendered = await samples(client, await render(client, voice))
+    spoken = (await client.post("/speak", {"voice_id": voice, "text": TEXT, "seed": 7}))["job_id"]
     with anyio.fail_after(PATIENCE_S):
         async with client.socket(f"/stream/{spoken}") as socket:
             events = [await next_event(socket)]
@@ -171,7 +182,7 @@ async def test_every_kind_of_voice_is_rendered_and_spoken(
     spoken_samples = np.frombuffer(audio_of(events), np.int16)
     # The same seed in the other lane: voiced in stretches of another length, so the last bit may differ.
     assert np.abs(spoken_samples.astype(int) - rendered).max() <= 1
-    other = await samples(client, await render(client, voice_id, seed=8))
+    other = await samples(client, await render(client, voice, seed=8))
     assert other.tobytes() != rendered.tobytes()
 
 
@@ -189,12 +200,15 @@ async def test_health_tells_what_the_active_model_can(client: Client) -> None:
 
 
 async def test_jobs_that_wait_are_spoken_with_the_model_they_asked_for(
-    client: Client, vivian: str, clone: str, design: str
+    client: Client, vivian: str, clone: str
 ) -> None:
-    voices = {"presets": vivian, "base": clone, "design": design}
-    alone = {model: await samples(client, await render(client, voice)) for model, voice in voices.items()}
+    voices = {"presets": vivian, "base": clone}
+    alone: dict[str, NDArray[np.int16]] = {}
+    for model, voice_id in voices.items():
+        await activate(client, model)
+        alone[model] = await samples(client, await render(client, voice_id))
 
-    jobs = [(model, await render(client, voices[model])) for model in (*voices, "presets")]
+    jobs = [(model, await render(client, voices[model])) for model in (*voices, *voices)]
     await activate(client, "presets")
 
     for model, job_id in jobs:
@@ -317,6 +331,7 @@ async def test_a_preview_is_spoken_once_and_kept(client: Client) -> None:
 
 
 async def test_instructions_are_for_models_that_listen_to_them(client: Client, clone: str, design: str) -> None:
+    await activate(client, "design")
     plain = await samples(client, await render(client, design))
     told = await samples(client, await render(client, design, settings={"instruct": "In a whisper."}))
 
@@ -394,9 +409,11 @@ async def test_a_model_is_downloaded_verified_and_spoken_with(models: Path, tmp_
                 hub.hold_after["model.safetensors"] = 1_000_000
                 await client.post(f"/models/{PUBLISHED}/download", None, 202)
                 await anyio.to_thread.run_sync(hub.wait_until_holding)
+                parts = list((tmp_path / "data" / "models").rglob(f"{PARTS}/*"))
                 with anyio.fail_after(PATIENCE_S):
-                    while (view := await client.get(f"/models/{PUBLISHED}"))["download"]["bytes_done"] < 1_000_000:
+                    while max(part.stat().st_size for part in parts) < 1_000_000:
                         await anyio.sleep(0.02)
+                view = await client.get(f"/models/{PUBLISHED}")
                 assert view["state"] == "downloading"
                 assert view["download"]["bytes_total"] == sum(map(len, files.values()))
                 assert (await client.post(f"/models/{PUBLISHED}/cancel"))["state"] == "absent"

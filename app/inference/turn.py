@@ -38,7 +38,7 @@ class Tenure:
 
     def __init__(self, slice_s: float = SLICE_S, linger_s: float = LINGER_S) -> None:
         self._slice_s, self._linger_s = slice_s, linger_s
-        self._since = self._heard_out_at = time.monotonic()
+        self._since, self._heard_out_at = time.monotonic(), float("-inf")
 
     def begin(self) -> None:
         """The turn has come."""

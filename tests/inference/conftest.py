@@ -1,11 +1,16 @@
-"""The embedded model, and what it asks of its library."""
+"""The embedded model, and what it asks of its library; Qwen3-TTS models, each made once for all files."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from app.inference.espeak import Espeak
 from app.inference.espeak_library import EspeakLibrary, Listener, Speech
+
+if TYPE_CHECKING:  # MLX is for those who need it
+    from app.inference.model import VoiceSpec
+    from tests.inference.qwen3_checkpoints import Alone, Models
 
 
 @pytest.fixture
@@ -33,3 +38,24 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Speech, list[int]]]:
 
     monkeypatch.setattr(EspeakLibrary, "speak", observed)
     return calls
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> "Models":
+    from tests.inference.qwen3_checkpoints import Models
+
+    return Models(tmp_path_factory.mktemp("qwen3"))
+
+
+@pytest.fixture(scope="session")
+def alone() -> "Alone":
+    from tests.inference.qwen3_checkpoints import Alone
+
+    return Alone()
+
+
+@pytest.fixture(scope="session")
+def cloned(tmp_path_factory: pytest.TempPathFactory) -> "VoiceSpec":
+    from tests.inference.qwen3_checkpoints import clone
+
+    return clone(tmp_path_factory.mktemp("voice"))

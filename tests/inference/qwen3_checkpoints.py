@@ -57,12 +57,12 @@ class Alone:
     """What a model says when it has nothing else to say: spoken once for all tests."""
 
     def __init__(self) -> None:
-        self._spoken: dict[tuple[int, Utterance], bytes] = {}
+        self._spoken: dict[tuple[Qwen3, Utterance], bytes] = {}
 
     def __call__(self, model: Qwen3, wanted: Utterance) -> bytes:
         """The PCM. Number and lane of an utterance must not matter."""
         wanted = replace(wanted, id=1, lane="render")
-        key = id(model), wanted
+        key = model, wanted
         if key not in self._spoken:
             spoken = speak(model, wanted)
             assert spoken.pcm, spoken.frames

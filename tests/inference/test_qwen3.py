@@ -58,16 +58,6 @@ from tests.inference.test_worker import Worker, stop
 STOP, LENGTH, CANCELED, ERROR = FinishReason.STOP, FinishReason.LENGTH, FinishReason.CANCELED, FinishReason.ERROR
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("qwen3"))
-
-
-@pytest.fixture(scope="module")
-def alone() -> Alone:
-    return Alone()
-
-
 @pytest.fixture
 def preset(models: Models) -> Iterator[Qwen3]:
     # The small ones do not listen to what they are told.
@@ -87,11 +77,6 @@ def design(models: Models) -> Iterator[Qwen3]:
 def left_as_found(model: Qwen3) -> Iterator[Qwen3]:
     yield model
     assert model.step() == []
-
-
-@pytest.fixture(scope="module")
-def cloned(tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
-    return clone(tmp_path_factory.mktemp("voice"))
 
 
 @pytest.fixture(scope="module")

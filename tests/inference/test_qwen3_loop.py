@@ -49,11 +49,6 @@ VIVIAN = VoiceSpec("preset", "vivian")
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("qwen3"))
-
-
-@pytest.fixture(scope="module")
 def eight(models: Models) -> Callable[[str], Qwen3]:
     """Models with room for eight rows, by kind; each loaded once."""
     loaded: dict[str, Qwen3] = {}
@@ -70,11 +65,6 @@ def eight(models: Models) -> Callable[[str], Qwen3]:
 @pytest.fixture(scope="module")
 def preset(eight: Callable[[str], Qwen3]) -> Qwen3:
     return eight("custom_voice")
-
-
-@pytest.fixture(scope="module")
-def cloned(tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
-    return clone(tmp_path_factory.mktemp("voice"))
 
 
 @pytest.fixture
@@ -110,6 +100,7 @@ def their_codes(theirs: Any, frames: int, **told: Any) -> Codes:
     return np.concatenate(heard)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["custom_voice", "voice_design", "base"])
 def test_codes_are_those_of_mlx_audio_in_a_batch_that_grows_and_shrinks(
     models: Models, eight: Callable[[str], Qwen3], cloned: VoiceSpec, said: dict[int, list[Codes]], kind: str
@@ -216,6 +207,7 @@ def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3) -> None:
     assert {id: one.pcm for id, one in spoken.items() if id < 1_000} == alone
 
 
+@pytest.mark.long
 def test_nothing_grows_over_hundreds_of_requests(preset: Qwen3, shapes: set[tuple[Any, ...]]) -> None:
     chance = Random(2)
 
@@ -339,6 +331,7 @@ def test_an_end_at_any_place_of_a_stretch_is_one_end(
         assert len(one.pcm) == end * FRAME_BYTES
 
 
+@pytest.mark.long
 def test_a_long_row_that_rested_comes_back_beside_a_new_listener(
     preset: Qwen3, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,11 +29,6 @@ GROUPS, CODES = 16, 2_048
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("qwen3"))
-
-
-@pytest.fixture(scope="module")
 def loaded(models: Models) -> Loaded:
     return load(models.folder(type="base"))
 

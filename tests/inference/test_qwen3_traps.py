@@ -44,16 +44,6 @@ GREEDY = Sampling(temperature=0)
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("qwen3"))
-
-
-@pytest.fixture(scope="module")
-def alone() -> Alone:
-    return Alone()
-
-
-@pytest.fixture(scope="module")
 def base(models: Models) -> Qwen3:
     return models.model(type="base")
 
@@ -78,11 +68,6 @@ def their_preset(models: Models) -> Any:
 def vocoder(models: Models) -> Vocoder:
     """One that hears everything, as theirs does."""
     return Vocoder(load(models.folder(type="base")).decoder, window=512)
-
-
-@pytest.fixture(scope="module")
-def cloned(tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
-    return clone(tmp_path_factory.mktemp("voice"))
 
 
 def codes_of(frames: int, seed: int = 0) -> mx.array:

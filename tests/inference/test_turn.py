@@ -48,6 +48,10 @@ def test_who_has_just_been_listened_to_stays_for_a_while() -> None:
     assert tenure.next(Wanted.NOW, busy=False, speaking=False, listened_to=False) is Next.LEAVE
 
 
+def test_a_model_that_nobody_has_listened_to_keeps_no_render_waiting() -> None:
+    assert Tenure(0, NEVER).next(Wanted.SOON, busy=False, speaking=False, listened_to=False) is Next.LEAVE
+
+
 async def test_listeners_come_first_and_then_who_came_first() -> None:
     turn, order = Turn(), list[str]()
     wishes = {"one": Wanted.SOON, "two": Wanted.SOON, "three": Wanted.NOW}

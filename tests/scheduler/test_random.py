@@ -15,7 +15,7 @@ from app.store.rows import FINAL, Job, JobStatus
 from tests.scheduler.recorder import RECORD
 from tests.scheduler.room import OpenRoom, Room, audio_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 ENDS = {JobStatus.COMPLETED: JobDone, JobStatus.FAILED: JobError, JobStatus.CANCELED: JobCanceled}
 
