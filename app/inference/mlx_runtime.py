@@ -11,6 +11,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import mlx.core as mx
 
 #: What Debian and Fedora call it, and conda; found by name because pip's wheels have only renamed copies. Python's
 #: own search would start a compiler to find nothing more.
@@ -47,6 +51,13 @@ def device() -> str:
     if mx.default_device().type is not mx.gpu:
         return "cpu"
     return "metal" if mx.metal.is_available() else "cuda"
+
+
+def second_core() -> "mx.Stream | None":
+    """Where it computes on the CPU, a stream beside the one of this thread, each of which is served by a core."""
+    import mlx.core as mx
+
+    return mx.new_stream(mx.default_device()) if device() == "cpu" else None
 
 
 def without_compiler() -> None:

@@ -41,7 +41,8 @@ class Ours:
         tokenizer: Any = loaded.speech_tokenizer
         tokenizer.decoder = None  # as the engine does it: those weights are in memory twice otherwise
         self._prompts = Prompts(model, loaded.checkpoint.language_names)
-        self._talker = Talker(model.talker, self._prompts.pad, compiled=compiled)
+        self._aside = mlx_runtime.second_core()
+        self._talker = Talker(model.talker, self._prompts.pad, aside=self._aside, compiled=compiled)
         self._budget_bytes = mlx_runtime.memory_budget_bytes()
         mx.eval(model.parameters())
 
@@ -173,7 +174,7 @@ class Ours:
             vocoder or self._vocoder,
             most_rows=ROWS[-1],
             budget_bytes=self._budget_bytes,
-            together=mlx_runtime.device() != "cpu",
+            aside=self._aside,
         )
 
     def _row(self, number: int, lane: Lane, frames: int) -> Row:

@@ -37,16 +37,19 @@ class Rotary:
 
 
 class Layer:
-    """Attention with normed queries and keys, then a gated product. Takes the weights out of mlx-audio's layer."""
+    """Attention with normed queries and keys, then a gated product. Takes the weights out of mlx-audio's layer.
+    `aside`: the stream of a second core.
+    """
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, aside: mx.Stream | None = None) -> None:
         attention, mlp = module.self_attn, module.mlp
         self._heads: int = attention.num_heads
         self._kv_heads: int = attention.num_kv_heads
         self._width: int = attention.head_dim
-        self._qkv = taken(attention, "q_proj", "k_proj", "v_proj")
-        self._o = taken(attention, "o_proj")
-        self._gate_up, self._down = taken(mlp, "gate_proj", "up_proj"), taken(mlp, "down_proj")
+        self._qkv = taken(attention, "q_proj", "k_proj", "v_proj", aside=aside)
+        self._o = taken(attention, "o_proj", aside=aside)
+        self._gate_up = taken(mlp, "gate_proj", "up_proj", aside=aside)
+        self._down = taken(mlp, "down_proj", aside=aside)
         self._eps: float = attention.q_norm.eps
         norms = [attention.q_norm.weight] * self._heads + [attention.k_norm.weight] * self._kv_heads
         self._qk_norm = mx.stack(norms)[:, None]

@@ -57,8 +57,9 @@ class _Asked(NamedTuple):
 
 
 class Loop:
-    """Belongs to the worker's thread. `together`: rows are voiced in one step, which pays where launching is what
-    costs; else one after the other, no more than a stretch at each tick.
+    """Belongs to the worker's thread. Rows are voiced in one step, which pays where launching is what costs; where
+    there is a second core, whose stream is `aside`, it voices them one after the other, no more than a stretch at
+    each tick, while the first one says the next frame.
     """
 
     def __init__(
@@ -68,15 +69,14 @@ class Loop:
         *,
         most_rows: int,
         budget_bytes: int,
-        together: bool,
+        aside: mx.Stream | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._talker, self._vocoder = talker, vocoder
         self._slots = talker.slots()
-        self.most_rows, self._budget_bytes, self._together = most_rows, budget_bytes, together
+        self.most_rows, self._budget_bytes, self._together = most_rows, budget_bytes, aside is None
         self._clock = clock
-        # A CPU says the next frame on one of its cores while another one voices the last.
-        self._aside = mx.default_stream(mx.default_device()) if together else mx.new_stream(mx.default_device())
+        self._aside = aside or mx.default_stream(mx.default_device())
         self._rows: list[Row] = []  #: in the order in which they are served
         self._ending: list[Row] = []  #: have left their slots, but not all of them has been voiced
         self._asked: _Asked | None = None

@@ -67,12 +67,13 @@ class Qwen3:
             most_rows = ROWS[-1] if mlx_runtime.batches_pay() else FEW_ROWS
         budget_bytes = mlx_runtime.memory_budget_bytes()
         mx.set_cache_limit(budget_bytes // 4)  # while a book is spoken, nobody is ever idle
+        aside = mlx_runtime.second_core()
         self._loop = Loop(
-            Talker(model.talker, self._prompts.pad, compiled=on_gpu),
+            Talker(model.talker, self._prompts.pad, aside=aside, compiled=on_gpu),
             vocoder,
             most_rows=most_rows,
             budget_bytes=budget_bytes,
-            together=on_gpu,
+            aside=aside,
         )
         self._lanes: dict[Lane, deque[Utterance]] = {"speak": deque(), "render": deque()}
         self._rows: dict[int, Row] = {}

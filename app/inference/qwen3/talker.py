@@ -20,12 +20,14 @@ from app.inference.qwen3.slots import Slots
 
 class Talker:
     """Belongs to the worker's thread. `module` is mlx-audio's talker; `pad`, [1, 1, hidden], is what is added to
-    the input of every frame once the text is said.
+    the input of every frame once the text is said; `aside`, on a CPU, is the stream of a second core.
     """
 
-    def __init__(self, module: Any, pad: mx.array, *, compiled: bool = False) -> None:
+    def __init__(
+        self, module: Any, pad: mx.array, *, aside: mx.Stream | None = None, compiled: bool = False
+    ) -> None:
         config = module.config
-        self._layers = [Layer(layer) for layer in module.model.layers]
+        self._layers = [Layer(layer, aside) for layer in module.model.layers]
         self._norm, self._head = module.model.norm, taken(module, "codec_head")
         self._rotary = Rotary(config.head_dim, config.rope_theta)
         self._embed, self._pad = module.model.codec_embedding, pad
