@@ -314,6 +314,27 @@ SABOTAGES = (
         ("tests/inference/test_qwen3_traps.py", "tests/inference/test_qwen3_loop.py"),
     ),
     Sabotage(
+        "a slot keeps what was in it",
+        "app/inference/qwen3/places.py",
+        "            self._slots.erase(row.slot)\n",
+        "",
+        ("tests/inference/test_qwen3_loop.py",),
+    ),
+    Sabotage(
+        "what is heard later has the rows of who comes now",
+        "app/inference/qwen3/places.py",
+        "else int(row.behind in here)",
+        "else 0",
+        ("tests/inference/test_qwen3_loop.py",),
+    ),
+    Sabotage(
+        "nobody is told that a row is lost",
+        "app/inference/qwen3/talker.py",
+        "mx.where(whole[:, None], codes, self.lost)",
+        "codes",
+        ("tests/inference/test_qwen3_loop.py",),
+    ),
+    Sabotage(
         "a checkpoint may name code",
         "app/inference/model_folder.py",
         '("auto_map", "model_file", "custom_pipelines", "custom_code", "custom_generate", "trust_remote_code")',

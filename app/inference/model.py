@@ -63,6 +63,7 @@ class Utterance(Struct, frozen=True):
     volume: float = 1.0
     sampling: Sampling = Sampling()
     instruct: str = ""  #: how to speak, for a model whose card says that it listens to that
+    behind: int = 0  #: the utterance that is heard before this one; until that has ended, this one can wait
     max_seconds: float = 0.0  #: of audio, then it ends with `LENGTH`; 0 leaves the limit to the model
 
 

@@ -49,6 +49,7 @@ class Asking:
     ) -> None:
         self._job, self._voice, self._native = job, voice, native
         self._ids, self._pool = ids, pool
+        self._last_id = 0  #: of the utterance that was asked for last
 
     def takes(self, row: ChunkRow, spoken: str, attempt: int) -> list[Take]:
         """Have a chunk spoken: the takes that are its audio, one after the other."""
@@ -68,8 +69,9 @@ class Asking:
 
     def _take(self, spoken: str, seed: int) -> Take:
         settings = self._job.settings
+        behind, self._last_id = self._last_id, next(self._ids)
         utterance = Utterance(
-            id=next(self._ids),
+            id=self._last_id,
             text=spoken,
             voice=self._voice,
             lane="speak" if self._job.lane == "speak" else "render",
@@ -81,6 +83,7 @@ class Asking:
             sampling=Sampling(settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty),
             instruct=settings.instruct,
             max_seconds=most_seconds(spoken, settings.max_seconds),
+            behind=behind,
         )
         if spoken:
             return self._pool.submit(utterance)

@@ -33,8 +33,8 @@ def write_checkpoint(
 ) -> None:
     """Fill a folder, which need not be there yet. `size` is what the configuration says it were: "0b6" or "1b7".
 
-    `bits` makes it one as mlx-community has them. `ends` and `sound` make every utterance go wrong alike: it never
-    ends, or is empty; it is silent, or not a number.
+    `bits`, which are 4, 6 or 8, make it one as mlx-community has them; without, it is in bf16. `ends` and `sound`
+    make every utterance go wrong alike: it never ends, or is empty; it is silent, or not a number.
     """
     shape, dice = DIMS[dims], Dice(seed)
     tokens = folder / "speech_tokenizer"

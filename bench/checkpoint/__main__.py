@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("folder", metavar="DIR", type=Path)
     parser.add_argument("--dims", choices=get_args(Size), default="tiny")
     parser.add_argument("--type", choices=get_args(Kind), default="base")
-    parser.add_argument("--bits", choices=(4, 8), type=int)
+    parser.add_argument("--bits", choices=(4, 6, 8), type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ends", choices=get_args(Ends), default="text")
     parser.add_argument("--sound", choices=get_args(Sound), default="speech")

@@ -292,7 +292,7 @@ def test_a_model_may_have_nothing_to_say(speaker: tuple[Qwen3, VoiceSpec]) -> No
     assert (spoken.pcm, spoken.reason) == (b"", STOP)
 
 
-@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("bits", [4, 6, 8])
 def test_a_quantized_model_speaks(models: Models, bits: int) -> None:
     model = models.model(type="custom_voice", bits=bits)
 

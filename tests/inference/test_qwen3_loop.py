@@ -14,16 +14,18 @@ import numpy as np
 import pytest
 from mlx_audio.tts.utils import load as load_theirs
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
-from app.inference.qwen3 import loop as loop_module
+from app.inference.qwen3 import pace
 from app.inference.qwen3.loop import Loop
 from app.inference.qwen3.model import Qwen3
+from app.inference.qwen3.pace import Pace
 from app.inference.qwen3.rows import Row
 from app.inference.qwen3.sampling import FirstCode
 from app.inference.qwen3.slots import POSITIONS, ROWS, Slots, positions_for
 from app.inference.qwen3.talker import Talker
+from tests.inference.codes import Codes, their_codes
+from tests.inference.codes import said as said
 from tests.inference.qwen3_checkpoints import (
     DEEP,
     FRAME_BYTES,
@@ -37,8 +39,6 @@ from tests.inference.qwen3_checkpoints import (
     utterance,
 )
 from tests.inference.test_espeak import Spoken, collect, finish, speak
-
-Codes = NDArray[np.uint32]
 
 GREEDY = Sampling(temperature=0)
 
@@ -65,39 +65,6 @@ def eight(models: Models) -> Callable[[str], Qwen3]:
 @pytest.fixture(scope="module")
 def preset(eight: Callable[[str], Qwen3]) -> Qwen3:
     return eight("custom_voice")
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[Codes]]:
-    """The codes of each utterance, frame by frame; the last may be those behind its end."""
-    found: dict[int, list[Codes]] = {}
-    say = Row.say
-
-    def noted(row: Row, codes: mx.array) -> None:
-        found.setdefault(row.utterance_id, []).append(np.array(codes)[0])
-        say(row, codes)
-
-    monkeypatch.setattr(Row, "say", noted)
-    return found
-
-
-def their_codes(theirs: Any, frames: int, **told: Any) -> Codes:
-    """What mlx-audio's own streamed generate says, [frames, groups]."""
-    decoder = theirs.speech_tokenizer.decoder.streaming_step.__self__
-    heard: list[Codes] = []
-
-    def noted(codes: mx.array) -> mx.array:
-        heard.append(np.array(codes)[0].T)
-        return mx.zeros((1, 1, 1_920 * codes.shape[-1]))
-
-    decoder.streaming_step = noted
-    try:
-        told = {"temperature": 0.0, "max_tokens": frames, "stream": True, "streaming_interval": 0.32, **told}
-        for _ in theirs.generate(**told):
-            pass
-    finally:
-        del decoder.streaming_step
-    return np.concatenate(heard)
 
 
 @pytest.mark.long
@@ -284,7 +251,7 @@ def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(preset: Qwen
 def slow(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> Loop:
     """A loop that believes that no width keeps real time."""
     loop = preset._loop
-    monkeypatch.setattr(loop_module, "REAL_TIME_SHARE", 0.0)
+    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 0.0)
     return loop
 
 
@@ -300,7 +267,7 @@ def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(prese
     running: set[int] = set()
     while 9 not in spoken or not spoken[9].frames[-1].final:
         collect(spoken, preset.step())
-        running |= {row.utterance_id for row in slow._rows if row.slot is not None and row.said > 5}
+        running |= {row.utterance_id for row in slow._places.rows if row.slot is not None and row.said > 5}
     finish(preset, spoken)
 
     assert 9 in running
@@ -343,12 +310,12 @@ def test_a_long_row_that_rested_comes_back_beside_a_new_listener(
     preset.add([long])
     while 1 not in preset._rows or preset._rows[1].said < 260:
         collect(spoken, preset.step())
-    monkeypatch.setattr(loop_module, "REAL_TIME_SHARE", 0.0)
+    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 0.0)
     preset.add([endless(VIVIAN, id=2, lane="speak", max_seconds=9)])
     while preset._rows[1].slot is not None or 2 not in spoken:
         collect(spoken, preset.step())
 
-    monkeypatch.setattr(loop_module, "REAL_TIME_SHARE", 1e9)
+    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 1e9)
     preset.cancel(2)
     preset.add([endless(VIVIAN, id=3, lane="speak", max_seconds=1)])
     finish(preset, spoken)
@@ -357,22 +324,31 @@ def test_a_long_row_that_rested_comes_back_beside_a_new_listener(
     assert spoken[3].reason is FinishReason.LENGTH
 
 
-def test_a_width_that_was_too_slow_is_tried_again_after_a_while(
-    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loop, now = preset._loop, 100.0
-    monkeypatch.setattr(loop, "_clock", lambda: now)
-    monkeypatch.setattr(loop, "_ticks", {})
-    for rows, tick_s in ((1, 0.01), (2, 0.2)):
-        loop._learn(rows, tick_s)
-    assert loop._width() == 1
+def test_a_width_that_was_too_slow_is_tried_again_after_a_while() -> None:
+    now = 100.0
+    seen = Pace(lambda: now)
+    for rows, took_s in ((1, 0.01), (2, 0.2)):
+        seen.stepped(rows, took_s)
+    assert seen.width == 1
 
-    now += loop_module.REMEMBERED_S + 1
-    loop._learn(1, 0.01)
+    now += pace.REMEMBERED_S + 1
+    seen.stepped(1, 0.01)
 
-    assert loop._width() == 2
-    loop._learn(2, 0.02)
-    assert loop._width() == 4
+    assert seen.width == 2
+    seen.stepped(2, 0.02)
+    assert seen.width == 4
+
+
+def test_a_piece_of_a_prompt_is_as_long_as_there_is_time_for() -> None:
+    seen = Pace(lambda: 0.0)
+    assert seen.piece == pace.PIECES[0]
+    pieces: list[int] = []
+    for position_s in (1e-5, 3e-4, 1e-3, 1.0):
+        for _ in range(30):
+            seen.prefilled(100, 100 * position_s)
+        pieces.append(seen.piece)
+
+    assert pieces == [256, 64, 32, 32]
 
 
 def test_no_more_rows_run_than_memory_has_room_for(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,20 +356,20 @@ def test_no_more_rows_run_than_memory_has_room_for(preset: Qwen3, monkeypatch: p
     wanted = [endless(id=number, seed=number, max_seconds=0.8) for number in range(6)]
     alone = {one.id: speak(preset, one).pcm for one in wanted}
     a_row = positions_for(60) * loop._slots.position_bytes
-    monkeypatch.setattr(loop, "_budget_bytes", 2 * a_row)
+    monkeypatch.setattr(loop._places, "_budget_bytes", 2 * a_row)
     preset.add(wanted)
     widths: set[int] = set()
     spoken: dict[int, Spoken] = {}
     while frames := preset.step():
         collect(spoken, frames)
-        widths.add(sum(row.slot is not None for row in loop._rows))
+        widths.add(sum(row.slot is not None for row in loop._places.rows))
 
     assert max(widths) == 2
     assert {id: one.pcm for id, one in spoken.items()} == alone
 
 
 def test_a_row_too_long_for_any_memory_runs_alone(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preset._loop, "_budget_bytes", 1)
+    monkeypatch.setattr(preset._loop._places, "_budget_bytes", 1)
     preset.add([utterance(id=1), utterance(id=2)])
 
     assert {one.reason for one in finish(preset).values()} == {FinishReason.STOP}
@@ -440,12 +416,13 @@ def test_a_long_prompt_is_put_in_by_pieces_while_somebody_listens(
     for _ in range(4):
         preset.step()
     monkeypatch.setattr(Talker, "prefill", noted)
+    monkeypatch.setattr(preset._loop._pace, "_position_s", 1.0)  # no time for more than the least
     preset.add([long])
 
     spoken = finish(preset)
 
     assert len(positions) > 3
-    assert max(positions) <= loop_module.PIECE_BESIDE_A_LISTENER
+    assert max(positions) <= pace.PIECES[0]
     assert spoken[2].pcm == expected
 
 
@@ -471,3 +448,50 @@ def test_a_reference_is_heard_through_by_pieces(
     assert steps >= 40 // 12 + 1
     finish(model, spoken)
     assert speak(model, utterance(voice=voice)).pcm == spoken[1].pcm
+
+
+def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3) -> None:
+    """Four listeners with two chunks each have all rows; the fifth does not wait for any of those to end."""
+    jobs = [(endless(id=2 * n + 1, lane="speak", max_seconds=2), 2 * n + 2) for n in range(4)]
+    later = [replace(first, id=second, behind=first.id, seed=5) for first, second in jobs]
+    alone = {one.id: speak(preset, one).pcm for one in (*(first for first, _ in jobs), *later)}
+    spoken: dict[int, Spoken] = {}
+    preset.add([one for pair in zip((first for first, _ in jobs), later, strict=True) for one in pair])
+    for _ in range(12):
+        collect(spoken, preset.step())
+    assert all(row.slot is not None for row in preset._loop._places.rows)
+
+    preset.add([utterance(TEXT, VIVIAN, id=99, lane="speak")])
+    steps = 0
+    while 99 not in spoken or not spoken[99].pcm:
+        steps += 1
+        collect(spoken, preset.step())
+    finish(preset, spoken)
+
+    assert steps <= 5
+    assert {id: spoken[id].pcm for id in alone} == alone
+
+
+def test_numbers_that_are_none_stay_with_the_row_that_has_come_to_them(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither who is beside it nor who comes to its slot has any of them."""
+    beside, after = endless(id=1, max_seconds=2), utterance(id=3, seed=3)
+    alone = {one.id: speak(preset, one).pcm for one in (beside, after)}
+    inputs = Row.inputs
+
+    def spoiled(row: Row, start: int, end: int) -> mx.array:
+        found = inputs(row, start, end)
+        return found * mx.nan if row.utterance_id == 2 else found
+
+    monkeypatch.setattr(Row, "inputs", spoiled)
+    preset.add([beside, utterance(LONGER, VIVIAN, id=2)])
+    spoken: dict[int, Spoken] = {}
+    while 2 not in spoken or not spoken[2].frames[-1].final:
+        collect(spoken, preset.step())
+    preset.add([after])
+    finish(preset, spoken)
+
+    assert (spoken[2].reason, spoken[2].pcm) == (FinishReason.ERROR, b"")
+    assert "numbers that are none" in spoken[2].frames[-1].error
+    assert {id: spoken[id].pcm for id in alone} == alone

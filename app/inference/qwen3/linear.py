@@ -31,8 +31,11 @@ def taken(owner: Any, *names: str, aside: mx.Stream | None = None) -> Linear:
 
 
 def joined(*layers: Any, aside: mx.Stream | None = None) -> Linear:
-    """The same for layers that the caller has taken out."""
+    """The same for layers that the caller has taken out. Those that are not stored alike stay apart."""
     first = layers[0]
+    if any(_form(layer) != _form(first) for layer in layers):
+        parts = [joined(layer, aside=aside) for layer in layers]
+        return lambda x: mx.concatenate([part(x) for part in parts], axis=-1)
     arrays = {name: mx.concatenate([layer[name] for layer in layers]) for name in first.parameters()}
     if isinstance(first, nn.QuantizedLinear):
         return _quantized(first, arrays)
@@ -42,9 +45,16 @@ def joined(*layers: Any, aside: mx.Stream | None = None) -> Linear:
     return _filled(linear, arrays)
 
 
+def _form(layer: Any) -> tuple[Any, ...]:
+    """What layers must have in common to be one."""
+    quantized = (layer.bits, layer.group_size, layer.mode) if isinstance(layer, nn.QuantizedLinear) else ()
+    return (*quantized, *layer.parameters())
+
+
 def _quantized(like: Any, arrays: dict[str, mx.array]) -> Linear:
     size, bits = like.group_size, like.bits
-    return _filled(nn.QuantizedLinear(size, 1, bias=False, group_size=size, bits=bits, mode=like.mode), arrays)
+    # MLX makes no empty layer of fewer inputs than 32; the arrays bring their own size.
+    return _filled(nn.QuantizedLinear(max(size, 32), 1, False, size, bits, like.mode), arrays)
 
 
 def _filled(layer: Any, arrays: dict[str, mx.array]) -> Linear:

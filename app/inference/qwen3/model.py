@@ -41,6 +41,8 @@ FEW_ROWS = 2
 #: The kind of model that has voices of a kind.
 _KINDS = {"preset": "custom_voice", "clone": "base", "design": "voice_design"}
 
+_LOST = "the model's weights led to numbers that are none"
+
 #: As the official code has it where neither the caller nor the checkpoint says anything.
 _DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.05}
 
@@ -162,7 +164,15 @@ class Qwen3:
         limit = utterance.max_seconds
         most_frames = max(1, round(limit * FRAMES_PER_S)) if limit > 0 else MOST_FRAMES
         sampling = self._sampling(utterance)
-        return Row(utterance.id, utterance.lane, prompt, sampling, min(most_frames, room), reference)
+        return Row(
+            utterance.id,
+            utterance.lane,
+            prompt,
+            sampling,
+            min(most_frames, room),
+            reference,
+            behind=utterance.behind,
+        )
 
     def _sampling(self, utterance: Utterance) -> Sampling:
         said = utterance.sampling
@@ -190,11 +200,12 @@ class Qwen3:
         if not np.isfinite(heard.samples).all():
             self._loop.drop(row)
             self._rows.pop(row.utterance_id)
-            return [_last(row.utterance_id, FinishReason.ERROR, "the model gave samples that are no numbers")]
+            return [_last(row.utterance_id, FinishReason.ERROR, _LOST)]
         pcm = np.rint(np.clip(heard.samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
         if reason is not None:
             del self._rows[row.utterance_id]
-            return [Frame(row.utterance_id, pcm, final=True, finish_reason=reason)]
+            why = _LOST if reason is FinishReason.ERROR else ""
+            return [Frame(row.utterance_id, pcm, final=True, finish_reason=reason, error=why)]
         return [Frame(row.utterance_id, pcm)]
 
 

@@ -37,8 +37,10 @@ class Row:
         sampling: Sampling,
         most_frames: int,
         reference: Reference | None,
+        *,
+        behind: int = 0,
     ) -> None:
-        self.utterance_id, self.lane = utterance_id, lane
+        self.utterance_id, self.lane, self.behind = utterance_id, lane, behind
         self.prompt, self.sampling, self.most_frames = prompt, sampling, most_frames
         self.reference = reference
         self.vocoder: VocoderState | None = None  #: where its samples are; None at their start

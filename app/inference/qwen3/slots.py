@@ -103,6 +103,12 @@ class Slots:
         self.x[slot : slot + 1] = x
         self.history[slot : slot + 1] = self._fresh_history(1)
 
+    def erase(self, slot: int) -> None:
+        """Leave nothing of the row that was there: what is no number stays none when a mask makes nothing of it."""
+        for layer in range(len(self.keys)):
+            self.keys[layer][slot : slot + 1] = 0
+            self.values[layer][slot : slot + 1] = 0
+
     def remembered(self, slot: int, positions: int) -> Remembered:
         """A copy of the first positions of a slot."""
         part = (slice(slot, slot + 1), slice(None), slice(0, positions))

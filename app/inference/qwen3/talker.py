@@ -35,6 +35,7 @@ class Talker:
         self._first = FirstCode(config.vocab_size, config.codec_eos_token_id)
         self._vocabulary: int = config.vocab_size
         self.end: int = config.codec_eos_token_id
+        self.lost: int = config.vocab_size  #: instead of a row's codes, where it has come to numbers that are none
         self.groups: int = config.num_code_groups
         self._heads: int = config.num_attention_heads
         self._compiled = compiled
@@ -94,6 +95,8 @@ class Talker:
             dice = Dice(controls, mode, frames, self.groups, self._vocabulary)
             first = dice.choose(logits, 0)
             codes, embedded = self._predictor(hidden, first, dice)
+            whole = mx.isfinite(mx.sum(hidden.astype(mx.float32), axis=(1, 2)))
+            codes = mx.where(whole[:, None], codes, self.lost).astype(mx.uint32)
             history = self._first.remembered(history, first, frames)
             return codes, embedded + self._pad, history, *kv
 

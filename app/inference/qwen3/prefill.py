@@ -1,0 +1,57 @@
+"""Puts prompts into slots, by pieces, so that nobody who listens waits for somebody's long prompt; and keeps their
+beginnings, which are the same for all that a voice says.
+"""
+
+# Those of MLX are half unknown.
+# pyright: reportUnknownMemberType=false
+
+from collections import OrderedDict
+
+from app.inference.qwen3.places import Places
+from app.inference.qwen3.rows import Row
+from app.inference.qwen3.slots import Remembered, Slots
+from app.inference.qwen3.talker import Talker
+
+#: Of the beginnings of prompts.
+MOST_PREFIX_BYTES = 128 << 20
+
+
+class Prefill:
+    """Belongs to the worker's thread."""
+
+    def __init__(self, talker: Talker, slots: Slots, places: Places) -> None:
+        self._talker, self._slots, self._places = talker, slots, places
+        self._prefixes: OrderedDict[str, Remembered] = OrderedDict()
+
+    def begin(self, row: Row) -> None:
+        """A row has come to a slot: put in what is known of its prompt."""
+        prefix = self._prefixes.get(row.prompt.key)
+        if prefix is not None and row.filled == 0 and row.slot is not None:
+            self._places.make_room(prefix.positions)
+            self._slots.put(row.slot, prefix)
+            row.filled = prefix.positions
+            self._prefixes.move_to_end(row.prompt.key)
+
+    def go_on(self, most: int) -> int:
+        """Put in no more than so many positions of prompts that are not complete; how many it were."""
+        done = 0
+        for row in self._places.rows:
+            if row.slot is None or row.ready or done >= most:
+                continue
+            common, last = row.prompt.common.shape[1], row.prompt.positions - 1
+            # Not across the end of what is common: its keys and values must not depend on what follows.
+            end = min(row.filled + most - done, common if row.filled < common else last)
+            self._places.make_room(end + 1)
+            self._talker.prefill(self._slots, row.slot, row.inputs(row.filled, end), row.filled)
+            done += end - row.filled
+            row.filled = end
+            if end == common:
+                self._keep(row.prompt.key, self._slots.remembered(row.slot, common))
+            if row.ready:
+                self._slots.begin(row.slot, row.inputs(last, last + 1))
+        return done
+
+    def _keep(self, key: str, prefix: Remembered) -> None:
+        self._prefixes[key] = prefix
+        while sum(each.bytes for each in self._prefixes.values()) > MOST_PREFIX_BYTES:
+            self._prefixes.popitem(last=False)
