@@ -11,6 +11,7 @@ import pytest
 
 from app.errors import JobNotFound, StorageFailed, WrongState
 from app.events import AudioChunk, FinalEvent, JobCanceled, JobDone, JobError, JobProgress, JobStarted
+from app.inference.model import Utterance
 from app.inference.pool import Pool
 from app.inference.take import Take
 from app.scheduler.lanes import MOST_ACTIVE
@@ -101,6 +102,25 @@ async def test_several_chunks_of_one_job_are_in_work_and_come_into_the_log_in_or
     await room.completed(job_id)
     assert audio_of(await log_events) == await room.wav(job_id) == await room.expected(job_id)
     assert (await room.job(job_id)).chunks_done == 10
+
+
+async def test_the_model_is_told_behind_which_chunk_each_is_heard(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Utterance] = []
+    submit = Pool.submit
+
+    def noted(pool: Pool, utterance: Utterance) -> Take:
+        given.append(utterance)
+        return submit(pool, utterance)
+
+    monkeypatch.setattr(Pool, "submit", noted)
+    jobs = [await room.submit(*parts(name, 4), lane="speak") for name in ("a", "b")]
+    await room.completed(*jobs)
+
+    for name in ("a", "b"):
+        chunks = sorted((each.text, each.id, each.behind) for each in given if each.text.startswith(name))
+        assert [behind for _, _, behind in chunks] == [0, *(id for _, id, _ in chunks[:-1])]
 
 
 async def test_chunks_in_work_never_exceed_what_the_model_can_do(room: Room) -> None:
