@@ -9,6 +9,8 @@ What it does is written in the text it is to speak, so that a test says what it 
     [error]        end with an error
     [length]       end at the limit
     [length:NAME]  end at the limit, unless the file NAME is there; it is made first
+    [short]        give 80 ms, and end as if that were all
+    [short:NAME]   the same, unless the file NAME is there; it is made first
     [empty]        give no audio
     [long]         100 frames more
 
@@ -21,26 +23,31 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import shake_128
 from pathlib import Path
 
 from app.inference.catalogue import Entry, Preset
 from app.inference.model import FinishReason, Frame, ModelCard, Utterance
 from app.inference.worker import main
+from app.text.duration import speaking_seconds
 
-FRAME_BYTES = 4_800  # 100 ms
+FRAME_BYTES = 28_800  # 600 ms
+FRAME_SAYS_S = 2.0  # what a calm speaker would need for a frame's words: it speaks as fast as it may
+SHORT_BYTES = 3_840  # 80 ms
 VOICE_ID = "11111111-1111-4111-8111-111111111111"
 OTHER_VOICE_ID = "22222222-2222-4222-8222-222222222222"
 
 _COMMAND = re.compile(r"\[(\w+)(?::(\w+))?\]")
 
 
+@lru_cache(maxsize=16)
 def fake_pcm(utterance: Utterance) -> bytes:
     """All audio of an utterance."""
     commands = dict(_COMMAND.findall(utterance.text))
     if "empty" in commands:
         return b""
-    frames = 1 + len(utterance.text) // 40 + (100 if "long" in commands else 0)
+    frames = 1 + int(speaking_seconds(utterance.text) / FRAME_SAYS_S) + (100 if "long" in commands else 0)
     key = f"{utterance.text}|{utterance.seed}|{utterance.voice.name}|{utterance.language}".encode()
     return shake_128(key).digest(frames * FRAME_BYTES)
 
@@ -79,6 +86,8 @@ class FakeModel:
         if "error" in commands:
             return self._end(place, FinishReason.ERROR, error="the fake was told to fail")
         pcm = fake_pcm(utterance)
+        if "short" in commands and not position and self._first(commands["short"]):
+            return self._end(place, FinishReason.STOP, pcm=pcm[:SHORT_BYTES])
         if position:
             if "hold" in commands and not (self._control / commands["hold"]).exists():
                 return None
@@ -103,10 +112,10 @@ class FakeModel:
             return False
         return True
 
-    def _end(self, place: int, reason: FinishReason, *, error: str = "") -> Frame:
+    def _end(self, place: int, reason: FinishReason, *, pcm: bytes = b"", error: str = "") -> Frame:
         utterance, _ = self._work.pop(place)
         self._canceled.discard(utterance.id)
-        return Frame(utterance.id, b"", final=True, finish_reason=reason, error=error)
+        return Frame(utterance.id, pcm, final=True, finish_reason=reason, error=error)
 
     def close(self) -> None:
         pass

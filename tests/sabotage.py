@@ -342,6 +342,13 @@ SABOTAGES = (
         ("tests/inference/test_checkpoint_folder.py",),
     ),
     Sabotage(
+        "a take may be as short as it likes",
+        "app/scheduler/attempts.py",
+        "if heard_s < least_seconds(spoken, rate):",
+        "if False:",
+        ("tests/scheduler/test_attempts.py", "tests/scheduler/test_short_takes.py"),
+    ),
+    Sabotage(
         "a chunk is left out although nobody allowed it",
         "app/scheduler/run.py",
         "started.given_up = last and self.job.settings.allow_gaps",

@@ -6,6 +6,8 @@ text often finds it in a short one.
 """
 
 import math
+import re
+import unicodedata
 from hashlib import blake2b
 
 from app.inference.model import FinishReason
@@ -18,6 +20,12 @@ ATTEMPTS_ALLOWED = 3
 
 #: A take that is this many times as long as its text seems to be is a runaway. A short one gets some seconds more.
 RUNAWAY, RUNAWAY_S = 4.0, 8.0
+
+#: A take that is not even this part of what its words seem to need has left most of them out: nobody speaks four
+#: times as fast as the estimate, 800 words a minute. Of words for less than so many seconds nothing can be said.
+TOO_SHORT, SOME_WORDS_S = 0.25, 1.0
+
+_REPEATED = re.compile(r"(.)\1+")
 
 
 def chunk_seed(job_seed: int, chunk_index: int, attempt: int, part: int = 0) -> int:
@@ -53,22 +61,27 @@ def most_seconds(spoken: str, allowed: float | None) -> float:
     return RUNAWAY_S + RUNAWAY * speaking_seconds(spoken) if allowed is None else allowed
 
 
-def objection(spoken: str, sound_bytes: int, reason: FinishReason, why: str = "") -> str | None:
-    """Why a take cannot stand for its text, or None. `spoken` is what the model was to say, `sound_bytes` how much
-    of what came is not silence, `why` what the model says of an error.
+def least_seconds(spoken: str, rate: float = 1.0) -> float:
+    """How long a take must sound, in seconds, to count as the whole text; 0 where nothing can be said of that.
+
+    `rate` is the factor by which the model itself speaks faster. Only letters count, a drawn-out one once: of dots,
+    symbols and numbers much may be said in no time.
+    """
+    letters = "".join(filter(str.isalpha, unicodedata.normalize("NFKC", spoken)))
+    words_s = speaking_seconds(_REPEATED.sub(r"\1", letters))
+    return TOO_SHORT * words_s / rate if words_s > SOME_WORDS_S else 0.0
+
+
+def objection(spoken: str, heard_s: float, reason: FinishReason, why: str = "", *, rate: float = 1.0) -> str | None:
+    """Why a take cannot stand for its text, or None. `spoken` is what the model was to say, at which `rate` of its
+    own, `heard_s` how long there is something to be heard in it, `why` what the model says of an error.
     """
     if reason is FinishReason.LENGTH:
         return "the model reached its limit before the end of the text"
     if reason is not FinishReason.STOP:
         return why or f"the model ended with {reason}"
-    if not sound_bytes and any(character.isalnum() for character in spoken):
+    if not heard_s and any(character.isalnum() for character in spoken):
         return "the model gave no sound for the text"
+    if heard_s < least_seconds(spoken, rate):
+        return f"the model gave {heard_s:.2f} s of sound, which is too little for the text"
     return None
-
-
-def sound_bytes(pcm: bytes) -> int:
-    """How many of the samples are louder than -42 dB of full scale, as bytes: a sample that is not is within 255 of
-    zero, so its upper byte is 0 or 255. Counting bytes is much quicker than reading samples.
-    """
-    upper = pcm[1::2]
-    return len(upper) - upper.count(0) - upper.count(255)

@@ -19,17 +19,16 @@ from app.audio.log import AudioLog, LogEnd
 from app.errors import InferenceFailed
 from app.inference.model import VoiceSpec
 from app.inference.pool import Pool
+from app.inference.take import Take
 from app.scheduler.asking import Asking, Started
-from app.scheduler.attempts import ATTEMPTS_ALLOWED, objection, sound_bytes
+from app.scheduler.attempts import ATTEMPTS_ALLOWED, objection
+from app.scheduler.heard import Heard
 from app.store.chunks import ChunkStore
 from app.store.rows import ChunkDone, ChunkRow, Job
 from app.text.spoken import spoken_text
 
 #: Chunks that may be started before the first of them is in the log: it bounds the memory of a job.
 AHEAD = {"speak": 2, "render": 8}
-
-#: Below this nothing can be said about whether there is sound.
-QUIET_VOLUME = 0.1
 
 #: The longest stretch of audio in one record, one second.
 RECORD_BYTES = 2 * SAMPLE_RATE
@@ -121,14 +120,14 @@ class JobRun:
         drop = 2 * ((await self._log.end()).samples - self.job.samples)
         effects, shown = self._asking.effects(), drop > 0
         for take in started.takes:
-            loud = 0
+            heard = Heard(self.job.settings.volume)
             async for pcm in take.pcm():
                 self._go_on()
-                loud += self._sound_bytes(pcm)
-                shown |= loud > 0
+                heard.add(pcm)
+                shown |= heard.seconds > 0
                 drop = await self._show(started.row, await _applied(effects, pcm), drop)
             self._go_on()
-            if why := objection(take.utterance.text, loud, take.reason, take.why):
+            if why := _objection(take, heard):
                 await self._refuse(started, why, last=shown)  # what was heard cannot be said again
                 if not started.given_up:
                     return
@@ -164,12 +163,12 @@ class JobRun:
         """All audio of a chunk, none if it is given up; None when a take was refused, and it is spoken again."""
         effects, pieces = self._asking.effects(), list[bytes]()
         for take in started.takes:
-            loud = 0
+            heard = Heard(self.job.settings.volume)
             async for pcm in take.pcm():
-                loud += self._sound_bytes(pcm)
+                heard.add(pcm)
                 pieces.append(await _applied(effects, pcm))
             self._go_on()
-            if why := objection(take.utterance.text, loud, take.reason, take.why):
+            if why := _objection(take, heard):
                 await self._refuse(started, why, last=False)
                 return b"" if started.given_up else None
         pieces.append(await _applied(effects, None))
@@ -179,10 +178,6 @@ class JobRun:
         """Raises `Stopped` when somebody asked for it."""
         if self._stopping:
             raise Stopped
-
-    def _sound_bytes(self, pcm: bytes) -> int:
-        """How much of it is not silence; all of it where next to silence was asked for."""
-        return len(pcm) if self.job.settings.volume < QUIET_VOLUME else sound_bytes(pcm)
 
     async def _refuse(self, started: Started, why: str, *, last: bool) -> None:
         """Speak a chunk again. When it has been tried often enough, or with `last`, it is given up where the caller
@@ -238,6 +233,11 @@ class JobRun:
         for _ in ready:
             self._started.popleft()
         self._on_progress(self.job)
+
+
+def _objection(take: Take, heard: Heard) -> str | None:
+    asked = take.utterance
+    return objection(asked.text, heard.seconds, take.reason, take.why, rate=asked.rate)
 
 
 async def _applied(effects: Effects, pcm: bytes | None) -> bytes:

@@ -156,9 +156,9 @@ def opener(folder: Path) -> OpenRoom:
     data_dir.mkdir()
 
     @asynccontextmanager
-    async def open_room(*, capacity: int = 4) -> AsyncGenerator[Room]:
+    async def open_room(*, capacity: int = 4, native: frozenset[str] = frozenset()) -> AsyncGenerator[Room]:
         command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), str(capacity))
-        model = msgspec.structs.replace(fake_entry(control), command=command)
+        model = msgspec.structs.replace(fake_entry(control, native=native), command=command)
         config = Config(data_dir=data_dir, token="a-token-of-the-tests")
         async with serving(config, bind("127.0.0.1", 0), builtin=[model]) as speech:
             room = Room(speech, control)

@@ -1,12 +1,11 @@
 """Seeds, and which takes are acceptable."""
 
 import itertools
-from array import array
 
 import pytest
 
 from app.inference.model import FinishReason
-from app.scheduler.attempts import chunk_seed, most_seconds, objection, parts, sound_bytes
+from app.scheduler.attempts import chunk_seed, least_seconds, most_seconds, objection, parts
 
 
 def test_a_seed_is_the_same_in_every_engine_that_will_ever_be() -> None:
@@ -31,11 +30,11 @@ def test_each_chunk_and_each_attempt_has_a_seed_of_its_own_that_javascript_keeps
 
 
 @pytest.mark.parametrize(
-    ("spoken", "pcm_bytes", "reason", "objects"),
+    ("spoken", "heard_s", "reason", "objects"),
     [
-        ("Words.", 100, FinishReason.STOP, False),
+        ("Words.", 0.3, FinishReason.STOP, False),
         ("Words.", 0, FinishReason.STOP, True),
-        ("Words.", 100, FinishReason.LENGTH, True),
+        ("Words.", 0.3, FinishReason.LENGTH, True),
         ("7", 0, FinishReason.STOP, True),
         ("語", 0, FinishReason.STOP, True),
         ("…!?", 0, FinishReason.STOP, False),
@@ -43,13 +42,13 @@ def test_each_chunk_and_each_attempt_has_a_seed_of_its_own_that_javascript_keeps
     ],
 )
 def test_a_take_that_has_no_audio_or_no_end_is_objected_to(
-    spoken: str, pcm_bytes: int, reason: FinishReason, objects: bool
+    spoken: str, heard_s: float, reason: FinishReason, objects: bool
 ) -> None:
-    assert (objection(spoken, pcm_bytes, reason) is not None) == objects
+    assert (objection(spoken, heard_s, reason) is not None) == objects
 
 
 def test_what_the_model_says_of_an_error_is_what_is_objected() -> None:
-    assert objection("Words.", 100, FinishReason.ERROR, "no memory") == "no memory"
+    assert objection("Words.", 0.3, FinishReason.ERROR, "no memory") == "no memory"
 
 
 @pytest.mark.parametrize(
@@ -67,15 +66,48 @@ def test_a_chunk_is_spoken_whole_twice_and_then_in_halves(spoken: str, halves: l
     assert [parts(spoken, attempt) for attempt in range(6)] == [[spoken], [spoken], halves] * 2
 
 
-@pytest.mark.parametrize(
-    ("samples", "loud"),
-    [([0, 0], 0), ([255, -256], 0), ([256, 0], 1), ([-257, 0], 1), ([32767, -32768], 2), ([], 0)],
-)
-def test_a_sample_counts_as_sound_from_256_on(samples: list[int], loud: int) -> None:
-    assert sound_bytes(array("h", samples).tobytes()) == loud
-
-
 def test_the_longest_take_depends_on_the_text_or_on_what_the_caller_says() -> None:
     assert 8 < most_seconds("Hi.", None) < 10
     assert 60 < most_seconds("A sentence of some length. " * 12, None) < 120
     assert most_seconds("Hi.", 3.0) == 3.0
+
+
+SENTENCE = "It was late. The lamp was lit, and nobody spoke of the old story."
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
+def test_a_take_that_leaves_out_most_of_its_text_is_objected_to_at_every_rate_of_the_model(rate: float) -> None:
+    all_of_it, three_words = 4.0 / rate, 0.6 / rate
+
+    assert objection(SENTENCE, all_of_it, FinishReason.STOP, rate=rate) is None
+    assert "too little for the text" in (objection(SENTENCE, three_words, FinishReason.STOP, rate=rate) or "")
+
+
+def test_nobody_who_can_be_understood_is_too_fast() -> None:
+    words = "nobody spoke about the story of the lighthouse keeper and his daughter " * 10
+
+    assert 60 * len(words.split()) / least_seconds(words) == pytest.approx(800, rel=0.1)  # words a minute
+
+
+@pytest.mark.parametrize("spoken", ["Hm.", "Yes, of course.", "7", "1984", "1,000,000", "はい。", "你好。", ""])
+def test_a_few_words_may_be_as_short_as_they_like(spoken: str) -> None:
+    assert least_seconds(spoken) == 0
+    assert objection(spoken, 0.05, FinishReason.STOP) is None
+
+
+@pytest.mark.parametrize(
+    ("spoken", "plain"),
+    [
+        (SENTENCE + "." * 60 + " — " + "!?" * 30, SENTENCE),
+        (SENTENCE + "\U0001f389" * 40 + " $%&/()=+" * 20, SENTENCE),
+        (SENTENCE + " 3.14159265" + ",000" * 20, SENTENCE),
+        (SENTENCE + " N" + "o" * 80 + "!", SENTENCE + " No"),
+        (
+            "\uff37\uff49\uff44\uff45 letters, \U0001d41b\U0001d428\U0001d425\U0001d41d ones",
+            "Wide letters, bold ones",
+        ),
+    ],
+    ids=["punctuation", "symbols", "numbers", "a drawn-out letter", "other forms of letters"],
+)
+def test_what_may_be_said_in_no_time_asks_for_no_more_sound(spoken: str, plain: str) -> None:
+    assert least_seconds(spoken) == least_seconds(plain) > 0

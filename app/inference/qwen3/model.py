@@ -183,6 +183,8 @@ class Qwen3:
             top_k=int(self._said("top_k", said.top_k)),
             top_p=self._said("top_p", said.top_p),
             penalty=max(penalty, LEAST_CLONE_PENALTY) if utterance.voice.kind == "clone" else penalty,
+            # Two in the official code. One that ends at once is spoken again with another seed, which is better
+            # than two frames of something.
             least_frames=0,
         )
 
