@@ -153,7 +153,7 @@ def mixed(chance: Random, number: int, voices: list[VoiceSpec]) -> Utterance:
     )
 
 
-def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3) -> None:
+def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = Random(1)
     wanted = [mixed(chance, number, [RYAN, VIVIAN]) for number in range(24)]
     alone = {one.id: speak(preset, replace(one, lane="render")).pcm for one in wanted}
@@ -164,6 +164,8 @@ def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3) -> None:
         for _ in range(chance.randrange(3)):
             if waiting:
                 preset.add([waiting.pop()])
+        if chance.random() < 0.1:
+            monkeypatch.setattr(pace, "SLOW_S", chance.choice([0.0, 1e9]))
         if chance.random() < 0.2:
             preset.add([endless(id=1_000 + chance.randrange(10**6), lane="speak", max_seconds=0.2)])
         collect(spoken, preset.step())
@@ -211,8 +213,17 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+@pytest.fixture(params=["quick", "slow"])
+def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether the next frame is asked for before the last has been read."""
+    monkeypatch.setattr(pace, "SLOW_S", 1e9 if request.param == "quick" else 0.0)
+    return request.param
+
+
 @pytest.mark.parametrize("rows", [1, 3, 8])
-def test_a_tick_waits_once_however_many_rows_there_are(preset: Qwen3, waits: list[int], rows: int) -> None:
+def test_a_tick_waits_once_however_many_rows_there_are(
+    preset: Qwen3, waits: list[int], rows: int, steps: str
+) -> None:
     preset.add([endless(id=number) for number in range(rows)])
     for _ in range(rows + 2):
         preset.step()
@@ -222,6 +233,7 @@ def test_a_tick_waits_once_however_many_rows_there_are(preset: Qwen3, waits: lis
         preset.step()
 
     assert len(waits) == 20
+    assert (preset._loop._asked is None) == (steps == "slow")
     for number in range(rows):
         preset.cancel(number)
     finish(preset)
@@ -277,7 +289,7 @@ def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(prese
 
 @pytest.mark.parametrize("end", range(12))
 def test_an_end_at_any_place_of_a_stretch_is_one_end(
-    preset: Qwen3, monkeypatch: pytest.MonkeyPatch, end: int
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch, end: int, steps: str
 ) -> None:
     """Also where the end itself has been voiced before anybody looked at it."""
     allowed = FirstCode.allowed

@@ -3,7 +3,8 @@ before is voiced and read.
 
 A tick places rows (listeners first), puts pieces of prompts in, asks for samples and for everybody's next frame,
 and then waits once, for the samples and for the codes of the frame before. So it learns of an end one frame late;
-that frame is dropped. It knows rows, not utterances, and nothing of text.
+that frame is dropped. Where a step is slow, it waits for that frame itself. It knows rows, not utterances, and
+nothing of text.
 """
 
 # Those of MLX are half unknown.
@@ -102,23 +103,23 @@ class Loop:
             self._prefill.begin(row)
         filled = self._prefill.go_on(self._pace.piece if self._places.listened_to else PIECES[-1])
         with mx.stream(self._aside):
-            asked = self._voice()
-            mx.async_eval([each.samples for each in asked], [each.row.vocoder for each in asked])
-        before, self._asked = self._asked, self._ask()
+            voicing = self._voice()
+            mx.async_eval([each.samples for each in voicing], [each.row.vocoder for each in voicing])
+        read, asked = self._frames()
         # Beside the frame that everybody says meanwhile, samples have time until the next tick.
-        later = self._asked is not None and not self._together
-        voiced = self._voiced + [each for each in asked if each.wanted_now or not later]
-        self._voiced = [each for each in asked if later and not each.wanted_now]
+        later = asked and not self._together
+        voiced = self._voiced + [each for each in voicing if each.wanted_now or not later]
+        self._voiced = [each for each in voicing if later and not each.wanted_now]
         # The one time that it waits, however many rows there are.
-        mx.eval([each.samples for each in voiced], [] if before is None else before.codes)
-        alone = self._asked is None and before is None and not voiced
-        if self._asked is None and filled:  # pieces of prompts alone: each is work of its own
+        mx.eval([each.samples for each in voiced], [] if read is None else read.codes)
+        alone = not asked and read is None and not voiced
+        if not asked and filled:  # pieces of prompts alone: each is work of its own
             mx.eval(self._slots.keys, self._slots.values)
-        heard = self._read(before, voiced)
+        heard = self._read(read, voiced)
         if filled and alone:
             self._pace.prefilled(filled, self._clock() - began)
-        if before is not None and not filled:
-            self._pace.stepped(len(before.rows), self._clock() - began)
+        if read is not None and not filled:
+            self._pace.stepped(len(read.rows), self._clock() - began)
         self._clear_if_idle()
         return heard
 
@@ -127,6 +128,9 @@ class Loop:
     def _voice(self) -> list[Voiced]:
         """Ask for the samples of rows that have enough to be voiced, as much as one tick bears."""
         waiting = [row for row in (*self._ending, *self._places.rows) if row.due]
+        if not self._together and any(row.lane == "speak" and not row.voiced for row in self._places.rows):
+            # Somebody's first sound would queue behind a render's, which is a second's work.
+            waiting = [row for row in waiting if row.lane == "speak"]
         waiting.sort(key=lambda row: row.lane == "render")
         due: list[Row] = []
         frames = 0
@@ -160,6 +164,18 @@ class Loop:
         return True
 
     # Codes
+
+    def _frames(self) -> tuple[_Asked | None, bool]:
+        """Ask for everybody's next frame: that whose codes are to be read now, and whether one was asked for."""
+        before = self._asked
+        if not self._pace.is_slow(sum(row.slot is not None for row in self._places.rows)):
+            self._asked = self._ask()
+            return before, self._asked is not None
+        self._asked = None
+        if before is not None:  # steps have become slow: this is the last that was asked for ahead
+            return before, False
+        asked = self._ask()
+        return asked, asked is not None
 
     def _ask(self) -> _Asked | None:
         """Have every row say its next frame."""

@@ -41,8 +41,6 @@ FEW_ROWS = 2
 #: The kind of model that has voices of a kind.
 _KINDS = {"preset": "custom_voice", "clone": "base", "design": "voice_design"}
 
-_LOST = "the model's weights led to numbers that are none"
-
 #: As the official code has it where neither the caller nor the checkpoint says anything.
 _DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.05}
 
@@ -202,11 +200,11 @@ class Qwen3:
         if not np.isfinite(heard.samples).all():
             self._loop.drop(row)
             self._rows.pop(row.utterance_id)
-            return [_last(row.utterance_id, FinishReason.ERROR, _LOST)]
+            return [_last(row.utterance_id, FinishReason.ERROR, "the model gave samples that are no numbers")]
         pcm = np.rint(np.clip(heard.samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
         if reason is not None:
             del self._rows[row.utterance_id]
-            why = _LOST if reason is FinishReason.ERROR else ""
+            why = "the model came to numbers that are none" if reason is FinishReason.ERROR else ""
             return [Frame(row.utterance_id, pcm, final=True, finish_reason=reason, error=why)]
         return [Frame(row.utterance_id, pcm)]
 

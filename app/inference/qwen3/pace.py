@@ -11,6 +11,10 @@ from app.inference.qwen3.slots import rows_for
 #: prompt may have the rest.
 REAL_TIME_SHARE, FRAME_S = 0.6, 0.08
 
+#: A step that takes longer is read before the next is asked for. What Python does in between is nothing beside it,
+#: and who comes meanwhile would wait for both.
+SLOW_S = 2 * FRAME_S
+
 #: For so long is it believed how long a step of so many rows takes.
 REMEMBERED_S = 10.0
 
@@ -49,6 +53,10 @@ class Pace:
         if width and 2 * width not in known and 1.5 * known[width] <= most_s:
             return 2 * width
         return width
+
+    def is_slow(self, rows: int) -> bool:
+        """Whether a step of so many rows takes so long that nobody should wait for two of them."""
+        return bool(rows) and self._steps.get(rows_for(rows), (0.0, 0.0))[0] > SLOW_S
 
     @property
     def piece(self) -> int:
