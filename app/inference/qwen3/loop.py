@@ -105,7 +105,7 @@ class Loop:
         with mx.stream(self._aside):
             voicing = self._voice()
             mx.async_eval([each.samples for each in voicing], [each.row.vocoder for each in voicing])
-        read, asked = self._frames()
+        read, asked = self._frames(hurry=any(each.wanted_now and each.row.lane == "speak" for each in voicing))
         # Beside the frame that everybody says meanwhile, samples have time until the next tick.
         later = asked and not self._together
         voiced = self._voiced + [each for each in voicing if each.wanted_now or not later]
@@ -165,14 +165,17 @@ class Loop:
 
     # Codes
 
-    def _frames(self) -> tuple[_Asked | None, bool]:
-        """Ask for everybody's next frame: that whose codes are to be read now, and whether one was asked for."""
+    def _frames(self, *, hurry: bool) -> tuple[_Asked | None, bool]:
+        """Ask for everybody's next frame: that whose codes are to be read now, and whether one was asked for. In a
+        `hurry`, with somebody's first sound on its way, there is no slow step before that is handed out: MLX on a
+        CPU comes back from `async_eval` only when nearly all has been computed.
+        """
         before = self._asked
         if not self._pace.is_slow(sum(row.slot is not None for row in self._places.rows)):
             self._asked = self._ask()
             return before, self._asked is not None
         self._asked = None
-        if before is not None:  # steps have become slow: this is the last that was asked for ahead
+        if hurry or before is not None:  # steps have become slow: this is the last that was asked for ahead
             return before, False
         asked = self._ask()
         return asked, asked is not None
