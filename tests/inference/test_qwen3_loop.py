@@ -153,6 +153,7 @@ def mixed(chance: Random, number: int, voices: list[VoiceSpec]) -> Utterance:
     )
 
 
+@pytest.mark.long
 def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = Random(1)
     wanted = [mixed(chance, number, [RYAN, VIVIAN]) for number in range(24)]
@@ -239,6 +240,7 @@ def test_a_tick_waits_once_however_many_rows_there_are(
     finish(preset)
 
 
+@pytest.mark.long
 def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(preset: Qwen3) -> None:
     renders = [utterance(LONGER, id=number, seed=number) for number in range(8)]
     heard = utterance(LONGER, VIVIAN, id=99, lane="speak")
@@ -267,6 +269,7 @@ def slow(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> Loop:
     return loop
 
 
+@pytest.mark.long
 def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(preset: Qwen3, slow: Loop) -> None:
     renders = [endless(id=number, seed=number, max_seconds=1) for number in range(3)]
     alone = {one.id: speak(preset, one).pcm for one in renders}
@@ -363,6 +366,7 @@ def test_a_piece_of_a_prompt_is_as_long_as_there_is_time_for() -> None:
     assert pieces == [256, 64, 32, 32]
 
 
+@pytest.mark.long
 def test_no_more_rows_run_than_memory_has_room_for(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = preset._loop
     wanted = [endless(id=number, seed=number, max_seconds=0.8) for number in range(6)]
@@ -462,6 +466,7 @@ def test_a_reference_is_heard_through_by_pieces(
     assert speak(model, utterance(voice=voice)).pcm == spoken[1].pcm
 
 
+@pytest.mark.long
 def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3) -> None:
     """Four listeners with two chunks each have all rows; the fifth does not wait for any of those to end."""
     jobs = [(endless(id=2 * n + 1, lane="speak", max_seconds=2), 2 * n + 2) for n in range(4)]

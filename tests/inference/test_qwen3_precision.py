@@ -36,6 +36,9 @@ Logits: TypeAlias = NDArray[np.float32]
 
 TEXT = "A ∞."
 CODES, GROUPS = 2_048, 16
+
+pytestmark = pytest.mark.long
+
 BITS = pytest.mark.parametrize("bits", [4, 6, 8])
 
 FRAMES = 64
