@@ -69,10 +69,8 @@ class Espeak:
         A frame is empty only at the end of an utterance, and while a broken-off one is brought back to where
         it was.
         """
-        if canceled := self._lanes.take_canceled():
-            for work in canceled:
-                self._end(work)
-            return [work.last_frame(FinishReason.CANCELED) for work in canceled]
+        if frames := self._lanes.end_canceled(self._end):
+            return frames
         work = self._lanes.next
         if work is None:
             return ()

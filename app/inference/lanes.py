@@ -4,7 +4,7 @@ Who is waiting (lane `speak`) goes before renders; within a lane the order is th
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.inference.model import FinishReason, Frame, Lane, Utterance
 
@@ -44,13 +44,15 @@ class Lanes:
         if any(work.utterance.id == utterance_id for lane in self._lanes.values() for work in lane):
             self._canceled.add(utterance_id)
 
-    def take_canceled(self) -> list[Work]:
-        """Those that are to end, told once; they are still in their lanes."""
+    def end_canceled(self, end: Callable[[Work], None]) -> list[Frame]:
+        """`end` those that are to end, each of which it removes; the last words on them."""
         if not self._canceled:
             return []
         canceled = [work for lane in self._lanes.values() for work in lane if work.utterance.id in self._canceled]
         self._canceled.clear()
-        return canceled
+        for work in canceled:
+            end(work)
+        return [work.last_frame(FinishReason.CANCELED) for work in canceled]
 
     def remove(self, work: Work) -> None:
         """It is over."""

@@ -119,10 +119,8 @@ class MlxAudio:
         """The next result of the model. A frame is empty at the end of an utterance, when the model had nothing to
         give, and while a broken-off utterance is brought back to where it was.
         """
-        if canceled := self._lanes.take_canceled():
-            for work in canceled:
-                self._end(work)
-            return [work.last_frame(FinishReason.CANCELED) for work in canceled]
+        if frames := self._lanes.end_canceled(self._end):
+            return frames
         work = self._lanes.next
         if work is None:
             return ()
