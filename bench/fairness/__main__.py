@@ -36,23 +36,15 @@ machine should do nothing else; the load average before and after is in the outp
 
 import argparse
 import sys
-import time
 from contextlib import ExitStack
-from importlib.metadata import version
-from pathlib import Path
 from textwrap import fill
-from typing import get_args
 
-import msgspec
-from msgspec import Struct
-
-from app import __version__
-from bench.checkpoint import write_checkpoint
 from bench.checkpoint.dims import Size
 from bench.fairness.jobs import doors
 from bench.fairness.measures import Plan, batches, first_audio, warm
 from bench.figures import WIDTH, Measurement, table
-from bench.process import load, machine, scratch
+from bench.process import scratch
+from bench.report import Report, Run, close, machine_with_mlx, parser, written
 
 _ROUNDS: dict[Size, int] = {"tiny": 3, "quarter": 5, "0.6b": 3, "1.7b": 3}
 
@@ -62,18 +54,9 @@ _BATCH_CHUNKS: dict[Size, int] = {"tiny": 4, "quarter": 2, "0.6b": 2, "1.7b": 2}
 _MEASUREMENTS = (first_audio, batches)
 
 
-class Report(Struct, frozen=True, kw_only=True):
-    """What `--json` writes."""
+class Fairness(Report, frozen=True, kw_only=True):
+    """With both measurements."""
 
-    version: str
-    taken_at: str
-    took_s: float
-    method: str
-    machine: dict[str, object]
-    load_before: list[float]
-    load_after: list[float]
-    dims: str
-    rounds: int
     renders: int
     measurements: dict[str, Measurement]
 
@@ -83,54 +66,40 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parsed(arguments)
     dims: Size = chosen.dims
     plan = Plan(chosen.rounds or _ROUNDS[dims], chosen.renders, _BATCH_CHUNKS[dims])
-    before, began = load(), time.monotonic()
+    run = Run()
     measured: dict[str, Measurement] = {}
     with ExitStack() as stack:
         folder = stack.enter_context(scratch())
-        checkpoint: Path = chosen.checkpoint or folder / "checkpoint"
-        if not (checkpoint / "config.json").exists():
-            write_checkpoint(checkpoint, dims=dims, type="custom_voice")
+        checkpoint = written(chosen.checkpoint or folder / "checkpoint", dims)
         open_doors = stack.enter_context(doors(folder, checkpoint))
-        libraries = {name: version(name) for name in ("mlx", "mlx-audio")}
-        of = {**machine(), **libraries, "device": open_doors.device}
+        of = machine_with_mlx(device=open_doors.device)
         print(f"{dims}, {plan.rounds} rounds, {plan.renders} renders, {open_doors.device}\n", flush=True)
         warm(open_doors, plan)
         for measure in _MEASUREMENTS:
             measured[measure.__name__] = measure(open_doors, plan)
             print(*table(measure.__name__, measured[measure.__name__].figures), "", sep="\n", flush=True)
-    report = Report(
-        version=__version__,
-        taken_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        took_s=time.monotonic() - began,
+    report = Fairness(
+        **run.facts(),
         method=__doc__ or "",
         machine=of,
-        load_before=before,
-        load_after=load(),
         dims=dims,
         rounds=plan.rounds,
         renders=plan.renders,
         measurements=measured,
     )
-    print(f"took {report.took_s:.0f} s; load average {before[0]} before, {report.load_after[0]} after")
+    close(report, chosen.json)
     print(fill(", ".join(f"{name} {value}" for name, value in of.items()), WIDTH))
-    if chosen.json is not None:
-        chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
     missed = [figure for one in measured.values() for figure in one.figures if figure.reached is False]
     return 1 if missed and dims != "tiny" else 0
 
 
 def _parsed(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.fairness",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    options = parser("python -m bench.fairness", __doc__)
+    options.add_argument("--rounds", type=_some, metavar="N")
+    options.add_argument(
+        "--renders", type=_some, default=8, metavar="N", help="jobs beside a listener (default: 8)"
     )
-    parser.add_argument("--dims", choices=get_args(Size), default="tiny")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="use this one, or write it there")
-    parser.add_argument("--rounds", type=_some, metavar="N")
-    parser.add_argument("--renders", type=_some, default=8, metavar="N", help="jobs beside a listener (default: 8)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to a file")
-    return parser.parse_args(arguments)
+    return options.parse_args(arguments)
 
 
 def _some(word: str) -> int:

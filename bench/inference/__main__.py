@@ -33,25 +33,18 @@ import argparse
 import gc
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext, redirect_stdout
-from importlib.metadata import version
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-import msgspec
-from msgspec import Struct
-
-from app import __version__
 from app.inference import mlx_runtime
-from bench.checkpoint import write_checkpoint
 from bench.checkpoint.dims import Size
 from bench.figures import WIDTH
 from bench.inference.table import Line, Table, head, printed
-from bench.process import load, machine
+from bench.report import Report, Run, close, machine_with_mlx, parser, written
 
 if TYPE_CHECKING:
     from bench.inference.measures import Plan, Sides
@@ -65,19 +58,10 @@ _GPU_FRAMES, _GPU_ROUNDS = 96, 5
 _CPU_WARM_FRAMES = 4
 
 
-class Report(Struct, frozen=True, kw_only=True):
-    """What `--json` writes."""
+class Comparison(Report, frozen=True, kw_only=True):
+    """With all tables."""
 
-    version: str
-    taken_at: str
-    took_s: float
-    method: str
-    machine: dict[str, object]
-    load_before: list[float]
-    load_after: list[float]
-    dims: str
     frames: int
-    rounds: int
     prompt_positions: int
     tables: list[Table]
 
@@ -145,55 +129,35 @@ def main(arguments: list[str] | None = None) -> int:
     frames: int = chosen.frames or (_GPU_FRAMES if on_gpu else _FRAMES[chosen.dims])
     rounds: int = chosen.rounds or (_GPU_ROUNDS if on_gpu else _ROUNDS[chosen.dims])
     plan = Plan(frames, frames if on_gpu else min(frames, _CPU_WARM_FRAMES), rounds, chosen.rows)
-    before, began = load(), time.monotonic()
+    run = Run()
     with ExitStack() as stack:
         folder: Path = chosen.checkpoint or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        if not (folder / "config.json").exists():
-            write_checkpoint(folder, dims=chosen.dims, type="custom_voice", ends="never")
-        sides = sides_of(folder)
-    of = {
-        **machine(),
-        **{name: version(name) for name in ("mlx", "mlx-audio")},
-        "device": mlx_runtime.device(),
-        "blas": blas or "MLX's own",
-    }
+        sides = sides_of(written(folder, chosen.dims, ends="never"))
+    of = machine_with_mlx(device=mlx_runtime.device(), blas=blas or "MLX's own")
     print(f"{chosen.dims}, {frames} frames, {rounds} rounds, a prompt of {sides.ours.prompt_positions} positions")
-    print(f"{of['device']}, BLAS: {of['blas']}, load average {before[0]}\n", flush=True)
+    print(f"{of['device']}, BLAS: {of['blas']}, load average {run.load[0]}\n", flush=True)
     tables = measure(sides, plan, lambda line: print(line, flush=True))
-    report = Report(
-        version=__version__,
-        taken_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        took_s=time.monotonic() - began,
+    report = Comparison(
+        **run.facts(),
         method=__doc__ or "",
         machine=of,
-        load_before=before,
-        load_after=load(),
         dims=chosen.dims,
         frames=frames,
         rounds=rounds,
         prompt_positions=sides.ours.prompt_positions,
         tables=tables,
     )
-    print(f"took {report.took_s:.0f} s; load average {before[0]} before, {report.load_after[0]} after")
-    if chosen.json is not None:
-        chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+    close(report, chosen.json)
     return 0
 
 
 def _parsed(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.inference",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--dims", choices=get_args(Size), default="tiny")
-    parser.add_argument("--rows", type=_rows, default=(1, 4, 8), metavar="N,…", help="of 1, 2, 4 and 8")
-    parser.add_argument("--frames", type=_frames, metavar="N", help="a multiple of 4")
-    parser.add_argument("--rounds", type=int, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to a file")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="use this one, or write it there")
-    parser.add_argument("--without-openblas", action="store_true", help="leave MLX its own BLAS")
-    return parser.parse_args(arguments)
+    options = parser("python -m bench.inference", __doc__)
+    options.add_argument("--rows", type=_rows, default=(1, 4, 8), metavar="N,…", help="of 1, 2, 4 and 8")
+    options.add_argument("--frames", type=_frames, metavar="N", help="a multiple of 4")
+    options.add_argument("--rounds", type=int, metavar="N")
+    options.add_argument("--without-openblas", action="store_true", help="leave MLX its own BLAS")
+    return options.parse_args(arguments)
 
 
 def _rows(words: str) -> tuple[int, ...]:
