@@ -5,6 +5,7 @@ import os
 import random
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -18,6 +19,12 @@ from tests.scheduler.room import OpenRoom, Room, audio_of
 pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 ENDS = {JobStatus.COMPLETED: JobDone, JobStatus.FAILED: JobError, JobStatus.CANCELED: JobCanceled}
+
+
+def kill(worker_pid: int) -> None:
+    """It may have been killed a moment ago, and the pool has not seen that yet."""
+    with suppress(ProcessLookupError):
+        os.kill(worker_pid, signal.SIGKILL)
 
 
 class Schedule:
@@ -61,7 +68,7 @@ class Schedule:
         elif what == "kill":
             pid = room.worker_pid
             if pid is not None and self.random.random() < 0.3:
-                os.kill(pid, signal.SIGKILL)
+                kill(pid)
         else:
             job_id = self.random.choice(list(self.lanes))
             if what == "delete" and self.random.random() < 0.7:
@@ -164,7 +171,7 @@ async def test_a_render_that_is_interrupted_all_the_time_gives_the_same_file(ope
             if turn % 2:
                 pid = room.worker_pid
                 if pid is not None:
-                    os.kill(pid, signal.SIGKILL)
+                    kill(pid)
             if turn % 3 == 0 and not job.final:
                 await room.speech.pause(disturbed)
                 await room.speech.resume(disturbed)
