@@ -301,7 +301,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "a clone's vocoder begins cold",
-        "app/inference/qwen3/loop.py",
+        "app/inference/qwen3/voicing.py",
         "if row.vocoder is None and row.reference is not None:",
         "if False:",
         ("tests/inference/test_qwen3_traps.py",),
@@ -326,6 +326,34 @@ SABOTAGES = (
         "else int(row.behind in here)",
         "else 0",
         ("tests/inference/test_qwen3_loop.py",),
+    ),
+    Sabotage(
+        "who comes waits for the rest of a step",
+        "app/inference/qwen3/loop.py",
+        "if self._places.expects or all(",
+        "if all(",
+        ("tests/inference/test_qwen3_pieces.py",),
+    ),
+    Sabotage(
+        "a step that is taken again begins with what the forgotten one left",
+        "app/inference/qwen3/step.py",
+        "slots.x, slots.history = before.x, before.history",
+        "pass",
+        ("tests/inference/test_qwen3_pieces.py",),
+    ),
+    Sabotage(
+        "a step copies all keys and values",
+        "app/inference/qwen3/step.py",
+        "self._before.keys[layer] = self._before.values[layer] = None",
+        "pass",
+        ("tests/inference/test_qwen3_pieces.py",),
+    ),
+    Sabotage(
+        "a render's samples come before somebody's first",
+        "app/inference/qwen3/voicing.py",
+        "if stretch is None or (awaited and not stretch.listened_to):",
+        "if stretch is None:",
+        ("tests/inference/test_qwen3_pieces.py",),
     ),
     Sabotage(
         "nobody is told that a row is lost",

@@ -19,7 +19,7 @@ changed        ours that waits for each step before the next, with mlx-audio's v
 kernels        nodes of the graph of one row's frame, but for those that only look at memory in another way; of a
                step of 4 frames of the vocoder, a fourth. On a CPU they are those that a GPU would be given without
                its compiler, which fuses more of ours, as all of a step of ours is compiled there
-waits, reads   calls of `mx.eval`, and arrays turned into numbers, per tick in the midst of things
+waits, reads   calls of `mx.eval`, and arrays turned into numbers, per frame in the midst of things
 MB             weights; and beside all weights, the most that MLX had in a run
 
 Of several ways of theirs the quickest counts, by its median; the JSON has all rounds of all of them.

@@ -26,7 +26,7 @@ Run: TypeAlias = Callable[[int], float]
 _CODES, _GROUPS = 2_048, 16
 
 #: Over which waits are counted: a listener is voiced once in so many.
-_TICKS = 8
+_FRAMES = 8
 
 
 class Plan(NamedTuple):
@@ -163,11 +163,11 @@ def counts(sides: Sides, plan: Plan, memory: Memory, lines: list[Line]) -> Gener
     yield _kernels("kernels: codes", 1, ours.frame_primitives(), theirs.frame_primitives())
     mine, other = ours.voice_primitives(codes, theirs.decoder), theirs.voice_primitives(codes)
     yield _kernels("kernels: samples", CHUNK_FRAMES, mine, other)
-    watched = theirs.watched_frames(_TICKS)
-    yield from _waits("1 row", ours.watched_ticks("speak", 1, _TICKS), watched)
+    watched = theirs.watched_frames(_FRAMES)
+    yield from _waits("1 row", ours.watched_frames("speak", 1, _FRAMES), watched)
     if plan.rows[-1] > 1:
         rows = plan.rows[-1]
-        yield from _waits(f"{rows} rows", ours.watched_ticks("render", rows, _TICKS), None)
+        yield from _waits(f"{rows} rows", ours.watched_frames("render", rows, _FRAMES), None)
     yield line_of("MB: weights", "MB", [sides.our_weights_mb], {"": [sides.their_weights_mb]})
     for line in lines:
         mb = memory.most_mb.get((line.what, line.other_is))
@@ -195,8 +195,8 @@ def _waits(who: str, ours: Watched, theirs: Watched | None) -> Generator[Line]:
         ("waits", ours.waits, theirs and theirs.waits),
         ("reads", ours.reads, theirs and theirs.reads),
     ):
-        others = {} if other is None else {"": [other / _TICKS]}
-        yield line_of(f"{name}, {who}", "per frame", [mine / _TICKS], others)
+        others = {} if other is None else {"": [other / _FRAMES]}
+        yield line_of(f"{name}, {who}", "per frame", [mine / _FRAMES], others)
 
 
 def _codes(frames: int) -> mx.array:

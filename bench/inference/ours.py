@@ -138,16 +138,17 @@ class Ours:
         with as_on_a_gpu():
             return primitives(*vocoder.step(codes[..., :CHUNK_FRAMES], state))
 
-    def watched_ticks(self, lane: Lane, rows: int, ticks: int) -> Watched:
-        """Ticks in the midst of things."""
+    def watched_frames(self, lane: Lane, rows: int, frames: int) -> Watched:
+        """So many frames of everybody, in the midst of things."""
         loop = self._loop(None)
         speakers = [self._row(number, lane, _LONG) for number in range(rows)]
         for row in speakers:
             loop.add(row)
-        while any(row.said < 8 for row in speakers):
+        before = 8
+        while any(row.known < before for row in speakers):
             loop.tick()
         with watched() as watch:
-            for _ in range(ticks):
+            while any(row.known < before + frames for row in speakers):
                 loop.tick()
         for row in speakers:
             loop.drop(row)
@@ -206,9 +207,10 @@ class Ours:
 
         def ask(frame: int) -> mx.array:
             positions, frames = mx.array([last + frame] * rows, mx.int32), mx.array([frame] * rows, mx.int32)
-            codes = self._talker.step(slots, positions, frames, controls, mode)
-            mx.async_eval(codes, slots.x, slots.history, slots.keys, slots.values)
-            return codes
+            step = self._talker.step(slots, positions, frames, controls, mode)
+            while not step.launched:
+                step.launch()
+            return step.codes
 
         return ask
 

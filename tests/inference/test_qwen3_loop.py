@@ -16,7 +16,7 @@ from mlx_audio.tts.utils import load as load_theirs
 from msgspec.structs import replace
 
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
-from app.inference.qwen3 import pace
+from app.inference.qwen3 import loop, pace
 from app.inference.qwen3.loop import Loop
 from app.inference.qwen3.model import Qwen3
 from app.inference.qwen3.pace import Pace
@@ -166,7 +166,7 @@ def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3, monkeypatch
             if waiting:
                 preset.add([waiting.pop()])
         if chance.random() < 0.1:
-            monkeypatch.setattr(pace, "SLOW_S", chance.choice([0.0, 1e9]))
+            monkeypatch.setattr(loop, "TICK_S", chance.choice([0.0, 1e9]))
         if chance.random() < 0.2:
             preset.add([endless(id=1_000 + chance.randrange(10**6), lane="speak", max_seconds=0.2)])
         collect(spoken, preset.step())
@@ -216,25 +216,32 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture(params=["quick", "slow"])
 def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Whether the next frame is asked for before the last has been read."""
-    monkeypatch.setattr(pace, "SLOW_S", 1e9 if request.param == "quick" else 0.0)
+    """Whether a tick launches everything, or no more than a piece."""
+    monkeypatch.setattr(loop, "TICK_S", 1e9 if request.param == "quick" else 0.0)
     return request.param
 
 
 @pytest.mark.parametrize("rows", [1, 3, 8])
-def test_a_tick_waits_once_however_many_rows_there_are(
+def test_each_frame_is_waited_for_once_however_many_rows_and_pieces_there_are(
     preset: Qwen3, waits: list[int], rows: int, steps: str
 ) -> None:
     preset.add([endless(id=number) for number in range(rows)])
-    for _ in range(rows + 2):
-        preset.step()
+
+    def frames(count: int) -> int:
+        """Until so many have been said by the last who came; how many ticks it took."""
+        ticks = 0
+        while rows - 1 not in preset._rows or preset._rows[rows - 1].known < count:
+            preset.step()
+            ticks += 1
+        return ticks
+
+    frames(4)
     waits.clear()
 
-    for _ in range(20):
-        preset.step()
+    ticks = frames(24)
 
     assert len(waits) == 20
-    assert (preset._loop._asked is None) == (steps == "slow")
+    assert (ticks > 200) == (steps == "slow")
     for number in range(rows):
         preset.cancel(number)
     finish(preset)
@@ -356,14 +363,21 @@ def test_a_width_that_was_too_slow_is_tried_again_after_a_while() -> None:
 
 def test_a_piece_of_a_prompt_is_as_long_as_there_is_time_for() -> None:
     seen = Pace(lambda: 0.0)
-    assert seen.piece == pace.PIECES[0]
-    pieces: list[int] = []
+
+    def pieces() -> tuple[int, int, int]:
+        """Beside somebody who listens, of renders alone, and for one who cannot be heard before."""
+        beside = seen.piece(listened_to=True, awaited=True), seen.piece(listened_to=True, awaited=False)
+        assert beside[0] == beside[1]
+        return beside[0], seen.piece(listened_to=False, awaited=False), seen.piece(listened_to=False, awaited=True)
+
+    assert pieces() == (32, 256, 256)
+    found: list[tuple[int, int, int]] = []
     for position_s in (1e-5, 3e-4, 1e-3, 1.0):
         for _ in range(30):
             seen.prefilled(100, 100 * position_s)
-        pieces.append(seen.piece)
+        found.append(pieces())
 
-    assert pieces == [256, 64, 32, 32]
+    assert found == [(256, 256, 256), (64, 256, 256), (32, 64, 256), (32, 32, 256)]
 
 
 @pytest.mark.long

@@ -163,8 +163,8 @@ def our_logits(folder: Path, codes: Codes, monkeypatch: pytest.MonkeyPatch) -> L
     monkeypatch.setattr(Dice, "choose", told)
     controls, mode = controls_of([sampling.Sampling(1, 0.0, 0, 1.0, 1.0, 0)])
     for frame in range(len(codes)):
-        said = talker.step(slots, mx.array([last + frame]), mx.array([frame]), controls, mode)
-        assert np.array_equal(np.array(said)[0], codes[frame])
+        step = talker.step(slots, mx.array([last + frame]), mx.array([frame]), controls, mode)
+        assert np.array_equal(np.array(step.codes)[0], codes[frame])
     return np.stack(found).reshape(len(codes), GROUPS, -1)
 
 

@@ -3,16 +3,15 @@ before is voiced and read.
 
 A tick places rows (listeners first), puts pieces of prompts in, asks for samples and for everybody's next frame,
 and then waits once, for the samples and for the codes of the frame before. So it learns of an end one frame late;
-that frame is dropped. Where a step is slow, it waits for that frame itself. It knows rows, not utterances, and
-nothing of text.
+that frame is dropped. Where launching takes as long as computing, a tick launches no more than a piece, and a step
+is forgotten when somebody comes who wants to be heard. It knows rows, not utterances, and nothing of text.
 """
 
 # Those of MLX are half unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import time
-from collections.abc import Callable, Iterable
-from itertools import groupby
+from collections.abc import Callable
 from typing import NamedTuple
 
 import mlx.core as mx
@@ -20,13 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.model import FinishReason
-from app.inference.qwen3.pace import PIECES, Pace
+from app.inference.qwen3.pace import Pace
 from app.inference.qwen3.places import Places
 from app.inference.qwen3.prefill import Prefill
-from app.inference.qwen3.rows import RENDER_FRAMES, Row, Voiced
+from app.inference.qwen3.rows import Row
 from app.inference.qwen3.sampling import Controls, Mode, Sampling, controls_of
+from app.inference.qwen3.step import Step
 from app.inference.qwen3.talker import Talker
-from app.inference.qwen3.vocoder import FRAME_SAMPLES, Vocoder, row_of, stacked
+from app.inference.qwen3.vocoder import FRAME_SAMPLES, Vocoder
+from app.inference.qwen3.voicing import Voiced, Voicing
+
+#: A tick launches no more when so much time has gone. On a GPU it has launched everything long before.
+TICK_S = 0.02
 
 _NOBODY = Sampling(seed=0, temperature=0.0, top_k=0, top_p=1.0, penalty=1.0, least_frames=0)
 
@@ -40,17 +44,16 @@ class Heard(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The codes of a frame that is on its way, [slots, groups], and whose they are."""
+    """A frame that rows are about to say, each in its slot."""
 
-    codes: mx.array
+    step: Step
     rows: list[tuple[Row, int]]
+    began: float  #: on the clock
+    alone: bool  #: no prompt was put in beside it
 
 
 class Loop:
-    """Belongs to the worker's thread. Rows are voiced in one step, which pays where launching is what costs; where
-    there is a second core, whose stream is `aside`, it voices them one after the other, no more than a stretch at
-    each tick, while the first one says the next frame.
-    """
+    """Belongs to the worker's thread. `aside`, on a CPU, is the stream of a second core."""
 
     def __init__(
         self,
@@ -62,15 +65,15 @@ class Loop:
         aside: mx.Stream | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._talker, self._vocoder = talker, vocoder
-        self._slots, self._clock, self._together = talker.slots(), clock, aside is None
+        self._talker = talker
+        self._slots, self._clock = talker.slots(), clock
         self._pace = Pace(clock)
         self._places = Places(self._slots, self._pace, most_rows=most_rows, budget_bytes=budget_bytes)
         self._prefill = Prefill(talker, self._slots, self._places)
-        self._aside = aside or mx.default_stream(mx.default_device())
+        self._voicing = Voicing(vocoder, aside)
         self._ending: list[Row] = []  #: have left their slots, but not all of them has been voiced
         self._asked: _Asked | None = None
-        self._voiced: list[Voiced] = []  #: asked for, to be read at the next tick
+        self._read_at = clock()  #: the last codes
         self._placed: tuple[list[Row | None], Controls, Mode] | None = None
 
     @property
@@ -92,95 +95,79 @@ class Loop:
         for rows in (self._places.rows, self._ending):
             if row in rows:
                 rows.remove(row)
-        self._voiced = [each for each in self._voiced if each.row is not row]
+        self._voicing.drop(row)
         row.reason = FinishReason.CANCELED
         self._clear_if_idle()
 
     def tick(self) -> list[Heard]:
         """One bounded piece of work, and what came of it."""
         began = self._clock()
-        for row in self._places.assign():
-            self._prefill.begin(row)
-        filled = self._prefill.go_on(self._pace.piece if self._places.listened_to else PIECES[-1])
-        with mx.stream(self._aside):
-            voicing = self._voice()
-            mx.async_eval([each.samples for each in voicing], [each.row.vocoder for each in voicing])
-        read, asked = self._frames(hurry=any(each.wanted_now and each.row.lane == "speak" for each in voicing))
-        # Beside the frame that everybody says meanwhile, samples have time until the next tick.
-        later = asked and not self._together
-        voiced = self._voiced + [each for each in voicing if each.wanted_now or not later]
-        self._voiced = [each for each in voicing if later and not each.wanted_now]
-        # The one time that it waits, however many rows there are.
-        mx.eval([each.samples for each in voiced], [] if read is None else read.codes)
-        alone = not asked and read is None and not voiced
-        if not asked and filled:  # pieces of prompts alone: each is work of its own
+        self._forget_if_better()
+        read, filled = None, 0
+        between_frames = self._asked is None or self._asked.step.launched
+        if between_frames:
+            for row in self._places.assign():
+                self._prefill.begin(row)
+            filled = self._prefill.go_on(self._piece())
+        awaited = [row for row in (*self._ending, *self._places.awaited) if row.lane == "speak" and not row.voiced]
+        voiced = self._voicing.take(renders=between_frames)
+        hurry = self._voicing.begin([*self._ending, *self._places.rows], awaited)
+        if between_frames:
+            read = self._asked
+            self._asked = None if hurry else self._ask(began, alone=not filled)
+        if not hurry:
+            self._launch(began, awaited)
+        if hurry or self._asked is None or self._voicing.together:
+            voiced += self._voicing.take(renders=True)
+        if voiced or read is not None:  # the one time that it waits, however many rows there are
+            mx.eval([each.samples for each in voiced], [] if read is None else read.step.codes)
+        elif filled and self._asked is None:  # pieces of prompts alone: each is work of its own
             mx.eval(self._slots.keys, self._slots.values)
-        heard = self._read(read, voiced)
-        if filled and alone:
             self._pace.prefilled(filled, self._clock() - began)
-        if read is not None and not filled:
-            self._pace.stepped(len(read.rows), self._clock() - began)
+        heard = self._read(read, voiced)
+        if read is not None:
+            now = self._clock()
+            if read.alone and not filled:
+                self._pace.stepped(len(read.rows), now - max(read.began, self._read_at))
+            self._read_at = now
         self._clear_if_idle()
         return heard
 
-    # Samples
+    def _piece(self) -> int:
+        places = self._places
+        return self._pace.piece(listened_to=places.listened_to, awaited=bool(places.awaited))
 
-    def _voice(self) -> list[Voiced]:
-        """Ask for the samples of rows that have enough to be voiced, as much as one tick bears."""
-        waiting = [row for row in (*self._ending, *self._places.rows) if row.due]
-        if not self._together and any(row.lane == "speak" and not row.voiced for row in self._places.rows):
-            # Somebody's first sound would queue behind a render's, which is a second's work.
-            waiting = [row for row in waiting if row.lane == "speak"]
-        waiting.sort(key=lambda row: row.lane == "render")
-        due: list[Row] = []
-        frames = 0
-        for row in waiting:
-            if due and not self._together and frames + row.due > RENDER_FRAMES:
-                break
-            frames += row.due
-            if self._primed(row):
-                due.append(row)
-        voiced: list[Voiced] = []
-        for _, alike in groupby(sorted(due, key=lambda row: row.due), key=lambda row: row.due):
-            batch = list(alike)
-            for rows in [batch] if self._together else [[row] for row in batch]:
-                voiced += self._stretch(rows)
-        return voiced
-
-    def _stretch(self, rows: list[Row]) -> Iterable[Voiced]:
-        states = [row.vocoder or self._vocoder.fresh() for row in rows]
-        first = [row.voiced == 0 for row in rows]
-        codes = mx.concatenate([row.take_due() for row in rows])
-        samples, after = self._vocoder.step(codes, stacked(states))
-        for number, row in enumerate(rows):
-            row.vocoder = after if len(rows) == 1 else row_of(after, number)
-            yield Voiced(row, samples[number : number + 1], row.voiced, first[number])
-
-    def _primed(self, row: Row) -> bool:
-        """Whether a clone's vocoder is behind the reference; else it goes a piece further."""
-        if row.vocoder is None and row.reference is not None:
-            row.vocoder = row.reference.primed(self._vocoder)
-            return row.vocoder is not None
-        return True
+    def _launch(self, began: float, awaited: list[Row]) -> None:
+        """Launch pieces of samples and of codes in turn, until all are on their way or the tick has been long."""
+        while True:
+            launched = self._voicing.launch(awaited)
+            if launched and self._clock() - began >= TICK_S:
+                return
+            asked = self._asked
+            if asked is not None and not asked.step.launched:
+                asked.step.launch()
+                launched = True
+                if asked.step.launched:
+                    for row, slot in asked.rows:
+                        if row.reason is None:
+                            row.say(asked.step.codes[slot : slot + 1])
+            if not launched or self._clock() - began >= TICK_S:
+                return
 
     # Codes
 
-    def _frames(self, *, hurry: bool) -> tuple[_Asked | None, bool]:
-        """Ask for everybody's next frame: that whose codes are to be read now, and whether one was asked for. In a
-        `hurry`, with somebody's first sound on its way, there is no slow step before that is handed out: MLX on a
-        CPU comes back from `async_eval` only when nearly all has been computed.
+    def _forget_if_better(self) -> None:
+        """Who has come to be heard does not wait for the frame that others are about to say, which they say later;
+        and nobody waits for one whose rows have all gone.
         """
-        before = self._asked
-        if not self._pace.is_slow(sum(row.slot is not None for row in self._places.rows)):
-            self._asked = self._ask()
-            return before, self._asked is not None
-        self._asked = None
-        if hurry or before is not None:  # steps have become slow: this is the last that was asked for ahead
-            return before, False
-        asked = self._ask()
-        return asked, asked is not None
+        asked = self._asked
+        if asked is None or asked.step.launched:
+            return
+        if self._places.expects or all(row.reason is not None for row, _ in asked.rows):
+            asked.step.forget()
+            self._asked = None
 
-    def _ask(self) -> _Asked | None:
+    def _ask(self, began: float, *, alone: bool) -> _Asked | None:
         """Have every row say its next frame."""
         placed = (row for row in self._places.rows if row.slot is not None)
         rows = [row for row in placed if row.ready and row.said < row.most_frames]
@@ -192,12 +179,8 @@ class Loop:
         at = {row.slot: row.position for row in self._places.rows}
         positions = mx.array([at.get(slot, 0) for slot in range(len(placed))], mx.int32)
         frames = mx.array([0 if row is None else row.said for row in placed], mx.int32)
-        codes = self._talker.step(self._slots, positions, frames, controls, mode)
-        mx.async_eval(codes, self._slots.x, self._slots.history, self._slots.keys, self._slots.values)
-        for slot, row in enumerate(placed):
-            if row is not None:
-                row.say(codes[slot : slot + 1])
-        return _Asked(codes, [(row, slot) for slot, row in enumerate(placed) if row is not None])
+        step = self._talker.step(self._slots, positions, frames, controls, mode)
+        return _Asked(step, [(row, slot) for slot, row in enumerate(placed) if row is not None], began, alone)
 
     def _placing(self, rows: list[Row]) -> tuple[list[Row | None], Controls, Mode]:
         """Who is in which slot, and how each of them samples; the same as before, mostly."""
@@ -212,18 +195,17 @@ class Loop:
     def _read(self, asked: _Asked | None, voiced: list[Voiced]) -> list[Heard]:
         if asked is not None:
             # A part of the MLX array would be computed behind the frame that is on its way.
-            first = np.array(asked.codes)[:, 0]
+            first = np.array(asked.step.codes)[:, 0]
             for row, slot in asked.rows:
                 self._look(row, int(first[slot]))
         heard: list[Heard] = []
-        for row, samples, end, _ in voiced:
+        for row, samples, end in voiced:
             beyond = max(0, end - row.valid) if row.reason is not None else 0
             found = np.array(samples)[0]
             last = row.done and end == row.voiced
             heard.append(Heard(row, found[: found.size - beyond * FRAME_SAMPLES], row.reason if last else None))
         told = {id(each.row) for each in heard if each.reason is not None}
-        unread = {id(each.row) for each in self._voiced}
-        over = [row for row in self._ending if row.done and id(row) not in unread]
+        over = [row for row in self._ending if row.done and not self._voicing.has(row)]
         heard += [Heard(row, np.zeros(0, np.float32), row.reason) for row in over if id(row) not in told]
         self._ending = [row for row in self._ending if row not in over]
         return heard
@@ -246,6 +228,8 @@ class Loop:
 
     def _clear_if_idle(self) -> None:
         if not self.rows:
+            if self._asked is not None and not self._asked.step.launched:
+                self._asked.step.forget()
             self._asked = self._placed = None
             self._slots.fit(0, 1)
             mx.clear_cache()

@@ -11,15 +11,15 @@ from app.inference.qwen3.slots import rows_for
 #: prompt may have the rest.
 REAL_TIME_SHARE, FRAME_S = 0.6, 0.08
 
-#: A step that takes longer is read before the next is asked for. What Python does in between is nothing beside it,
-#: and who comes meanwhile would wait for both.
-SLOW_S = 2 * FRAME_S
-
 #: For so long is it believed how long a step of so many rows takes.
 REMEMBERED_S = 10.0
 
-#: Positions of prompts that are put in at one tick: while nobody listens the last, else what there is time for.
+#: Positions of prompts that are put in at one tick: the last while nobody can be heard before, else what there is
+#: time for.
 PIECES = (32, 64, 128, 256)
+
+#: For so long may a render's prompt keep somebody waiting who comes just then.
+UNHEARD_S = 0.1
 
 
 class Pace:
@@ -54,14 +54,13 @@ class Pace:
             return 2 * width
         return width
 
-    def is_slow(self, rows: int) -> bool:
-        """Whether a step of so many rows takes so long that nobody should wait for two of them."""
-        return bool(rows) and self._steps.get(rows_for(rows), (0.0, 0.0))[0] > SLOW_S
-
-    @property
-    def piece(self) -> int:
-        """Positions of prompts that a tick can bear while somebody listens."""
+    def piece(self, *, listened_to: bool, awaited: bool) -> int:
+        """Positions of prompts that a tick can bear: beside somebody who listens, for one who is `awaited`, or for
+        renders alone.
+        """
+        if awaited and not listened_to:
+            return PIECES[-1]
         if self._position_s is None:
-            return PIECES[0]
-        most = (1 - REAL_TIME_SHARE) * FRAME_S / self._position_s
-        return max((piece for piece in PIECES if piece <= most), default=PIECES[0])
+            return PIECES[0] if listened_to else PIECES[-1]
+        most_s = (1 - REAL_TIME_SHARE) * FRAME_S if listened_to else UNHEARD_S
+        return max((piece for piece in PIECES if piece <= most_s / self._position_s), default=PIECES[0])

@@ -22,6 +22,19 @@ class Places:
         """Somebody hears a row that is being spoken."""
         return any(row.lane == "speak" and row.ready for row in self.rows)
 
+    @property
+    def awaited(self) -> list[Row]:
+        """Who wants to be heard at once, and has not been heard yet: not with what comes behind something else."""
+        here = {row.utterance_id for row in self.rows}
+        return [row for row in self.rows if row.lane == "speak" and not row.voiced and row.behind not in here]
+
+    @property
+    def expects(self) -> bool:
+        """Somebody who wants to be heard at once has no slot yet, and there is one for him."""
+        self._order()
+        wanted = self._wanted()
+        return any(row.slot is None and row in wanted for row in self.awaited)
+
     def assign(self) -> list[Row]:
         """Give slots to those who should run now; the rows that come to theirs with nothing in it."""
         self._order()

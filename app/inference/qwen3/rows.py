@@ -7,8 +7,6 @@ do not either. Who runs when is for the loop.
 # Those of MLX are half unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
-from typing import NamedTuple
-
 import mlx.core as mx
 
 from app.inference.model import FinishReason, Lane
@@ -47,7 +45,7 @@ class Row:
         self.slot: int | None = None
         self.parked: Parked | None = None
         self.filled = 0  #: positions of the prompt that are in
-        self.said = 0  #: frames whose codes have been asked for
+        self.said = 0  #: frames whose codes are on their way, or there
         self.known = 0  #: frames whose codes have been looked at
         self.voiced = 0  #: frames whose samples have been asked for
         self.reason: FinishReason | None = None
@@ -98,7 +96,7 @@ class Row:
         return mx.concatenate([part for part in parts if part.shape[1]], axis=1)
 
     def say(self, codes: mx.array) -> None:
-        """A frame's codes, [1, groups], which nobody has looked at yet."""
+        """A frame's codes, [1, groups], which are on their way, and which nobody has looked at yet."""
         self.said += 1
         self._unvoiced.append(codes)
 
@@ -114,12 +112,3 @@ class Row:
         self.voiced += frames
         self._stretches += 1
         return mx.stack(taken, axis=2)
-
-
-class Voiced(NamedTuple):
-    """Samples of a row that have been asked for: [1, samples]."""
-
-    row: Row
-    samples: mx.array
-    end: int  #: frames of the row with these
-    wanted_now: bool  #: somebody waits for these; others may be read a tick later

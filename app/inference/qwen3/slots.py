@@ -48,6 +48,15 @@ class Remembered(NamedTuple):
         return sum(array.nbytes for array in (*self.keys, *self.values))
 
 
+class Held(NamedTuple):
+    """All that slots hold, of which a part may have been let go: by layer, keys and values."""
+
+    x: mx.array
+    history: mx.array
+    keys: list[mx.array | None]
+    values: list[mx.array | None]
+
+
 class Parked(NamedTuple):
     """A row that rests: all that its slot held."""
 
@@ -75,6 +84,11 @@ class Slots:
         """What one position of one row takes."""
         heads, width = self._shape
         return 2 * len(self.keys) * heads * width * self._blank.dtype.size
+
+    @property
+    def held(self) -> Held:
+        """What there is now. MLX writes to arrays that nobody else holds, and copies others."""
+        return Held(self.x, self.history, list(self.keys), list(self.values))
 
     def fit(self, rows: int, positions: int) -> None:
         """Have room for so many rows and positions, and not much more."""

@@ -16,6 +16,7 @@ from app.inference.qwen3.attention import Layer, Remember, Rotary
 from app.inference.qwen3.linear import Linear, joined, taken
 from app.inference.qwen3.sampling import Controls, Dice, FirstCode, Mode
 from app.inference.qwen3.slots import Slots
+from app.inference.qwen3.step import Step
 
 
 class Talker:
@@ -52,8 +53,8 @@ class Talker:
         for number, layer in enumerate(self._layers):
             x = layer(x, start, self._rotary, slots.writer(number, slot, start, end), "causal")
 
-    def step(self, slots: Slots, positions: mx.array, frames: mx.array, controls: Controls, mode: Mode) -> mx.array:
-        """Advance all slots by a frame: its codes, uint32, [slots, groups], once somebody asks for them.
+    def step(self, slots: Slots, positions: mx.array, frames: mx.array, controls: Controls, mode: Mode) -> Step:
+        """Advance all slots by a frame; nothing is computed before it is launched.
 
         `positions`, [slots], is where each writes; `frames`, [slots], how many it has said.
         """
@@ -61,11 +62,12 @@ class Talker:
         if run is None:
             run = self._step_of(mode)
             self._steps[mode] = mx.compile(run) if self._compiled else run
-        codes, slots.x, slots.history, *kv = run(
+        before, layers = slots.held, len(self._layers)
+        codes, slots.x, slots.history, *rest = run(
             slots.x, slots.history, positions, frames, *controls, *slots.keys, *slots.values
         )
-        slots.keys, slots.values = kv[: len(self._layers)], kv[len(self._layers) :]
-        return codes
+        slots.keys, slots.values = rest[:layers], rest[layers : 2 * layers]
+        return Step(slots, before, codes, rest[2 * layers :])
 
     def _step_of(self, mode: Mode) -> Callable[..., tuple[mx.array, ...]]:
         layers = len(self._layers)
@@ -94,11 +96,13 @@ class Talker:
             logits = self._first.allowed(self._head(hidden)[:, -1], history, frames, controls)
             dice = Dice(controls, mode, frames, self.groups, self._vocabulary)
             first = dice.choose(logits, 0)
-            codes, embedded = self._predictor(hidden, first, dice)
+            passes, embedded = self._predictor(hidden, first, dice)
+            codes = mx.stack(passes, axis=1)
             whole = mx.isfinite(mx.sum(hidden.astype(mx.float32), axis=(1, 2)))
             codes = mx.where(whole[:, None], codes, self.lost).astype(mx.uint32)
             history = self._first.remembered(history, first, frames)
-            return codes, embedded + self._pad, history, *kv
+            # What is compiled comes as a whole, and has nothing to give in between.
+            return codes, embedded + self._pad, history, *kv, *([] if self._compiled else passes)
 
         return run
 
@@ -116,8 +120,8 @@ class _Predictor:
         self._project: Linear = (lambda x: x) if wider is None else joined(wider)
         self._rotary = Rotary(module.config.head_dim, module.config.rope_theta)
 
-    def __call__(self, hidden: mx.array, first: mx.array, dice: Dice) -> tuple[mx.array, mx.array]:
-        """Codes, [rows, groups], and the sum of their embeddings, [rows, 1, width of the talker]."""
+    def __call__(self, hidden: mx.array, first: mx.array, dice: Dice) -> tuple[list[mx.array], mx.array]:
+        """The codes of each group, [rows], and the sum of their embeddings, [rows, 1, width of the talker]."""
         embedded = self._embed_first(first[:, None])
         codes, x, total = [first], mx.concatenate([hidden, embedded], axis=1), embedded
         pasts: list[tuple[mx.array, mx.array] | None] = [None] * len(self._layers)
@@ -132,7 +136,7 @@ class _Predictor:
             x = self._embeds[group - 1](code[:, None])
             total = total + x
             codes.append(code)
-        return mx.stack(codes, axis=1), total
+        return codes, total
 
 
 def _growing(pasts: list[tuple[mx.array, mx.array] | None], number: int) -> Remember:
