@@ -23,6 +23,7 @@ from app.inference.qwen3.pace import Pace
 from app.inference.qwen3.rows import Row
 from app.inference.qwen3.sampling import FirstCode
 from app.inference.qwen3.slots import POSITIONS, ROWS, Slots, positions_for
+from app.inference.qwen3.step import Step
 from app.inference.qwen3.talker import Talker
 from tests.inference.codes import Codes, their_codes
 from tests.inference.codes import said as said
@@ -133,7 +134,7 @@ def shapes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[Any, ...]]:
     found: set[tuple[Any, ...]] = set()
     step = Talker.step
 
-    def noted(talker: Talker, slots: Slots, *rest: Any) -> mx.array:
+    def noted(talker: Talker, slots: Slots, *rest: Any) -> Step:
         found.add((slots.rows, slots.positions, rest[-1]))
         return step(talker, slots, *rest)
 

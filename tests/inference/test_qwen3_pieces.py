@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportPrivateUsage=false
 
 import mlx.core as mx
+import numpy as np
 import pytest
 
 from app.inference.model import FinishReason, Utterance
@@ -165,9 +166,10 @@ def test_a_step_that_is_forgotten_is_the_same_when_it_is_taken_again(model: Qwen
                 step = talker.step(slots, mx.array([frame]), mx.array([frame]), controls, mode)
                 for _ in range(pieces):
                     step.launch()
-                if not step.launched:
+                if step.launched:
+                    found.append(np.array(step.codes)[0].tolist())
+                else:
                     step.forget()
-            found.append(step.codes.tolist()[0])  # pyright: ignore[reportPossiblyUnboundVariable, reportArgumentType]
         return found
 
     whole = codes(0)
