@@ -248,8 +248,24 @@ def test_each_frame_is_waited_for_once_however_many_rows_and_pieces_there_are(
     finish(preset)
 
 
+def test_all_prompts_of_renders_are_in_before_the_first_of_them_speaks(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step of one row takes nearly as long as one of many."""
+    monkeypatch.setattr(preset._loop._pace, "_position_s", 1.0)  # no time for more than the least
+    preset.add([utterance("Word by word. " * 9, id=id, seed=id, max_seconds=0.3) for id in (1, 2, 3)])
+    while len(preset._rows) < 3 or not all(row.ready for row in preset._rows.values()):
+        preset.step()
+        assert len(preset._rows) < 3 or all(row.said <= 2 for row in preset._rows.values())
+
+    assert {one.reason for one in finish(preset).values()} == {FinishReason.LENGTH}
+
+
 @pytest.mark.long
-def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(preset: Qwen3) -> None:
+def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "TICK_S", 1e9)
     renders = [utterance(LONGER, id=number, seed=number) for number in range(8)]
     heard = utterance(LONGER, VIVIAN, id=99, lane="speak")
     alone = {one.id: speak(preset, one).pcm for one in (*renders, heard)}
@@ -482,8 +498,11 @@ def test_a_reference_is_heard_through_by_pieces(
 
 
 @pytest.mark.long
-def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3) -> None:
+def test_a_listener_goes_before_what_others_will_hear_later(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Four listeners with two chunks each have all rows; the fifth does not wait for any of those to end."""
+    monkeypatch.setattr(loop, "TICK_S", 1e9)
     jobs = [(endless(id=2 * n + 1, lane="speak", max_seconds=2), 2 * n + 2) for n in range(4)]
     later = [replace(first, id=second, behind=first.id, seed=5) for first, second in jobs]
     alone = {one.id: speak(preset, one).pcm for one in (*(first for first, _ in jobs), *later)}

@@ -114,7 +114,9 @@ class Loop:
         hurry = self._voicing.begin([*self._ending, *self._places.rows], awaited)
         if between_frames:
             read = self._asked
-            self._asked = None if hurry else self._ask(began, alone=not filled)
+            # While nobody listens, all prompts are put in first: the steps then have as many rows as there are.
+            wait = hurry or (filled and not self._places.listened_to)
+            self._asked = None if wait else self._ask(began, alone=not filled)
         if not hurry:
             self._launch(began, awaited)
         if hurry or self._asked is None or self._voicing.together:
