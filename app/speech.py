@@ -148,8 +148,11 @@ class Speech:
             await asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True)
 
     @asynccontextmanager
-    async def follow(self, job_id: str, *, after_seq: int = 0) -> AsyncGenerator[AsyncGenerator[LogEvent]]:
-        """The job's events, from its beginning or behind `after_seq`, live and replayed alike.
+    async def follow(
+        self, job_id: str, *, after_seq: int = 0, paced: bool = False
+    ) -> AsyncGenerator[AsyncGenerator[LogEvent]]:
+        """The job's events, from its beginning or behind `after_seq`, live and replayed alike. Of a job that is
+        `paced` no more is spoken than a while ahead of what its follower says that he has `heard`.
 
         Raises `JobNotFound` before anything is sent.
         """
@@ -164,10 +167,22 @@ class Speech:
             if job.final:
                 log.close_with(final_event(job))
             events = log.follow(after_seq)
+            if paced:
+                log.heard_char = 0
             try:
                 yield events
             finally:
+                if paced:
+                    log.heard_char = None
+                    self._scheduler.go_on()
                 await events.aclose()
+
+    def heard(self, job_id: str, char: int) -> None:
+        """Who follows a job at his own pace is at this character of its text."""
+        log = self._logs.live(job_id)
+        if log is not None and log.heard_char is not None:
+            log.heard_char = char
+            self._scheduler.go_on()
 
     async def audio(self, job_id: str, *, format: str, partial: bool) -> WavFile:
         """The job's file, or with `partial` the audio so far as a WAV file of the moment.

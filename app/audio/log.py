@@ -57,6 +57,7 @@ class AudioLog:
         self._cut_off = False
         self.published = 0
         self.started = False
+        self.heard_char: int | None = None  #: how far in the text the follower is who sets the pace, if one does
         self.users = 0  #: counted by `AudioLogs`
 
     async def prepare(self) -> None:

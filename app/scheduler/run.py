@@ -30,6 +30,9 @@ from app.text.spoken import spoken_text
 #: Chunks that may be started before the first of them is in the log: it bounds the memory of a job.
 AHEAD = {"speak": 2, "render": 8}
 
+#: A chunk that begins so far behind what is being heard, some two minutes, can wait for who sets the pace.
+MOST_UNHEARD_CHARS = 2_000
+
 #: The longest stretch of audio in one record, one second.
 RECORD_BYTES = 2 * SAMPLE_RATE
 
@@ -72,6 +75,9 @@ class JobRun:
     def wants(self) -> bool:
         """It has a chunk that may be started now. A listener never waits for the model to have room."""
         if self._stopping or self._next >= len(self._plan) or len(self._started) >= AHEAD[self.job.lane]:
+            return False
+        heard = self._log.heard_char
+        if heard is not None and self._plan[self._next].start_char - heard > MOST_UNHEARD_CHARS:
             return False
         return self.job.lane == "speak" or self._pool.room > 0
 

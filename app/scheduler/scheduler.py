@@ -82,6 +82,10 @@ class Scheduler:
         self._waiting[lane] = True
         self._woken.set()
 
+    def go_on(self) -> None:
+        """A job at work may want a chunk that it did not want before."""
+        self._woken.set()
+
     async def cancel(self, job_id: str) -> Job:
         """End a job: queued and paused ones at once, one at work at the model's next step. The job as it is then;
         one that was final before stays what it was.
