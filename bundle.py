@@ -25,6 +25,9 @@ HIDDEN_IMPORTS = (
     "app.inference.espeak",
 )
 
+#: Packages whose modules are imported by name: a command when it is called, the handlers at each request.
+BY_NAME = ("app.commands", "app.daemon")
+
 #: Data that packages read from their own folders.
 COLLECTED = ("espeakng_loader",)
 
@@ -45,6 +48,7 @@ def arguments() -> list[str]:
     options += [f"--distpath={ROOT / 'dist'}", f"--workpath={ROOT / 'build'}", f"--specpath={ROOT / 'build'}"]
     options += [f"--add-data={ROOT / 'migrations'}:migrations", f"--paths={ROOT}"]
     options += [f"--hidden-import={name}" for name in HIDDEN_IMPORTS]
+    options += [f"--collect-submodules={name}" for name in BY_NAME]
     options += [f"--collect-all={name}" for name in COLLECTED]
     options += [f"--exclude-module={name}" for name in (*NOT_YET, *LEFT_OUT)]
     return [*options, str(entry)]

@@ -2,19 +2,68 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 from app import __version__
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS
-from app.errors import StartFailed
+from app.daemon.protocol import default_socket
+from app.errors import NotRunning, SpeechError, StartFailed
+
+#: Where the commands are that are loaded when they are called. In this order they are shown.
+_COMMANDS = {
+    "stop": "daemon:stop",
+    "status": "daemon:status",
+    "render": "render:render",
+    "jobs": "jobs:jobs",
+    "voices": "voices:voices",
+    "clone": "voices:clone",
+    "design": "voices:design",
+    "models": "models:models",
+    "logs": "logs:logs",
+    "open": "opening:open_",
+    "service": "service:service",
+    "say": "say:say",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "Q3TTS"})
+class _Commands(click.Group):
+    """What is no command and no option of its own is text to be spoken."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # somebody asks how a word could go on
+            pass
+        elif not args and not sys.stdin.isatty():
+            args = ["say"]
+        elif args and args[0] not in (*self.list_commands(ctx), "-h", "--help", "--version"):
+            args = ["say", *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"app.commands.{module}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "Q3TTS"})
 @click.version_option(__version__, prog_name="q3tts")
 def cli() -> None:
-    """Text in, speech out, on this machine."""
+    """Text in, speech out, on this machine.
+
+    \b
+    Examples:
+      q3tts "Take good shoes."           speaks
+      q3tts -o shoes.wav "Good shoes."   saves a file
+      q3tts say --help                   all that can be said about speaking
+    """
 
 
 @cli.command()
@@ -53,7 +102,16 @@ def cli() -> None:
     metavar="SECONDS",
     help="End the model's process after so long without work.",
 )
+@click.option(
+    "--socket",
+    "socket_path",
+    type=click.Path(path_type=Path),
+    envvar="Q3TTS_SOCKET",
+    help="Where the command line finds it.  [default: ~/.q3tts.sock]",
+)
+@click.option("--daemon", is_flag=True, help="In the background: come back when it is ready.")
 @click.option("--sidecar", is_flag=True, help="Started by an app: JSON on standard input and output.")
+@click.option("--announce", is_flag=True, hidden=True, help="Started by `--daemon`: JSON on standard output.")
 def serve(
     host: str,
     port: int,
@@ -63,15 +121,24 @@ def serve(
     token: str | None,
     allow_origin: tuple[str, ...],
     idle_unload: float,
+    socket_path: Path | None,
+    daemon: bool,
     sidecar: bool,
+    announce: bool,
 ) -> None:
     """Start the engine, and serve until Ctrl-C.
 
     \b
     Examples:
       q3tts serve
-      q3tts serve --port 0 --data-dir /tmp/speech
+      q3tts serve --daemon
+      q3tts serve --port 0 --data-dir /tmp/speech --socket /tmp/speech.sock
     """
+    if daemon and sidecar:
+        raise click.UsageError("--daemon and --sidecar exclude each other: a sidecar ends with its app")
+    if daemon and not announce:
+        _in_the_background()
+        return
     # Out of the environment at once: what the engine starts must not inherit the token.
     os.environ.pop("Q3TTS_TOKEN", None)
     from app.start import Options, start
@@ -85,8 +152,31 @@ def serve(
         token=token,
         allowed_origins=allow_origin or TAURI_ORIGINS,
         idle_unload_s=idle_unload,
+        socket_path=None if sidecar else socket_path or default_socket(),
     )
-    sys.exit(start(options, sidecar=sidecar))
+    sys.exit(start(options, sidecar=sidecar, announce=announce))
+
+
+def _in_the_background() -> None:
+    """The same command, in a process of its own."""
+    from app.daemon.process import detach
+
+    context = click.get_current_context()
+    arguments: list[str] = []
+    for option in context.command.params:
+        assert isinstance(option, click.Option)
+        value: Any = context.params[option.name or ""]
+        if option.name in ("token", "daemon", "sidecar", "announce") or value is None:
+            continue  # the token stays in the environment, where nobody else can read it
+        values: tuple[Any, ...] = value if option.multiple else (value,)
+        for one in values:
+            arguments += [option.opts[0], str(one.absolute() if isinstance(one, Path) else one)]
+    said = detach(arguments)
+    host = context.params["host"]
+    click.echo(f"q3tts {said['version']} runs in the background, pid {said['pid']}")
+    click.echo(f"  socket   {context.params['socket_path'] or default_socket()}")
+    click.echo(f"  HTTP     http://{f'[{host}]' if ':' in host else host}:{said['port']}/v1")
+    click.echo("  it ends with: q3tts stop")
 
 
 @cli.command(hidden=True)
@@ -131,9 +221,20 @@ def transcribe(folder: Path) -> None:
 
 
 def main() -> None:
-    """Run the command line; a start that fails says why in one line."""
+    """Run the command line; what fails says why in one line."""
     try:
         cli()
-    except StartFailed as error:
+    except SpeechError as error:
         click.echo(f"q3tts: {error}", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(exit_code_of(error))
+
+
+def exit_code_of(error: SpeechError) -> int:
+    """Where something failed, as BSD's sysexits have it; 1 when the engine refused."""
+    match error:
+        case StartFailed():
+            return error.exit_code
+        case NotRunning():
+            return 69
+        case _:
+            return 1

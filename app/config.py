@@ -28,6 +28,9 @@ class Config(Struct, frozen=True, kw_only=True):
     models_dir: Path | None = None  #: None for the one in the data folder
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
     idle_unload_s: float = DEFAULT_IDLE_UNLOAD_S
+    socket_path: Path | None = None  #: where the daemon's clients come in; None for nowhere
+    token_file: Path | None = None  #: where the token is; None when it came from outside, and is written nowhere
+    umask: int = 0o077  #: the user's own, for files that are made outside the data folder
 
 
 def loopback(host: str) -> str:

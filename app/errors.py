@@ -21,6 +21,8 @@ A class's docstring is its default message; `code` is the stable word that clien
     ├── InferenceFailed                INFERENCE_FAILED
     ├── EngineRestarted                ENGINE_RESTARTED
     ├── StorageFailed                  STORAGE_FAILED
+    ├── NoSpeakers                     NO_SPEAKERS
+    ├── NotRunning                     NOT_RUNNING (said by the command line, not by an engine)
     └── StartFailed                    START_FAILED (the engine does not start; carries an exit code)
 """
 
@@ -138,6 +140,18 @@ class StorageFailed(SpeechError):
     """The disk is full or cannot be written; free some space and retry the job."""
 
     code = "STORAGE_FAILED"
+
+
+class NoSpeakers(SpeechError):
+    """There is no audio device that can be played to."""
+
+    code = "NO_SPEAKERS"
+
+
+class NotRunning(SpeechError):
+    """No daemon is running; start one with: q3tts serve --daemon."""
+
+    code = "NOT_RUNNING"
 
 
 class StartFailed(SpeechError):

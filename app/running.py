@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 
 from app.config import Config
+from app.daemon.binding import Bound
 from app.server import serving
 from app.sidecar import hold_lease
 
@@ -22,12 +23,23 @@ DRAIN_S = 5.0
 logger = logging.getLogger(__name__)
 
 
-def run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
-    """Serve until a signal, or the end of standard input where that is the lease. The exit code."""
-    return asyncio.run(_run(config, sock, on_ready=on_ready, lease=lease))
+def run(
+    config: Config,
+    sock: socket.socket,
+    *,
+    on_ready: Callable[[], None],
+    lease: bool,
+    bound: Bound | None = None,
+) -> int:
+    """Serve until a signal, an order of a client, or the end of standard input where that is the lease; the exit
+    code.
+    """
+    return asyncio.run(_run(config, sock, bound, on_ready=on_ready, lease=lease))
 
 
-async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], None], lease: bool) -> int:
+async def _run(
+    config: Config, sock: socket.socket, bound: Bound | None, *, on_ready: Callable[[], None], lease: bool
+) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def order() -> None:
@@ -50,7 +62,7 @@ async def _run(config: Config, sock: socket.socket, *, on_ready: Callable[[], No
         loop.add_signal_handler(number, signaled)
     if lease:
         hold_lease(partial(_end_of_lease, loop, order))
-    async with serving(config, sock, on_failure=fail):
+    async with serving(config, sock, bound=bound, on_failure=fail, on_stop=order):
         on_ready()
         await stop.wait()
         logger.info("stopping")

@@ -17,8 +17,13 @@ from app.api.app import make_app
 from app.api.guard import App, Guard
 from app.audio.listening import Listener
 from app.audio.logs import AudioLogs
+from app.audio.speakers import Speakers as AudioDevice
 from app.config import DATABASE_FILE, Config, private_folder
+from app.daemon.binding import Bound, bind_socket
+from app.daemon.engine import Engine, Speakers
+from app.daemon.server import Daemon
 from app.errors import ModelNotFound, ModelNotReady, StartFailed, StorageFailed
+from app.executable import program
 from app.inference import catalogue
 from app.inference.catalogue import Entry
 from app.inference.downloads import Downloads
@@ -70,13 +75,18 @@ async def serving(
     config: Config,
     sock: socket.socket,
     *,
+    bound: Bound | None = None,
     builtin: Sequence[Entry] | None = None,
+    speakers: Speakers | None = None,
     on_failure: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Speech]:
     """The whole engine, listening; taken down in reverse when the block ends.
 
-    `builtin` stands in for the models that are built in. `on_failure` is called when a task without
-    which there is no engine comes to an end: whoever started it should stop, and start again.
+    `bound` is the Unix socket of the configuration, if it is bound already. `builtin` stands in for the models
+    that are built in, `speakers` for this machine's. `on_failure` is called when a task without which there is no
+    engine comes to an end: whoever started it should stop, and start again. `on_stop` is called when a client of
+    the daemon says so.
     """
     logging.getLogger("uvicorn.error").addFilter(_expected)  # the same one is added once
     async with AsyncExitStack() as stack:
@@ -103,6 +113,7 @@ async def serving(
             if task.done():
                 task.result()
             await asyncio.sleep(0.001)
+        daemon = _daemon(config, sock, bound, parts, speakers, stack, on_stop)
         # From here on in reverse: jobs come to rest and tell their listeners while these can still be reached.
         scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
         stack.push_async_callback(_settle, parts, scheduling)
@@ -110,6 +121,9 @@ async def serving(
         stack.push_async_callback(_canceled, sweep)
         for vital in (task, scheduling):
             vital.add_done_callback(partial(_watch, on_failure))
+        if daemon is not None:
+            await daemon.open()
+            stack.callback(daemon.close)
         yield parts.speech
 
 
@@ -159,8 +173,8 @@ async def _built(
         models=models,
         store=voice_store,
         scheduler=scheduler,
-        listener=Listener(catalogue.program("decode")),
-        transcriber=Transcriber(lambda folder: catalogue.program("transcribe", str(folder))),
+        listener=Listener(program("decode")),
+        transcriber=Transcriber(lambda folder: program("transcribe", str(folder))),
         folder=voices_folder,
         previews=private_folder(config.data_dir / "previews"),
         ids=ids,
@@ -174,6 +188,36 @@ async def _built(
     return Parts(app, speech, voices, library, scheduler, logs, feed)
 
 
+def _daemon(
+    config: Config,
+    sock: socket.socket,
+    bound: Bound | None,
+    parts: Parts,
+    speakers: Speakers | None,
+    stack: AsyncExitStack,
+    on_stop: Callable[[], None],
+) -> Daemon | None:
+    """The other door, not open yet, if there is one. What it is at is over before the rest goes."""
+    if bound is None and config.socket_path is not None:
+        bound = bind_socket(config.socket_path)
+    if bound is None:
+        return None
+    stack.callback(bound.close)
+    speakers = speakers or AudioDevice()
+    stack.push_async_callback(speakers.close)
+    engine = Engine(
+        config=config,
+        url=_url(sock),
+        speech=parts.speech,
+        voices=parts.voices,
+        library=parts.library,
+        speakers=speakers,
+    )
+    daemon = Daemon(bound, engine, on_stop=on_stop)
+    stack.push_async_callback(daemon.closed)
+    return daemon
+
+
 @asynccontextmanager
 async def _models(
     config: Config, builtin: Sequence[Entry], on_failure: Callable[[], None]
@@ -182,7 +226,7 @@ async def _models(
     folder = config.models_dir.resolve() if config.models_dir else private_folder(config.data_dir / "models")
 
     def fetch(repository: str, revision: str, target: Path) -> Sequence[str]:
-        return catalogue.program("fetch", repository, revision, str(target))
+        return program("fetch", repository, revision, str(target))
 
     downloads = Downloads(fetch, folder / ".downloads")
 
@@ -217,6 +261,12 @@ def _hosts(sock: socket.socket) -> list[str]:
     address, port = sock.getsockname()[:2]
     names = [f"[{address}]" if sock.family is socket.AF_INET6 else address, "localhost"]
     return [f"{name}:{port}" for name in names] + (names if port == 80 else [])
+
+
+def _url(sock: socket.socket) -> str:
+    """Where the engine is asked over HTTP."""
+    address, port = sock.getsockname()[:2]
+    return f"http://[{address}]:{port}/v1" if sock.family is socket.AF_INET6 else f"http://{address}:{port}/v1"
 
 
 async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:

@@ -32,6 +32,7 @@ class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     model: str | None = None
     models_dir: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
+    socket: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
 
 

@@ -10,6 +10,7 @@ import secrets
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from app.config import (
     private_folder,
     write_token,
 )
+from app.daemon.binding import bind_socket
 from app.errors import StartFailed
 from app.sidecar import Announcer, Payload, read_payload
 
@@ -45,18 +47,22 @@ class Options(Struct, frozen=True, kw_only=True):
     token: str | None
     allowed_origins: tuple[str, ...]
     idle_unload_s: float
+    socket_path: Path | None = None
 
 
-def start(options: Options, *, sidecar: bool) -> int:
-    """Run the engine until it is told to stop: the exit code."""
+def start(options: Options, *, sidecar: bool = False, announce: bool = False) -> int:
+    """Run the engine until it is told to stop: the exit code. A `sidecar` is told how by its app, lives as long as
+    that, and speaks JSON, as does one that is to `announce` that it is ready.
+    """
     started = time.monotonic()
-    os.umask(0o077)
+    umask = os.umask(0o077)
     allow_many_connections()
-    announcer = Announcer() if sidecar else None
+    announcer = Announcer() if sidecar or announce else None
     try:
-        if announcer is not None:
+        if sidecar:
             options = _as_told(options, read_payload())
-        return _start(options, announcer, started)
+        with ExitStack() as stack:
+            return _start(options, announcer, started, umask, stack, lease=sidecar)
     except StartFailed as error:
         if announcer is None:
             raise
@@ -79,11 +85,24 @@ def _as_told(options: Options, payload: Payload) -> Options:
         models_dir=Path(payload.models_dir) if payload.models_dir else options.models_dir,
         token=payload.token,
         allowed_origins=payload.allowed_origins,
+        socket_path=Path(payload.socket) if payload.socket else None,
     )
 
 
-def _start(options: Options, announcer: Announcer | None, started: float) -> int:
+def _start(
+    options: Options,
+    announcer: Announcer | None,
+    started: float,
+    umask: int,
+    stack: ExitStack,
+    *,
+    lease: bool,
+) -> int:
     token = _checked(options.token)
+    bound = None
+    if options.socket_path is not None:  # before the port: a daemon that runs already is the better reason
+        bound = bind_socket(options.socket_path)
+        stack.callback(bound.close)
     sock = bind(loopback(options.host), options.port)
     port: int = sock.getsockname()[1]
     data_dir = private_folder(options.data_dir or default_data_dir())
@@ -97,25 +116,30 @@ def _start(options: Options, announcer: Announcer | None, started: float) -> int
         models_dir=options.models_dir,
         allowed_origins=options.allowed_origins,
         idle_unload_s=options.idle_unload_s,
+        socket_path=None if bound is None else bound.path,
+        token_file=data_dir / TOKEN_FILE if options.token is None else None,
+        umask=umask,
     )
 
     def ready() -> None:
         # Only now: the folder is ours, no other engine lives in it, and writes its own log and token there.
         _log_to(data_dir / LOG_FILE)
         logging.getLogger(__name__).info("ready in %.3f s", time.monotonic() - started)
+        if config.token_file is not None:
+            write_token(config.token_file, config.token)
         if announcer is not None:
             announcer.say("ready", port=port, pid=os.getpid(), version=__version__)
             return
-        if options.token is None:
-            write_token(data_dir / TOKEN_FILE, config.token)
         where = f"[{options.host}]" if ":" in options.host else options.host
         print(f"q3tts {__version__} listens on http://{where}:{port}/v1", file=sys.stderr)
-        if options.token is None:
-            print(f"the token is in {data_dir / TOKEN_FILE}", file=sys.stderr)
+        if config.token_file is not None:
+            print(f"the token is in {config.token_file}", file=sys.stderr)
+        if bound is not None:
+            print(f"the command line finds it at {bound.path}", file=sys.stderr)
 
     from app.running import run
 
-    return run(config, sock, on_ready=ready, lease=announcer is not None)
+    return run(config, sock, on_ready=ready, lease=lease, bound=bound)
 
 
 def allow_many_connections() -> None:

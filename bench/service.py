@@ -22,6 +22,7 @@ from bench.history import history
 from bench.process import load, machine
 from bench.startup import ready
 from bench.submit import submissions
+from bench.terminal import terminal
 from bench.throughput import efficiency
 
 
@@ -35,7 +36,7 @@ class Measure(Protocol):
         ...
 
 
-MEASUREMENTS: tuple[Measure, ...] = (ready, efficiency, first_audio, history, submissions, fanout)
+MEASUREMENTS: tuple[Measure, ...] = (ready, terminal, efficiency, first_audio, history, submissions, fanout)
 
 
 class Taken(Struct, frozen=True, kw_only=True):

@@ -31,6 +31,9 @@ PROCESS = ("tests/test_engine_process.py",)
 POOL = ("tests/inference/test_pool.py", "tests/test_end_to_end.py")
 STORE = ("tests/store",)
 LOG = ("tests/audio",)
+BINDING = ("tests/daemon/test_binding.py",)
+DAEMON = ("tests/daemon/test_server.py",)
+GENERATE = ("tests/daemon/test_generate.py",)
 
 SABOTAGES = (
     Sabotage(
@@ -396,6 +399,167 @@ SABOTAGES = (
         'if not (own / "reference.wav").is_file():',
         "if False:",
         ("tests/api/test_voices.py", "tests/test_qwen3.py"),
+    ),
+    Sabotage(
+        "two daemons that start at once are not kept apart",
+        "app/daemon/binding.py",
+        "fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        BINDING,
+    ),
+    Sabotage(
+        "the socket of a daemon that lives is taken for what a dead one left",
+        "app/daemon/binding.py",
+        'raise StartFailed(f"another daemon listens at {path}; stop it with: q3tts stop", exit_code=75)',
+        "path.unlink()",
+        BINDING,
+    ),
+    Sabotage(
+        "anybody's file is removed to make room for the daemon's socket",
+        "app/daemon/binding.py",
+        "if not stat.S_ISSOCK(mode):",
+        "if False:",
+        BINDING,
+    ),
+    Sabotage(
+        "the daemon's socket is open to everybody for a moment",
+        "app/daemon/binding.py",
+        "before = os.umask(0o177)",
+        "before = os.umask(0)",
+        BINDING,
+    ),
+    Sabotage(
+        "a daemon that ends removes another one's socket",
+        "app/daemon/binding.py",
+        "if self._file is not None and self._file == _file_at(self.path):",
+        "if self._file is not None:",
+        BINDING,
+    ),
+    Sabotage(
+        "a daemon that has ended removes a socket again",
+        "app/daemon/binding.py",
+        "self._file = None  # a number",
+        "pass  # a number",
+        BINDING,
+    ),
+    Sabotage(
+        "the daemon serves any user",
+        "app/daemon/server.py",
+        "if not _is_owner(connection):",
+        "if False:",
+        DAEMON,
+    ),
+    Sabotage(
+        "the daemon serves any number at once",
+        "app/daemon/server.py",
+        "if self._unanswered > MOST_REQUESTS:",
+        "if False:",
+        DAEMON,
+    ),
+    Sabotage(
+        "the daemon waits for a request for ever",
+        "app/daemon/server.py",
+        "async with asyncio.timeout(REQUEST_PATIENCE_S):",
+        "async with asyncio.timeout(3600):",
+        DAEMON,
+    ),
+    Sabotage(
+        "the daemon does not see that its client has gone",
+        "app/daemon/server.py",
+        "while not peer.gone(connection):",
+        "while True:",
+        DAEMON,
+    ),
+    Sabotage(
+        "the daemon takes a client that sends no more for one that has gone",
+        "app/daemon/server.py",
+        "while not peer.gone(connection):",
+        "while False:",
+        DAEMON,
+    ),
+    Sabotage(
+        "the daemon closes while its client still sends",
+        "app/daemon/server.py",
+        "async with asyncio.timeout(LINGER_S):",
+        "if False:",
+        DAEMON,
+    ),
+    Sabotage(
+        "the daemon's handlers may end the engine",
+        "app/daemon/server.py",
+        "except SystemExit as error:",
+        "except ZeroDivisionError as error:",
+        DAEMON,
+    ),
+    Sabotage(
+        "a stop of the daemon leaves what is at work",
+        "app/daemon/server.py",
+        "self._closing.set()",
+        "pass",
+        DAEMON,
+    ),
+    Sabotage(
+        "a second edit of the daemon's handlers is not seen",
+        "app/daemon/reloading.py",
+        "if source != self._source:",
+        "if self._source is None:",
+        ("tests/daemon/test_reloading.py",),
+    ),
+    Sabotage(
+        "a broken edit of the daemon's handlers stays where modules are",
+        "app/daemon/reloading.py",
+        "if before is not None:",
+        "if False:",
+        ("tests/daemon/test_reloading.py",),
+    ),
+    Sabotage(
+        "a daemon's client that goes leaves its job at work",
+        "app/daemon/handlers.py",
+        "await engine.speech.cancel(job_id)",
+        "pass",
+        GENERATE,
+    ),
+    Sabotage(
+        "a canceled job of the daemon is played to its end",
+        "app/daemon/handlers.py",
+        "raise _Silence",
+        "pass",
+        GENERATE,
+    ),
+    Sabotage(
+        "the model runs away from the daemon's speakers",
+        "app/daemon/handlers.py",
+        "paced=play",
+        "paced=False",
+        GENERATE,
+    ),
+    Sabotage(
+        "the daemon forgets to say what has been heard",
+        "app/daemon/handlers.py",
+        "engine.speech.heard(job_id, event.text_range.end_char)",
+        "pass",
+        GENERATE,
+    ),
+    Sabotage(
+        "the daemon makes a described voice twice",
+        "app/daemon/choosing.py",
+        "async with engine.designing:",
+        "if True:",
+        ("tests/daemon/test_choosing.py",),
+    ),
+    Sabotage(
+        "the daemon's file is written in place",
+        "app/daemon/output.py",
+        'partial = path.with_name(f".q3tts-{secrets.token_hex(6)}.partial")',
+        'partial = path.with_name("same.partial"); path.unlink(missing_ok=True)',
+        ("tests/daemon/test_output.py",),
+    ),
+    Sabotage(
+        "the daemon's file has the mode of the engine's own",
+        "app/daemon/output.py",
+        "os.fchmod(target.fileno(), FILE_MODE & ~umask)",
+        "pass",
+        ("tests/daemon/test_output.py",),
     ),
 )
 

@@ -1,10 +1,12 @@
 """The command line: what it says, and how it fails."""
 
+import os
 import re
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +14,9 @@ import pytest
 
 from app import __version__
 from tests.process import sidecar
+
+
+SOCKETS = tempfile.TemporaryDirectory()
 
 
 def q3tts(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -22,7 +27,8 @@ def q3tts(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Comp
         timeout=30,
         check=False,
         stdin=subprocess.DEVNULL,
-        env=env,
+        # Not where a daemon of the user who runs the tests may be.
+        env={**(os.environ if env is None else env), "Q3TTS_SOCKET": f"{SOCKETS.name}/s"},
     )
 
 

@@ -20,6 +20,7 @@ from app.api.problems import HTTP_CODES, status_of
 from app.api.schemas import Chunking, SpeechSettings
 from app.api.views import DownloadView, ModelView
 from app.cli import cli
+from app.daemon.handlers import ACTIONS, Generate
 from app.events import BINARY_HEAD, BINARY_MAGIC, Event
 from app.inference.models import State
 from app.sidecar import Payload
@@ -78,6 +79,31 @@ def options() -> list[tuple[str, click.Option]]:
         if not command.hidden
         for parameter in command.params
         if isinstance(parameter, click.Option) and not parameter.hidden
+    ]
+
+
+def commands(
+    group: click.Group = cli, path: str = "q3tts", parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Command]]:
+    """Those that are loaded when they are called, with their paths; the one that speaks text has no name."""
+    context = click.Context(group, parent=parent, info_name=path)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if name == "say":
+            yield "q3tts TEXT", command
+        elif not command.hidden and name != "serve":
+            yield f"{path} {name}", command
+            if isinstance(command, click.Group):
+                yield from commands(command, f"{path} {name}", context)
+
+
+def options_of_commands() -> list[tuple[str, str]]:
+    return [
+        (path, option.opts[-1])
+        for path, command in commands()
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden
     ]
 
 
@@ -171,7 +197,7 @@ def test_every_error_code_is_documented(code: str) -> None:
 
 @pytest.mark.parametrize("kind", [*error_classes()], ids=lambda kind: kind.__name__)
 def test_every_error_is_documented_with_the_status_that_it_gets(kind: type[errors.SpeechError]) -> None:
-    if kind is errors.StartFailed:
+    if kind in (errors.StartFailed, errors.NotRunning, errors.NoSpeakers):
         return  # never answered over HTTP
 
     row = re.search(rf"^\| `{kind.code}` \| ([\d, ]+) \|", text_of("docs/http.md"), re.MULTILINE)
@@ -212,6 +238,56 @@ def test_the_variables_are_those_that_the_command_line_reads() -> None:
 
     assert variables
     assert set(variables) <= read
+
+
+# Commands.
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands()])
+def test_every_command_has_a_heading_an_explanation_and_an_example(path: str) -> None:
+    level = "##" if path.count(" ") == 1 else "###"
+
+    section = section_of(text_of("docs/cli.md"), f"{level} `{path}`")
+
+    assert len(section.split()) > 8
+    assert f"\n{path.removesuffix(' TEXT')}" in section
+
+
+def test_every_command_that_has_a_heading_is_there() -> None:
+    told = re.findall(r"^###? `(q3tts .+)`$", text_of("docs/cli.md"), re.MULTILINE)
+
+    assert told == [path for path, _ in sorted(commands(), key=lambda each: each[0] != "q3tts TEXT")]
+
+
+@pytest.mark.parametrize(("path", "option"), options_of_commands())
+def test_every_option_of_a_command_is_documented(path: str, option: str) -> None:
+    page = text_of("docs/cli.md")
+    level = "##" if path.count(" ") == 1 else "###"
+    common = section_of(page, "## Options of all commands")
+    own = section_of(page, f"{level} `{path}`")
+
+    assert re.search(rf"^\| (`-\w`, )?`{option}` \|", own + common, re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 69, 74, 130])
+def test_every_exit_code_of_a_command_is_documented(code: int) -> None:
+    assert f"| {code} |" in section_of(text_of("docs/cli.md"), "## Exit codes")
+
+
+# The Unix socket.
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_action_of_the_socket_has_a_heading(action: str) -> None:
+    assert re.search(rf"^## .*`{action}`", text_of("docs/socket.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("field", Generate.__struct_fields__)
+def test_every_field_of_a_generate_request_is_documented(field: str) -> None:
+    assert f"| `{field}` |" in section_of(text_of("docs/socket.md"), "## `generate`")
+
+
+# Settings: the sidecar.
 
 
 @pytest.mark.parametrize("key", Payload.__struct_fields__)

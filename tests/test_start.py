@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -57,7 +58,16 @@ class Served:
 
 @contextmanager
 def served(data_dir: Path, *arguments: str, umask: int = 0o022, **env: str) -> Generator[Served]:
-    command = [sys.executable, "-P", "-m", "app", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
+    # Not where the user's own daemon listens; and a socket's path has little room.
+    with tempfile.TemporaryDirectory(prefix="q3") as folder:
+        options = ["--port", "0", "--data-dir", str(data_dir), "--socket", f"{folder}/sock", *arguments]
+        with started(options, umask, env) as engine:
+            yield engine
+
+
+@contextmanager
+def started(options: list[str], umask: int, env: dict[str, str]) -> Generator[Served]:
+    command = [sys.executable, "-P", "-m", "app", "serve", *options]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env={**os.environ, **env}, umask=umask
     )

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from app.errors import InvalidRequest
+from app.executable import program
 from app.inference.checkpoint import Checkpoint
 from app.inference.languages import name_of
 from app.inference.model import Model, ModelCard
@@ -91,12 +92,6 @@ def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> Entry:
         fingerprint=checkpoint.fingerprint,
         answer_s=GPU_ANSWER_S if checkpoint.family == "qwen3" and sys.platform == "darwin" else CPU_ANSWER_S,
     )
-
-
-def program(*arguments: str) -> tuple[str, ...]:
-    """This program again, for another purpose. Python is told not to look for `app` in the current folder."""
-    command = (sys.executable,) if getattr(sys, "frozen", False) else (sys.executable, "-P", "-m", "app")
-    return (*command, *arguments)
 
 
 def load(family: str, folder: Path | None) -> Model:

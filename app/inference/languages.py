@@ -24,6 +24,9 @@ _TAGS = {
     "beijing_dialect": "zh-x-beijing",
     "sichuan_dialect": "zh-x-sichuan",
 }
+#: All names that are known here.
+NAMES = tuple(_TAGS)
+
 _DIALECTS = frozenset(tag for tag in _TAGS.values() if "-x-" in tag)
 
 #: The extended language subtags of Chinese, but for Mandarin ("cmn"): languages that the model has not learned.

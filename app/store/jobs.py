@@ -188,6 +188,14 @@ class JobStore:
             found = {row[0]: row[1] for row in await connection.execute(statement)}
         return {"queued": found.get("queued", 0), "running": found.get("running", 0)}
 
+    async def at_work(self) -> dict[str, int]:
+        """How many jobs of each lane are at work; a lane that has none may be missing."""
+        statement = (
+            select(jobs.c.lane, func.count()).where(jobs.c.status == JobStatus.RUNNING).group_by(jobs.c.lane)
+        )
+        async with self._database.transaction() as connection:
+            return {row[0]: row[1] for row in await connection.execute(statement)}
+
     async def unfinished(self, model_id: str) -> int:
         """How many jobs still need a model."""
         states = [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED]

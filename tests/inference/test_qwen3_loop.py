@@ -498,9 +498,7 @@ def test_a_reference_is_heard_through_by_pieces(
 
 
 @pytest.mark.long
-def test_a_listener_goes_before_what_others_will_hear_later(
-    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four listeners with two chunks each have all rows; the fifth does not wait for any of those to end."""
     monkeypatch.setattr(loop, "TICK_S", 1e9)
     jobs = [(endless(id=2 * n + 1, lane="speak", max_seconds=2), 2 * n + 2) for n in range(4)]

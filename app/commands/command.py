@@ -1,0 +1,134 @@
+"""What all commands have in common: how they fail, what interrupts them, and the options that say which engine is
+meant. It does not know what any command does.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any, NamedTuple, TypeVar, cast
+
+import click
+
+from app.daemon.protocol import default_socket
+from app.errors import NotRunning, SpeechError, StartFailed
+from app.inference.languages import tag_of
+
+#: As in BSD's sysexits, where it has a number for it. 130 is what shells give for Ctrl-C.
+REFUSED, USAGE, UNAVAILABLE, CANNOT_WRITE, INTERRUPTED = 1, 2, 69, 74, 130
+
+#: What else tells a program to end.
+ORDERS = (signal.SIGTERM, signal.SIGHUP)
+
+Callback = TypeVar("Callback", bound=Callable[..., Any])
+
+
+class Failed(click.ClickException):
+    """A command ends with one line on standard error, and this exit code."""
+
+    def __init__(self, message: str, exit_code: int = REFUSED) -> None:
+        super().__init__(" ".join(message.split()))
+        self.exit_code = exit_code  # pyright: ignore[reportAttributeAccessIssue] - click looks here first
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say it."""
+        click.echo(f"q3tts: {self.message}", file=file, err=True)
+
+
+class Command(click.Command):
+    """A command whose failures are told in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; raises `Failed`."""
+        try:
+            with _interruptible():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Failed("interrupted", INTERRUPTED) from None
+        except StartFailed as error:
+            raise Failed(error.message, error.exit_code) from error
+        except NotRunning as error:
+            raise Failed(error.message, UNAVAILABLE) from error
+        except SpeechError as error:
+            raise Failed(error.message) from error
+
+
+class Group(click.Group):
+    """Commands about one kind of thing. Without the name of one, or with options only, it is `list`."""
+
+    command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` where a command is missing."""
+        asked_how_to_go_on = ctx.resilient_parsing  # by a shell that completes a word
+        if "list" in self.commands and not asked_how_to_go_on and (not args or args[0].startswith("-")):
+            asks_for_help = bool(args) and args[0] in ctx.help_option_names
+            args = args if asks_for_help else ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+class Where(NamedTuple):
+    """Which engine is meant."""
+
+    socket: Path  #: of a daemon
+    data_dir: Path | None  #: None for the one that the daemon has, or the user's own
+
+
+def which_engine(callback: Callback) -> Callback:
+    """Add the options that say which engine is meant; the callback gets them as `where`."""
+
+    @click.option(
+        "--socket",
+        envvar="Q3TTS_SOCKET",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="Where the daemon listens.  [default: ~/.q3tts.sock]",
+    )
+    @click.option(
+        "--data-dir",
+        envvar="Q3TTS_DATA_DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="FOLDER",
+        help="Where everything is kept.  [default: where the daemon has it, or the user's data folder]",
+    )
+    @wraps(callback)
+    def wrapper(*args: Any, socket: Path | None, data_dir: Path | None, **kwargs: Any) -> Any:
+        where = Where(socket or default_socket(), None if data_dir is None else data_dir.absolute())
+        return callback(*args, where=where, **kwargs)
+
+    return cast("Callback", wrapper)
+
+
+def language(help: str) -> Callable[[Callback], Callback]:
+    """Add an option for a language, by tag or by name; the callback gets the tag."""
+
+    def tag(_context: click.Context, _parameter: click.Parameter, said: str | None) -> str | None:
+        return said and (tag_of(said) or said)
+
+    return click.option("--language", metavar="TAG", callback=tag, help=help)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+
+
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """Let an order to end be like Ctrl-C: what was begun is taken back, and no engine stays behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # What is ignored stays so: nohup has said that the end of the terminal does not matter.
+    numbers = [number for number in ORDERS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

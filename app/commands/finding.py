@@ -1,0 +1,122 @@
+"""What people call jobs, voices and models, and which one is meant: the beginning of an id will do, and a voice has
+a name. What the engine then does with it is the commands' business.
+"""
+
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+from app.commands.command import USAGE, Failed
+from app.commands.engine import Engine
+
+#: So much of an id is shown, and so much has to be given at least.
+SHOWN, SHORTEST = 8, 4
+
+#: Among so many of the newest jobs the beginning of an id is looked for, a page at a time.
+JOBS_LOOKED_AT, PAGE = 400, 200
+
+#: The language of somebody who says nothing about it, if the model has voices of it.
+USUAL_LANGUAGE = "en"
+
+#: How far a voice's own language is from the one wanted, when it is another one.
+FOREIGN = 4
+
+Fields: TypeAlias = dict[str, Any]
+
+
+def job_id_of(engine: Engine, given: str) -> str:
+    """The id that begins like this. Raises `Failed`."""
+    if (whole := _uuid(given)) is not None:
+        return whole
+    beginning = given.lower()
+    if len(beginning) < SHORTEST:
+        raise Failed(f"{given!r} is too short for a job's id; give {SHORTEST} characters or more", USAGE)
+    found: list[str] = []
+    cursor: str | None = None
+    for _ in range(JOBS_LOOKED_AT // PAGE):
+        page = engine.get(f"/jobs?{query(limit=PAGE, cursor=cursor)}")
+        found += [job["job_id"] for job in page["jobs"] if job["job_id"].startswith(beginning)]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    if not found:
+        where = "there is" if cursor is None else f"among the newest {JOBS_LOOKED_AT} there is"
+        raise Failed(f"{where} no job {given}; see: q3tts jobs")
+    if len(found) > 1:
+        raise Failed(f"{len(found)} jobs begin with {given}: {', '.join(found[:4])}")
+    return found[0]
+
+
+def voice_of(engine: Engine, given: str) -> Fields:
+    """The voice with this id, of this name, or whose id begins like this. Of several, that of the active model.
+
+    Raises `Failed` when there are still several, or there is none.
+    """
+    if (whole := _uuid(given)) is not None:
+        return engine.get(f"/voices/{whole}")
+    voices = engine.get("/voices")["voices"]
+    wanted = given.casefold()
+    found = [voice for voice in voices if voice["display_name"].casefold() == wanted]
+    if not found and len(given) >= SHORTEST:
+        found = [voice for voice in voices if voice["voice_id"].startswith(wanted)]
+    if not found:
+        raise Failed(f"there is no voice {given!r}; see: q3tts voices")
+    if len(found) > 1:
+        active = engine.get("/health")["active_model_id"]
+        found = [voice for voice in found if voice["tts_model_id"] == active] or found
+    if len(found) > 1:
+        which = ", ".join(f"{voice['voice_id'][:SHOWN]} of {voice['tts_model_id']}" for voice in found[:4])
+        raise Failed(f"{len(found)} voices are called {given!r}; give the beginning of an id: {which}")
+    return found[0]
+
+
+def usual_voice(engine: Engine, language: str | None) -> Fields:
+    """The voice of the active model for somebody who names none."""
+    model_id = engine.get("/health")["active_model_id"]
+    voices = engine.get(f"/voices?{query(model_id=model_id)}")["voices"]
+    if not voices:
+        raise Failed(f"the model {model_id} has no voice yet; make one with q3tts clone or design, or give --voice")
+    asked = None if language == "auto" else language
+    wanted = (asked or USUAL_LANGUAGE).lower()
+
+    def rank(voice: Fields) -> int:
+        hint = (voice["language_hint"] or "").lower()
+        if hint == wanted:
+            return 0
+        if hint.startswith(f"{wanted}-"):
+            return 1
+        if hint.partition("-")[0] == wanted.partition("-")[0]:
+            return 2
+        return FOREIGN if hint else 3  # without one it speaks any
+
+    best = min(voices, key=rank)
+    if asked and rank(best) == FOREIGN:
+        raise Failed(f"the model {model_id} has no voice for {language}; see: q3tts voices --language {language}")
+    return best
+
+
+def model_of(engine: Engine, given: str) -> Fields:
+    """The model with this id, or from this repository."""
+    models = engine.get("/models")["models"]
+    wanted = given.casefold()
+    for model in models:
+        if any(wanted == name.casefold() for name in (model["model_id"], model["repository"]) if name):
+            return model
+    raise Failed(f"there is no model {given!r}; see: q3tts models")
+
+
+def model_path(model: Fields) -> str:
+    """Where the engine has it."""
+    return f"/models/{quote(model['model_id'], safe='')}"
+
+
+def query(**parameters: Any) -> str:
+    """What stands behind the question mark: what is not None, and of a list each."""
+    return urlencode({name: value for name, value in parameters.items() if value is not None}, doseq=True)
+
+
+def _uuid(given: str) -> str | None:
+    try:
+        return str(UUID(given)) if len(given) == 36 else None
+    except ValueError:
+        return None

@@ -1,0 +1,136 @@
+"""What is done to jobs: cancel, pause, resume, retry, delete, save. Looking at them is in `jobs.py`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from app.commands.command import Command, Failed, Where, which_engine
+from app.commands.engine import Engine, Refused, connected
+from app.commands.finding import SHOWN, Fields, job_id_of
+from app.commands.saving import STDOUT, check, output, save
+from app.commands.terminal import note, say
+from app.errors import JobNotCompleted
+
+several = click.argument("jobs", metavar="ID...", nargs=-1, required=True)
+
+
+@click.command(cls=Command)
+@several
+@which_engine
+def cancel(jobs: tuple[str, ...], where: Where) -> None:
+    """Cancel jobs. The audio so far is kept; retry lets them go on.
+
+    \b
+    Examples:
+      q3tts jobs cancel 5c56a822
+    """
+    with connected(*where) as engine:
+        for job in _each(engine, jobs, "cancel"):
+            ended = job["status"] != "canceled"
+            say(f"{job['job_id'][:SHOWN]} " + (f"had ended: it is {job['status']}" if ended else "is canceled"))
+
+
+@click.command(cls=Command)
+@several
+@which_engine
+def pause(jobs: tuple[str, ...], where: Where) -> None:
+    """Let queued or running jobs rest. They keep their audio and their places in the queue.
+
+    \b
+    Examples:
+      q3tts jobs pause 5c56a822
+    """
+    with connected(*where) as engine:
+        for job in _each(engine, jobs, "pause"):
+            say(f"{job['job_id'][:SHOWN]} is {job['status']}")
+
+
+@click.command(cls=Command)
+@several
+@which_engine
+def resume(jobs: tuple[str, ...], where: Where) -> None:
+    """Let paused jobs go on.
+
+    \b
+    Examples:
+      q3tts jobs resume 5c56a822
+    """
+    _go_on(jobs, "resume", where)
+
+
+@click.command(cls=Command)
+@several
+@which_engine
+def retry(jobs: tuple[str, ...], where: Where) -> None:
+    """Let failed or canceled jobs go on, behind what they have already.
+
+    \b
+    Examples:
+      q3tts jobs retry 5c56a822
+    """
+    _go_on(jobs, "retry", where)
+
+
+@click.command(cls=Command)
+@several
+@which_engine
+def delete(jobs: tuple[str, ...], where: Where) -> None:
+    """Forget jobs, their audio and their files. Those that are not final are canceled first.
+
+    \b
+    Examples:
+      q3tts jobs delete 5c56a822 4a5dbc6d
+    """
+    with connected(*where) as engine:
+        for job_id in _ids(engine, jobs):
+            engine.delete(f"/jobs/{job_id}")
+            say(f"{job_id[:SHOWN]} is deleted")
+
+
+@click.command("save", cls=Command)
+@click.argument("job", metavar="ID")
+@output()
+@click.option("--partial", is_flag=True, help="The audio so far will do.")
+@which_engine
+def save_(job: str, output: Path, partial: bool, where: Where) -> None:
+    """Save a job's audio as a WAV file.
+
+    \b
+    Examples:
+      q3tts jobs save 5c56a822 -o tide.wav
+      q3tts jobs save 5c56a822 -o so-far.wav --partial
+    """
+    check(output)
+    with connected(*where) as engine:
+        job_id = job_id_of(engine, job)
+        try:
+            save(engine, f"/jobs/{job_id}/audio{'?partial=true' if partial else ''}", output)
+        except Refused as error:
+            if error.word != JobNotCompleted.code or partial:
+                raise
+            status = error.details.get("status")
+            raise Failed(f"the job is {status}; --partial saves the audio that there is so far") from error
+    if output != STDOUT:
+        say(str(output))
+
+
+CONTROLS = (cancel, pause, resume, retry, delete, save_)
+
+
+def _go_on(jobs: tuple[str, ...], action: str, where: Where) -> None:
+    with connected(*where) as engine:
+        for job in _each(engine, jobs, action):
+            say(f"{job['job_id'][:SHOWN]} is {job['status']}")
+        if engine.own:
+            note("no daemon runs: it goes on as soon as an engine does, such as that of q3tts serve --daemon")
+
+
+def _each(engine: Engine, jobs: tuple[str, ...], action: str) -> Iterable[Fields]:
+    for job_id in _ids(engine, jobs):
+        yield engine.post(f"/jobs/{job_id}/{action}")
+
+
+def _ids(engine: Engine, jobs: tuple[str, ...]) -> list[str]:
+    """All of them before anything is done: a mistake in one leaves the others as they are."""
+    return list(dict.fromkeys(job_id_of(engine, job) for job in jobs))

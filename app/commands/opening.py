@@ -1,0 +1,58 @@
+"""`q3tts open`: a job's file, or the data folder, in the program that the desktop has for it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from app.commands.command import UNAVAILABLE, Command, Failed, Where, which_engine
+from app.commands.engine import Engine, connected, data_folder
+from app.commands.finding import SHOWN, job_id_of
+from app.commands.terminal import say
+
+
+@click.command("open", cls=Command)
+@click.argument("job", metavar="[ID]", required=False)
+@which_engine
+def open_(job: str | None, where: Where) -> None:
+    """Open a completed job's file; without an ID, the data folder.
+
+    \b
+    Examples:
+      q3tts open 5c56a822
+      q3tts open
+    """
+    if job is None:
+        place = data_folder(*where)
+        if not place.is_dir():
+            raise Failed(f"there is no data folder yet: no engine has ever run with {place}", UNAVAILABLE)
+    else:
+        with connected(*where) as engine:
+            place = _file(engine, job_id_of(engine, job))
+    say(str(place))
+    _shown(place)
+
+
+def _file(engine: Engine, job_id: str) -> Path:
+    """Where the job's file is. Raises `Failed`."""
+    made = engine.get(f"/jobs/{job_id}/artifacts")["artifacts"]
+    if not made:
+        status = engine.get(f"/jobs/{job_id}")["status"]
+        raise Failed(f"the job {job_id[:SHOWN]} has no file: it is {status}")
+    place = engine.data_dir / "jobs" / job_id / f"audio.{made[0]['format']}"
+    if not place.is_file():
+        raise Failed(f"the file of the job {job_id[:SHOWN]} is gone from {place.parent}")
+    return place
+
+
+def _shown(place: Path) -> None:
+    program = "open" if sys.platform == "darwin" else "xdg-open"
+    if shutil.which(program) is None:
+        raise Failed(f"there is no program {program} to open it with", UNAVAILABLE)
+    # Its words are for those who look for a mistake in their desktop, and come in the middle of anything.
+    opened = subprocess.run([program, place], capture_output=True, text=True, errors="replace", check=False)
+    if opened.returncode:
+        why = opened.stderr.strip() or f"it ended with {opened.returncode}"
+        raise Failed(f"{program} could not open it: {why}", UNAVAILABLE)

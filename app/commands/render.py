@@ -1,0 +1,208 @@
+"""`q3tts render`: a text becomes a WAV file. The engine does it as a job of its queue; here it is submitted and
+watched, and its file is fetched.
+"""
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import click
+
+from app.commands.command import (
+    INTERRUPTED,
+    UNAVAILABLE,
+    USAGE,
+    Command,
+    Failed,
+    Where,
+    as_json,
+    language,
+    which_engine,
+)
+from app.commands.engine import Engine, Refused, connected
+from app.commands.finding import SHOWN, Fields, usual_voice, voice_of
+from app.commands.progress import Show, looks, shown
+from app.commands.saving import STDOUT, check, output, save
+from app.commands.terminal import clock, note, print_json, say, speed
+from app.errors import JobNotFound, NotRunning, SpeechError
+
+BOOKS = (".epub", ".pdf", ".mobi", ".azw3", ".docx", ".odt")
+FINAL = ("completed", "failed", "canceled")
+MOST_TITLE = 200
+
+#: A job that was being submitted when somebody changed his mind may come into being a moment later.
+WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@output(required=False)
+@click.option(
+    "--voice", metavar="VOICE", help="A voice's name, or the beginning of its id.  [default: an English one]"
+)
+@language("The text's language, such as en-GB or German.  [default: the voice's own]")
+@click.option("--instruct", metavar="WORDS", help="How to speak, if the model listens to that.")
+@click.option("--rate", type=click.FloatRange(0.5, 2.0), help="How fast to speak.  [default: 1.0]")
+@click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="The same seed gives the same bytes.")
+@click.option("--title", help="What the job is called in the history.  [default: the file's name]")
+@click.option("--detach", is_flag=True, help="Leave the job to the daemon: its id is printed, no file is written.")
+@as_json
+@which_engine
+def render(
+    file: Path,
+    output: Path | None,
+    voice: str | None,
+    language: str | None,
+    instruct: str | None,
+    rate: float | None,
+    seed: int | None,
+    title: str | None,
+    detach: bool,
+    as_json: bool,
+    where: Where,
+) -> None:
+    """Turn a text FILE into a WAV file; - is standard input.
+
+    Ctrl-C cancels the job and leaves no file.
+
+    \b
+    Examples:
+      q3tts render story.txt -o story.wav
+      q3tts render story.txt -o story.wav --voice Vivian --rate 1.1
+      fortune | q3tts render - -o - | aplay
+      q3tts render long.txt --detach     then: q3tts jobs save ID -o long.wav
+    """
+    if output is None and not detach:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    if output is not None and not detach:
+        check(output)
+        if as_json and output == STDOUT:
+            raise Failed("--json and the WAV file cannot both have standard output", USAGE)
+    text = read(file)
+    settings = {"instruct": instruct, "rate": rate}
+    wanted = {
+        "text": text,
+        "language": language,
+        "settings": {name: value for name, value in settings.items() if value is not None},
+        "seed": seed,
+        "title": (title or _title(file))[:MOST_TITLE] or None,
+    }
+    with connected(where.socket, where.data_dir, daemon_only=detach) as engine:
+        speaker = voice_of(engine, voice) if voice else usual_voice(engine, language)
+        request = {name: value for name, value in wanted.items() if value is not None}
+        request["voice_id"] = speaker["voice_id"]
+        if output is None or detach:
+            job = engine.post("/jobs", request)
+            print_json(job) if as_json else say(job["job_id"])
+            if output is not None:
+                again = f"q3tts jobs save {job['job_id'][:SHOWN]} -o {output}"
+                note(f"no file is written now; when the job is completed, do that with: {again}")
+            return
+        job = _rendered(engine, request, quiet=as_json)
+        try:
+            save(engine, f"/jobs/{job['job_id']}/audio", output)
+        except Failed as error:
+            raise Failed(
+                f"{error.message}; q3tts jobs save {job['job_id'][:SHOWN]} still can", error.exit_code
+            ) from error
+    _told(job, output, as_json=as_json)
+
+
+def read(file: Path) -> str:
+    """The file's text, or that of standard input. Raises `Failed`."""
+    if file.suffix.lower() in BOOKS:
+        raise Failed(f"{file}: books are not supported yet; save it as plain text in UTF-8", USAGE)
+    name = "standard input" if file == STDOUT else file
+    try:
+        data = sys.stdin.buffer.read() if file == STDOUT else file.read_bytes()
+    except OSError as error:
+        raise Failed(f"{name} cannot be read: {error.strerror}", USAGE) from error
+    try:
+        return data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        wrong = f"byte {error.start:,} is {data[error.start]:#04x}"
+        raise Failed(f"{name} is no text in UTF-8 ({wrong}); convert it with: iconv -t UTF-8", USAGE) from error
+
+
+def _title(file: Path) -> str:
+    """A file name may have bytes that are no text."""
+    return "" if file == STDOUT else file.stem.encode(errors="replace").decode()
+
+
+def _rendered(engine: Engine, request: Fields, *, quiet: bool) -> Fields:
+    """The job, once it is completed. The id is chosen here, so that it can be canceled at any moment."""
+    job_id = str(uuid4())
+    try:
+        with shown(quiet=quiet) as show:
+            engine.put(f"/jobs/{job_id}", request)
+            job = _ended(engine, job_id, show)
+    except KeyboardInterrupt:
+        _withdraw(engine, job_id)
+        raise Failed("interrupted; the job is canceled", INTERRUPTED) from None
+    except NotRunning as error:
+        again = f"q3tts jobs save {job_id[:SHOWN]} -o FILE"
+        raise Failed(
+            f"{error.message}; the job goes on with the next engine, then: {again}", UNAVAILABLE
+        ) from error
+    if job["status"] == "failed":
+        raise Failed(f"the job failed: {job['error']['message']}")
+    if job["status"] == "canceled":
+        raise Failed("somebody canceled the job")
+    return job
+
+
+def _ended(engine: Engine, job_id: str, show: Show) -> Fields:
+    """Watch the job to its end."""
+    for _ in looks():
+        job = engine.get(f"/jobs/{job_id}")
+        progress = job["progress"]
+        show(progress["characters_done"] / progress["characters_total"], words_for(job))
+        if job["status"] in FINAL:
+            return job
+    raise AssertionError("there is always another look")
+
+
+def words_for(job: Fields) -> str:
+    """How far a job is, beside its bar: how much there is to hear, how fast it goes, how long it will take yet."""
+    progress: dict[str, Any] = job["progress"]
+    if job["status"] == "queued" and progress["queue_position"] is not None:
+        return f"waiting, {progress['queue_position']}. in the queue"
+    if job["status"] == "paused":
+        return "paused"
+    words = [f"{clock(progress['audio_seconds'])} of speech"]
+    if progress["real_time_factor"]:
+        words.append(f"factor {progress['real_time_factor']:.2g}")
+    if progress["seconds_left"]:  # rounded up: nothing is left only when it is done
+        words.append(f"{clock(math.ceil(progress['seconds_left']))} left")
+    return ", ".join(words)
+
+
+def _withdraw(engine: Engine, job_id: str) -> None:
+    for _ in range(WITHDRAWALS):
+        try:
+            engine.post(f"/jobs/{job_id}/cancel")
+        except Refused as error:
+            if error.word != JobNotFound.code:
+                return
+            time.sleep(WITHDRAWAL_S)
+        except SpeechError:
+            return
+        else:
+            return
+
+
+def _told(job: Fields, output: Path, *, as_json: bool) -> None:
+    """What came out."""
+    refused = len(job["warnings"])
+    if refused:
+        which = f"q3tts jobs show {job['job_id'][:SHOWN]}"
+        note(f"{refused} warnings, of takes that were spoken again or left out; see: {which}")
+    if as_json:
+        print_json(job)
+        return
+    progress = job["progress"]
+    line = f"{progress['audio_seconds']:.1f} s of speech, {speed(progress['real_time_factor'])}"
+    note(line) if output == STDOUT else say(f"{line}: {output}")

@@ -1,0 +1,77 @@
+"""Audio of the engine's as a file of the user's. It is whole, or it is not there: it is written beside its place
+and renamed, and what was there before goes only then.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from app.commands.command import CANNOT_WRITE, USAGE, Callback, Failed
+from app.commands.engine import ANSWER_S, Engine
+
+STDOUT = Path("-")
+
+#: What people may hope for; it would hold WAV all the same.
+OTHER_SOUNDS = (".mp3", ".m4a", ".m4b", ".aac", ".flac", ".ogg", ".opus")
+
+
+def output(*, required: bool = True) -> Callable[[Callback], Callback]:
+    """Add the option for the file."""
+    return click.option(
+        "-o",
+        "--output",
+        required=required,
+        type=click.Path(path_type=Path, allow_dash=True),
+        metavar="FILE",
+        help="The WAV file to write; - is standard output.",
+    )
+
+
+def check(target: Path) -> None:
+    """Fail now if the file cannot be written, rather than when everything else is done. Raises `Failed`."""
+    if target == STDOUT:
+        if sys.stdout.isatty():
+            raise Failed("a terminal is no place for a WAV file; pipe it, or give -o a file's name", USAGE)
+        return
+    if target.suffix.lower() in OTHER_SOUNDS:
+        raise Failed(f"{target}: only WAV files are written yet; give it the suffix .wav", USAGE)
+    place = target.resolve()
+    if place.exists() and not place.is_file():
+        raise Failed(f"{target} cannot be written: it is no file", CANNOT_WRITE)
+    if not place.parent.is_dir():
+        raise Failed(f"{target} cannot be written: there is no folder {place.parent}", CANNOT_WRITE)
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        raise Failed(f"{target} cannot be written: the folder {place.parent} may not be written to", CANNOT_WRITE)
+
+
+def save(engine: Engine, path: str, target: Path, *, answer_s: float = ANSWER_S) -> None:
+    """Download into the file, or to standard output. Raises `Failed`."""
+    if target == STDOUT:
+        engine.download(path, sys.stdout.buffer, answer_s=answer_s)
+        sys.stdout.buffer.flush()
+        return
+    with _written(target) as file:
+        engine.download(path, file, answer_s=answer_s)
+
+
+@contextmanager
+def _written(target: Path) -> Generator[BinaryIO]:
+    # A link stays one: what it points to is written.
+    place = target.resolve()
+    partial = place.with_name(f".q3tts-{os.getpid()}.partial")
+    try:
+        try:
+            with partial.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(place)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise Failed(f"{target} cannot be written: {error.strerror}", CANNOT_WRITE) from error

@@ -1,0 +1,86 @@
+"""`q3tts "text"`: through the daemon, or through an engine that lives as long as the command."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.commands.daemon import at_socket
+from app.daemon.client import ask
+from app.daemon.protocol import default_socket
+from app.errors import InvalidRequest, NotRunning
+
+
+@click.command(hidden=True)
+@click.argument("words", nargs=-1)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Save a WAV file instead of playing.")
+@click.option("--play", is_flag=True, help="With --output: play as well.")
+@click.option("--voice", help="Its name or id, as `q3tts voices` shows them.")
+@click.option("--language", help="By name or tag; auto lets the model find out.  [default: English]")
+@click.option("--instruct", help="How to speak, or how the voice is to sound.")
+@click.option("--seed", type=click.IntRange(0), help="The same seed speaks in the same way.")
+@at_socket
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="Q3TTS_DATA_DIR",
+    help="Where everything is kept, when no daemon runs.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For scripts: say what was made.")
+def say(
+    words: tuple[str, ...],
+    output: Path | None,
+    play: bool,
+    voice: str | None,
+    language: str | None,
+    instruct: str | None,
+    seed: int | None,
+    socket_path: Path | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Speak text, from the arguments or from standard input.
+
+    \b
+    Examples:
+      q3tts "Take good shoes."
+      q3tts -o shoes.wav --language German "Nimm gute Schuhe."
+      date | q3tts
+    """
+    request: dict[str, Any] = {"action": "generate", "text": _text(words)}
+    if output is not None:
+        request["output"] = str(output.absolute())
+    given = {"voice": voice, "language": language, "instruct": instruct, "seed": seed, "play": play or None}
+    request.update({name: value for name, value in given.items() if value is not None})
+    try:
+        answer = _answered(socket_path or default_socket(), data_dir, request)
+    except KeyboardInterrupt:
+        # The connection is closed by now, and with it the speaker is silent.
+        sys.exit(130)
+    if answer["status"] != "ok":
+        click.echo(f"q3tts: {answer['message']}", err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(json.dumps(answer))
+
+
+def _answered(path: Path, data_dir: Path | None, request: dict[str, Any]) -> dict[str, Any]:
+    """By the daemon; without one by the same engine, for this one request."""
+    try:
+        return ask(path, request)
+    except NotRunning:
+        from app.commands.engine import connected
+
+    with connected(path, data_dir, with_socket=True) as engine:
+        return ask(engine.socket_path, request)
+
+
+def _text(words: tuple[str, ...]) -> str:
+    if words and words != ("-",):
+        return " ".join(words)
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"standard input is not UTF-8 at byte {error.start:,}; convert it first") from error

@@ -1,0 +1,203 @@
+"""`q3tts voices`, `clone` and `design`: who can speak, and more of them."""
+
+from pathlib import Path
+
+import click
+
+from app.commands.command import Command, Failed, Group, Where, as_json, language, which_engine
+from app.commands.engine import LOADING_S, Engine, Refused, connected
+from app.commands.finding import SHOWN, Fields, query, voice_of
+from app.commands.saving import STDOUT, check, output, save
+from app.commands.terminal import Column, local_time, note, print_facts, print_json, print_table, say
+from app.errors import ModelNotReady, TranscriptRequired
+
+COLUMNS = (
+    Column("ID"),
+    Column("KIND"),
+    Column("LANGUAGE", cut=True),
+    Column("NAME", cut=True),
+    Column("MODEL", cut=True),
+)
+
+one_voice = click.argument("voice", metavar="VOICE")
+
+
+@click.group(cls=Group)
+def voices() -> None:
+    """List voices, hear them, delete them.
+
+    A VOICE is given by its name, or by the beginning of its id, 4 characters or more.
+
+    \b
+    Examples:
+      q3tts voices --language en
+      q3tts voices preview whisper -o whisper.wav
+    """
+
+
+@voices.command("list")
+@language("Of this language; en finds en-GB, too.")
+@click.option("--model", metavar="ID", help="Of this model.")
+@click.option("--kind", type=click.Choice(("preset", "clone", "design")), help="How it came to be.")
+@as_json
+@which_engine
+def list_(language: str | None, model: str | None, kind: str | None, as_json: bool, where: Where) -> None:
+    """List voices: those that were made here first, then those that are built into models.
+
+    \b
+    Examples:
+      q3tts voices list --kind clone
+      q3tts voices --json | jq -r '.voices[].display_name'
+    """
+    with connected(*where) as engine:
+        found = engine.get(f"/voices?{query(language=language, model_id=model, kind=kind)}")
+    if as_json:
+        print_json(found)
+    elif found["voices"]:
+        print_table(COLUMNS, [_row(voice) for voice in found["voices"]])
+    else:
+        note("there are no such voices")
+
+
+@voices.command()
+@one_voice
+@as_json
+@which_engine
+def show(voice: str, as_json: bool, where: Where) -> None:
+    """Show all there is to know about a voice.
+
+    \b
+    Examples:
+      q3tts voices show f7615947
+    """
+    with connected(*where) as engine:
+        found = voice_of(engine, voice)
+    if as_json:
+        print_json(found)
+        return
+    facts = {
+        "id": found["voice_id"],
+        "name": found["display_name"],
+        "kind": found["kind"],
+        "language": found["language_hint"] or "any",
+        "model": found["tts_model_id"],
+        "made": "" if found["kind"] == "preset" else local_time(found["created_at"], exact=True),
+        "recording": found["ref_text"] or "",
+        "description": found["description"] or "",
+    }
+    print_facts(facts)
+
+
+@voices.command()
+@click.argument("voices", metavar="VOICE...", nargs=-1, required=True)
+@which_engine
+def delete(voices: tuple[str, ...], where: Where) -> None:
+    """Delete voices that were made here. Jobs that still need them fail; others keep their audio.
+
+    \b
+    Examples:
+      q3tts voices delete Me
+    """
+    with connected(*where) as engine:
+        for voice in [voice_of(engine, voice) for voice in voices]:
+            engine.delete(f"/voices/{voice['voice_id']}")
+            say(f"{voice['display_name']} is deleted")
+
+
+@voices.command()
+@one_voice
+@output()
+@which_engine
+def preview(voice: str, output: Path, where: Where) -> None:
+    """Save a short WAV file in which a voice speaks. The first time that may take as long as loading its model.
+
+    \b
+    Examples:
+      q3tts voices preview whisper -o whisper.wav
+      q3tts voices preview whisper -o - | aplay
+    """
+    check(output)
+    with connected(*where) as engine:
+        found = voice_of(engine, voice)
+        save(engine, f"/voices/{found['voice_id']}/preview", output, answer_s=LOADING_S)
+    if output != STDOUT:
+        say(str(output))
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--name", help="What the voice is to be called.  [default: the file's name]")
+@click.option("--transcript", metavar="WORDS", help="Exactly what is said in it.  [default: what a model hears]")
+@language("The language that is spoken in it, such as en-GB.")
+@as_json
+@which_engine
+def clone(
+    file: Path, name: str | None, transcript: str | None, language: str | None, as_json: bool, where: Where
+) -> None:
+    """Make a voice from a recording FILE of 1 to 30 seconds, for the active model.
+
+    \b
+    Examples:
+      q3tts clone me.flac --name Me --transcript "The tide is out. Take shoes."
+    """
+    request = {
+        "display_name": name or file.stem,
+        # The engine follows no links; here somebody has said which file it is to be.
+        "ref_audio": {"path": str(file.resolve())},
+        "ref_text": transcript,
+        "language": language,
+    }
+    with connected(*where) as engine:
+        try:
+            made = engine.post("/voices/clone", request, answer_s=LOADING_S)
+        except Refused as error:
+            raise _plainly(error) from error
+        _made(engine, made, as_json=as_json)
+
+
+@click.command(cls=Command)
+@click.argument("description")
+@click.option("--name", required=True, help="What the voice is to be called.")
+@language("The language that it is to speak, such as en-GB.")
+@as_json
+@which_engine
+def design(description: str, name: str, language: str | None, as_json: bool, where: Where) -> None:
+    """Make a voice from a DESCRIPTION of how it is to sound, for the active model.
+
+    \b
+    Examples:
+      q3tts design "an old man with a deep, warm voice" --name Grandpa
+    """
+    request = {"display_name": name, "description": description, "language": language}
+    with connected(*where) as engine:
+        try:
+            made = engine.post("/voices/design", request, answer_s=LOADING_S)
+        except Refused as error:
+            raise _plainly(error) from error
+        _made(engine, made, as_json=as_json)
+
+
+def _row(voice: Fields) -> list[str]:
+    return [
+        voice["voice_id"][:SHOWN],
+        voice["kind"],
+        voice["language_hint"] or "any",
+        voice["display_name"],
+        voice["tts_model_id"],
+    ]
+
+
+def _made(engine: Engine, made: Fields, *, as_json: bool) -> None:
+    if as_json:
+        print_json(engine.get(f"/voices/{made['voice_id']}"))
+    else:
+        say(f"{made['display_name']} ({made['voice_id'][:SHOWN]}) speaks with {made['tts_model_id']}")
+
+
+def _plainly(error: Refused) -> Failed:
+    """What the engine says to programs, for people."""
+    if error.word == TranscriptRequired.code:
+        return Failed("no model that turns speech into text is active; say what is said in it with --transcript")
+    if error.word == ModelNotReady.code:
+        return Failed(f"{error.message}; choose one that can with: q3tts models use ID")
+    return Failed(error.message)

@@ -1,0 +1,63 @@
+"""The engine as the handlers see it: what they may ask, and where sound goes. It does not know the socket.
+
+The handlers are read again while the engine runs; what must outlive that is here.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable
+from typing import Protocol
+
+from app.config import Config
+from app.library import Library
+from app.speech import Speech
+from app.voices import Voices
+
+
+class Played(Protocol):
+    """What has been heard."""
+
+    @property
+    def seconds(self) -> float:
+        """Of audio."""
+        ...
+
+    @property
+    def underruns(self) -> int:
+        """How often there was nothing to play in the middle of it."""
+        ...
+
+
+class Speakers(Protocol):
+    """Where sound comes out. Belongs to the event loop, but for `check`."""
+
+    def check(self) -> None:
+        """Raises `NoSpeakers` when there is no device. Blocks."""
+        ...
+
+    async def play(self, pcm: AsyncIterable[bytes]) -> Played:
+        """Play 16-bit mono PCM at 24 kHz, after everybody who asked before. Returns with the last sample; canceled,
+        there is silence at once. Raises `NoSpeakers`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the device."""
+        ...
+
+
+class Engine:
+    """Belongs to the event loop."""
+
+    def __init__(
+        self, *, config: Config, url: str, speech: Speech, voices: Voices, library: Library, speakers: Speakers
+    ) -> None:
+        self.config, self.url = config, url
+        self.speech, self.voices, self.library, self.speakers = speech, voices, library, speakers
+        self.designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
+        self.started = time.monotonic()
+        self.told_to_stop = False
+
+    def stop(self) -> None:
+        """End the engine, once whoever asks for that has been answered."""
+        self.told_to_stop = True

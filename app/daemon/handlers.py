@@ -1,0 +1,205 @@
+"""What the daemon does when it is asked. This file is read again before each request when the engine runs from its
+source, so an edit is in force at once: how a request is understood, what is played, what is saved and answered.
+
+It does not know sockets; it gets an object and gives one back. What it raises becomes an answer.
+"""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import uuid4
+
+import msgspec
+from msgspec import Meta, Struct
+
+from app import SAMPLE_RATE, __version__
+from app.children import to_the_end
+from app.daemon.choosing import LANGUAGE, active_models_voice, language_tag, named_voice
+from app.daemon.engine import Engine
+from app.daemon.output import checked_output, save
+from app.daemon.protocol import failed
+from app.errors import EngineRestarted, InvalidRequest, SpeechError
+from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError
+from app.inference.languages import AUTO
+from app.speech import Request, speakable
+from app.store.rows import Settings
+
+ACTIONS = ("generate", "stop", "status", "shutdown")
+
+#: As over HTTP.
+MOST_CHARS = 5_000_000
+
+#: Behind the last event that there can be: the job's news without its audio.
+NO_AUDIO = 1 << 62
+
+#: JSON can say it, but it is no text, and no file's name.
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+
+Fields = TypeVar("Fields", bound=Struct)
+
+
+class Generate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Speak text: to the speakers, into a file, or both."""
+
+    action: Literal["generate"] = "generate"
+    text: Annotated[str, Meta(max_length=MOST_CHARS)]
+    language: str | None = None  #: English, or the language of the voice that is named
+    instruct: Annotated[str, Meta(max_length=1000)] | None = None
+    output: str | None = None  #: null for the speakers alone
+    voice: str | None = None  #: an id or a name; null for the active model's
+    play: bool | None = None  #: null: unless there is an output
+    seed: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
+
+
+class Bare(Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing but what is to be done."""
+
+    action: str
+
+
+class _Silence(Exception):
+    """The job was canceled: nothing more is to be heard of it."""
+
+
+async def handle(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a request. Raises `SpeechError`; canceled when the client goes, or the engine stops."""
+    match request.get("action", "generate"):
+        case "generate":
+            return await generate(engine, _fields(request, Generate))
+        case "status":
+            _fields(request, Bare)
+            return await status(engine)
+        case "stop" | "shutdown":
+            _fields(request, Bare)
+            engine.stop()
+            return {"status": "ok"}
+        case other:
+            raise InvalidRequest(f"there is no action {other!r:.80}; there are {', '.join(ACTIONS)}")
+
+
+def _fields(request: dict[str, Any], kind: type[Fields]) -> Fields:
+    try:
+        fields = msgspec.convert(request, kind)
+    except msgspec.ValidationError as error:
+        known = ", ".join(kind.__struct_fields__)
+        raise InvalidRequest(f"the request is not valid: {error}; its fields are {known}") from error
+    for name, value in request.items():
+        if isinstance(value, str) and (half := _HALF_A_PAIR.search(value)):
+            why = f"there is half of a surrogate pair at character {half.start()}; send whole characters"
+            raise InvalidRequest(f"{name}: {why}", fields=[{"field": name, "message": why}])
+    return fields
+
+
+async def status(engine: Engine) -> dict[str, Any]:
+    """Who is here, and what it is at."""
+    config = engine.config
+    counts, at_work = await engine.speech.jobs.counts(), await engine.speech.jobs.at_work()
+    return {
+        "status": "ok",
+        "pid": os.getpid(),
+        "version": __version__,
+        "url": engine.url,
+        "data_dir": str(config.data_dir),
+        "token_file": None if config.token_file is None else str(config.token_file),
+        "model": engine.speech.models.active_id,
+        "speaking": at_work.get("speak", 0),
+        "rendering": at_work.get("render", 0),
+        "queued": counts["queued"],
+        "uptime_s": round(time.monotonic() - engine.started, 3),
+    }
+
+
+async def generate(engine: Engine, wanted: Generate) -> dict[str, Any]:
+    """Speak text, and answer when it has been heard and saved."""
+    play = wanted.output is None if wanted.play is None else wanted.play
+    # Whatever can be wrong is found before a voice or a job is made.
+    speakable(wanted.text)
+    tag = language_tag(LANGUAGE if wanted.language is None else wanted.language)
+    path = None if wanted.output is None else await asyncio.to_thread(checked_output, wanted.output)
+    if play:
+        await asyncio.to_thread(engine.speakers.check)
+    request = await _request(engine, wanted, tag, "speak" if play else "render")
+    job_id = str(uuid4())
+    try:
+        await engine.speech.submit(request, job_id=job_id)
+        last, underruns = await _spoken(engine, job_id, play=play)
+        if isinstance(last, JobError):
+            return failed(last.error.code, last.error.message, last.error.details)
+        if isinstance(last, JobCanceled):
+            return failed("JOB_CANCELED", "somebody canceled the job", {"job_id": job_id})
+        job = await engine.speech.jobs.get(job_id)
+        if path is not None:
+            wav = await engine.speech.audio(job_id, format="wav", partial=False)
+            await asyncio.to_thread(save, wav, path, umask=engine.config.umask)
+    except BaseException:
+        await to_the_end(asyncio.ensure_future(_ended(engine, job_id)))
+        raise
+    return {
+        "status": "ok",
+        "job_id": job_id,
+        "audio_seconds": round(job.samples / SAMPLE_RATE, 3),
+        "underruns": underruns,
+        "output": None if path is None else str(path),
+    }
+
+
+async def _request(engine: Engine, wanted: Generate, tag: str, lane: str) -> Request:
+    """The job, once it is clear who speaks."""
+    instruct = (wanted.instruct or "").strip()
+    if wanted.voice is not None:
+        voice = await named_voice(engine, wanted.voice)
+    else:
+        voice = await active_models_voice(engine, tag, instruct)
+        if voice.kind == "design":
+            instruct = ""  # it is how the voice sounds
+    if wanted.language is None and voice.language_hint:
+        tag = AUTO  # which is the voice's own
+    return Request(
+        lane=lane,
+        voice_id=voice.id,
+        text=wanted.text,
+        language="" if tag == AUTO else tag,
+        settings=Settings(instruct=instruct),
+        seed=wanted.seed,
+    )
+
+
+async def _spoken(engine: Engine, job_id: str, *, play: bool) -> tuple[FinalEvent, int]:
+    """Wait for the job's end, playing it meanwhile: its last event, and how often there was nothing to play."""
+    last: FinalEvent | None = None
+    underruns = 0
+
+    async def pcm() -> AsyncGenerator[bytes]:
+        nonlocal last
+        async for event in events:
+            if isinstance(event, AudioChunk):
+                yield event.audio.data_base64
+                # The speakers want the next one: the model need not be kept further ahead of them than it is.
+                engine.speech.heard(job_id, event.text_range.end_char)
+            elif isinstance(event, FINAL):
+                last = event
+                if isinstance(event, JobCanceled):
+                    raise _Silence
+
+    after_seq = 0 if play else NO_AUDIO
+    async with engine.speech.follow(job_id, after_seq=after_seq, paced=play) as events, aclosing(pcm()) as audio:
+        with suppress(_Silence):
+            if play:
+                underruns = (await engine.speakers.play(audio)).underruns
+            else:
+                async for _ in audio:
+                    pass
+    if last is None:
+        await engine.speech.jobs.get(job_id)  # it may have been deleted
+        raise EngineRestarted("the engine was stopped before this was done")
+    return last, underruns
+
+
+async def _ended(engine: Engine, job_id: str) -> None:
+    """Nobody waits for the job any more. One that has ended stays as it is; perhaps there is none yet."""
+    with suppress(SpeechError):
+        await engine.speech.cancel(job_id)

@@ -1,0 +1,30 @@
+"""One real engine for all tests of a process, with the voices of espeak-ng, and a daemon that says where it is."""
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from app.commands.engine import Engine, connected
+from tests.commands.commands import Shell, daemon
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
+    with tempfile.TemporaryDirectory() as folder:  # the name of a socket must be short
+        socket_path = Path(folder) / "sock"
+        with daemon(socket_path, tmp_path_factory.mktemp("data") / "data"):
+            yield Shell(socket_path)
+
+
+@pytest.fixture(scope="session")
+def engine(shell: Shell) -> Generator[Engine]:
+    with connected(shell.socket_path, None) as found:
+        yield found
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Shell:
+    """There is no daemon; an engine of a command's own has its data in a new folder."""
+    return Shell(tmp_path / "sock", Q3TTS_DATA_DIR=str(tmp_path / "data"))

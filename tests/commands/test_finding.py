@@ -1,0 +1,174 @@
+"""Which job, voice or model somebody means."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from app.commands.command import Failed
+from app.commands.engine import Engine
+from app.commands.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, usual_voice, voice_of
+
+
+class Answers:
+    """In place of an engine: what is asked for, by the beginning of its path."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def get(self, path: str) -> Any:
+        self.asked.append(path)
+        answer = self.answers[path.strip("/").partition("?")[0].partition("/")[0]]
+        return answer(path) if callable(answer) else answer
+
+
+def engine(**answers: Any) -> Engine:
+    return cast("Engine", Answers(**answers))
+
+
+def job_id(number: int) -> str:
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
+def pages(count: int) -> Callable[[str], Any]:
+    """A history of so many jobs."""
+
+    def page(path: str) -> Any:
+        start = int(path.partition("cursor=")[2] or 0)
+        ids = [job_id(0xAB000000 + number) for number in range(start, min(start + 200, count))]
+        more = str(start + 200) if start + 200 < count else None
+        return {"jobs": [{"job_id": one} for one in ids], "next_cursor": more}
+
+    return page
+
+
+def test_a_whole_id_is_taken_as_it_is() -> None:
+    whole = "5C56A822-4EA1-43CB-92B3-650051162391"
+
+    assert job_id_of(engine(), whole) == whole.lower()
+
+
+def test_the_beginning_of_an_id_is_looked_for_among_the_newest() -> None:
+    assert job_id_of(engine(jobs=pages(300)), "AB00010a") == job_id(0xAB00010A)
+
+
+def test_a_beginning_that_several_jobs_have_is_refused_with_some_of_them() -> None:
+    with pytest.raises(Failed, match=r"^16 jobs begin with ab00000: ab000000-.*, ab000001-") as failed:
+        job_id_of(engine(jobs=pages(300)), "ab00000")
+
+    assert failed.value.exit_code == 1
+
+
+def test_a_beginning_that_is_too_short_is_not_even_looked_for() -> None:
+    with pytest.raises(Failed, match="too short") as failed:
+        job_id_of(engine(), "ab0")
+
+    assert failed.value.exit_code == 2
+
+
+def test_a_job_that_is_not_found_may_be_an_old_one() -> None:
+    with pytest.raises(Failed, match=r"^there is no job 5c56a822"):
+        job_id_of(engine(jobs=pages(300)), "5c56a822")
+    with pytest.raises(Failed, match=rf"^among the newest {JOBS_LOOKED_AT} there is no job 5c56a822"):
+        job_id_of(engine(jobs=pages(1000)), "5c56a822")
+
+
+def voice(number: int, name: str, language: str | None = None, model: str = "espeak-ng") -> dict[str, Any]:
+    return {
+        "voice_id": job_id(number),
+        "display_name": name,
+        "language_hint": language,
+        "tts_model_id": model,
+    }
+
+
+def voices(*every: dict[str, Any]) -> Engine:
+    return engine(voices={"voices": list(every)}, health={"active_model_id": "espeak-ng"})
+
+
+def test_a_voice_goes_by_its_name_or_the_beginning_of_its_id() -> None:
+    found = voices(voice(0xAAAA0000, "Vivian"), voice(0xBBBB0000, "Straße"))
+
+    assert voice_of(found, "vivian")["voice_id"] == job_id(0xAAAA0000)
+    assert voice_of(found, "STRASSE")["voice_id"] == job_id(0xBBBB0000)
+    assert voice_of(found, "BBBB")["display_name"] == "Straße"
+
+
+def test_a_name_goes_before_the_beginning_of_an_id() -> None:
+    assert voice_of(voices(voice(0xFACE0000, "Vivian"), voice(1, "face")), "face")["display_name"] == "face"
+
+
+def test_of_several_voices_of_a_name_it_is_the_active_models() -> None:
+    found = voice_of(
+        voices(voice(1, "Ryan", model="other"), voice(2, "Ryan"), voice(3, "Ryan", model="third")), "Ryan"
+    )
+
+    assert found["voice_id"] == job_id(2)
+
+
+def test_several_voices_of_a_name_in_one_model_are_told() -> None:
+    with pytest.raises(Failed, match=r"2 voices are called 'Ryan'.*00000001 of espeak-ng, 00000002 of espeak-ng"):
+        voice_of(voices(voice(1, "Ryan"), voice(2, "Ryan")), "Ryan")
+
+
+def test_a_voice_that_nobody_has_is_told() -> None:
+    for given in ("Nobody", "000"):
+        with pytest.raises(Failed, match=f"there is no voice '{given}'"):
+            voice_of(voices(voice(1, "Ryan")), given)
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        (None, "English"),
+        ("auto", "English"),
+        ("en-GB", "British"),
+        ("de", "German"),
+        ("de-AT", "German"),
+        ("DE", "German"),
+        ("pt", "Brazilian"),
+        ("fr", "anything"),
+    ],
+)
+def test_the_usual_voice_is_the_one_whose_language_is_nearest(language: str | None, name: str) -> None:
+    found = voices(
+        voice(1, "German", "de"),
+        voice(2, "anything"),
+        voice(3, "British", "en-GB"),
+        voice(4, "English", "en"),
+        voice(5, "Brazilian", "pt-BR"),
+    )
+
+    assert usual_voice(found, language)["display_name"] == name
+
+
+def test_a_model_without_a_voice_for_it_says_so() -> None:
+    assert usual_voice(voices(voice(1, "German", "de")), None)["display_name"] == "German"
+    with pytest.raises(Failed, match="no voice for fr"):
+        usual_voice(voices(voice(1, "German", "de")), "fr")
+    with pytest.raises(Failed, match="has no voice yet; make one"):
+        usual_voice(voices(), None)
+
+
+def test_a_model_goes_by_its_id_or_its_repository() -> None:
+    found = engine(
+        models={
+            "models": [
+                {"model_id": "espeak-ng", "repository": None},
+                {"model_id": "qwen", "repository": "Qwen/Qwen3-TTS"},
+            ]
+        }
+    )
+
+    assert model_of(found, "ESPEAK-NG")["model_id"] == "espeak-ng"
+    assert model_of(found, "qwen/qwen3-tts")["model_id"] == "qwen"
+    for given in ("nobody", ""):
+        with pytest.raises(Failed, match="no model"):
+            model_of(found, given)
+
+
+def test_what_is_asked_for_is_escaped_and_nothing_is_left_out() -> None:
+    asked = query(text="a b&c", created_from="2026-01-01T00:00:00+00:00", status=["queued", "running"], tag=None)
+
+    assert asked == "text=a+b%26c&created_from=2026-01-01T00%3A00%3A00%2B00%3A00&status=queued&status=running"

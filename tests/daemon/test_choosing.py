@@ -1,0 +1,269 @@
+"""Who speaks, and in which language, when that is said loosely or not at all."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import anyio
+import msgspec
+import pytest
+
+from app.errors import InvalidRequest
+from app.inference.catalogue import Entry, Preset
+from tests.audio.recordings import file, tone
+from tests.daemon.asking import jobs_of, ok, refused
+from tests.daemon.conftest import Opener, Running
+from tests.fakes import OTHER_VOICE_ID, fake_entry
+
+pytestmark = pytest.mark.anyio
+
+TEXT = "The lamp was lit."
+
+
+@pytest.mark.parametrize(
+    ("said", "spoken"),
+    [
+        ("English", "en"),
+        ("german", "de"),
+        ("CHINESE", "zh"),
+        ("Beijing_Dialect", "zh-x-beijing"),
+        ("de", "de"),
+        ("de-AT", "de-AT"),
+        ("zh-Hant-TW", "zh-Hant-TW"),
+        ("auto", ""),
+        ("Auto", ""),
+        (None, ""),
+    ],
+)
+async def test_a_language_is_said_by_name_or_by_tag(running: Running, said: str | None, spoken: str) -> None:
+    answer = await ok(running.path, text=TEXT, play=False, language=said)
+
+    assert (await running.engine.get(f"/jobs/{answer['job_id']}"))["language"] == spoken
+
+
+@pytest.mark.parametrize("said", ["", "Klingon", "Deutsch", "en_US", "e", "en-", "en us", "de\n", "x" * 5000])
+async def test_what_is_no_language_is_told_which_there_are(running: Running, said: str) -> None:
+    answer = await refused(running.path, text=TEXT, language=said)
+
+    assert answer["code"] == "INVALID_REQUEST"
+    assert answer["details"]["fields"][0]["field"] == "language"
+    for word in ("english", "german", "de-AT", "auto"):
+        assert word in answer["message"]
+    assert len(answer["message"]) < 1000
+
+
+def entry(control: Path, *, presets: list[Preset] | None = None, **card: Any) -> Entry:
+    """The fake, with other abilities."""
+    fake = fake_entry(control)
+    changed = msgspec.structs.replace(fake, card=msgspec.structs.replace(fake.card, **card))
+    return changed if presets is None else msgspec.structs.replace(changed, presets=lambda: presets)
+
+
+def preset(number: int, display_name: str, language: str, *, name: str = "") -> Preset:
+    return Preset(str(UUID(int=number)), name or f"preset{number}", display_name, language)
+
+
+async def voice_of(running: Running, **request: Any) -> dict[str, Any]:
+    answer = await ok(running.path, text=TEXT, play=False, **request)
+    job = await running.engine.get(f"/jobs/{answer['job_id']}")
+    return await running.engine.get(f"/voices/{job['voice_id']}")
+
+
+@pytest.mark.parametrize(
+    "said", [OTHER_VOICE_ID, OTHER_VOICE_ID.upper(), "Voice Two", "voice two", " VOICE TWO ", "two", "TWO"]
+)
+async def test_a_voice_is_named_by_id_or_name(running: Running, said: str) -> None:
+    assert (await voice_of(running, voice=said))["voice_id"] == OTHER_VOICE_ID
+
+
+@pytest.mark.parametrize("said", ["", "Voice", "nobody", "00000000-0000-4000-8000-000000000000", "x" * 100_000])
+async def test_a_voice_that_is_not_there_is_told_how_to_find_one(running: Running, said: str) -> None:
+    answer = await refused(running.path, text=TEXT, voice=said)
+
+    assert answer["code"] == "VOICE_NOT_FOUND"
+    assert "q3tts voices" in answer["message"]
+    assert len(answer["message"]) < 1000
+    assert await jobs_of(running.engine) == []
+
+
+async def test_a_name_that_several_voices_have_is_not_guessed(opened: Opener, tmp_path: Path) -> None:
+    twins = [preset(1, "Ann", "en"), preset(2, "ann", "en")]
+    async with opened([entry(tmp_path / "control", presets=twins)]) as running:
+        answer = await refused(running.path, text=TEXT, voice="Ann")
+
+        assert answer["code"] == "INVALID_REQUEST"
+        assert str(UUID(int=1)) in answer["message"]
+        assert str(UUID(int=2)) in answer["message"]
+        assert "q3tts voices" in answer["message"]
+        assert (await voice_of(running, voice=str(UUID(int=2))))["display_name"] == "ann"
+
+
+async def test_of_voices_of_one_name_the_active_models_is_meant(opened: Opener, tmp_path: Path) -> None:
+    control = tmp_path / "control"
+    active = entry(control, presets=[preset(1, "Ann", "en")])
+    other = entry(control, model_id="other", presets=[preset(2, "Ann", "en"), preset(3, "Bob", "en")])
+    async with opened([active, other]) as running:
+        assert (await voice_of(running, voice="Ann"))["voice_id"] == str(UUID(int=1))
+        assert (await voice_of(running, voice="Bob"))["voice_id"] == str(UUID(int=3))
+
+
+PRESETS = [
+    preset(1, "A Dane", "da"),
+    preset(2, "An Austrian", "de-AT"),
+    preset(3, "Anybody", ""),
+    preset(4, "B German", "de"),
+    preset(5, "C American", "en-US"),
+    preset(6, "D British", "en-GB"),
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "display_name"),
+    [
+        (None, "C American"),
+        ("English", "C American"),
+        ("auto", "C American"),
+        ("en-GB", "D British"),
+        ("en-AU", "C American"),
+        ("German", "B German"),
+        ("de-AT", "An Austrian"),
+        ("de-CH", "An Austrian"),
+        ("da", "A Dane"),
+        ("fr", "Anybody"),
+    ],
+)
+async def test_a_model_with_presets_speaks_with_the_first_one_of_the_language(
+    opened: Opener, tmp_path: Path, language: str | None, display_name: str
+) -> None:
+    async with opened([entry(tmp_path / "control", presets=PRESETS)]) as running:
+        assert (await voice_of(running, language=language))["display_name"] == display_name
+
+
+async def test_a_language_that_nobody_speaks_is_told(opened: Opener, tmp_path: Path) -> None:
+    def check(name: str, language: str) -> None:
+        if not language.startswith("da"):
+            raise InvalidRequest(f"the fake does not speak {language!r}; it speaks da")
+
+    danish = entry(tmp_path / "control", presets=PRESETS[:1])
+    async with opened([msgspec.structs.replace(danish, check_language=check)]) as running:
+        answer = await refused(running.path, text=TEXT)
+
+        assert "it speaks da" in answer["message"]
+        assert (await voice_of(running, language="da-DK"))["display_name"] == "A Dane"
+
+
+async def test_a_voice_that_is_named_speaks_its_own_language(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", presets=PRESETS)]) as running:
+        for voice, language, spoken in (("B German", None, ""), ("B German", "en", "en"), ("Anybody", None, "en")):
+            answer = await ok(running.path, text=TEXT, play=False, voice=voice, language=language)
+
+            assert (await running.engine.get(f"/jobs/{answer['job_id']}"))["language"] == spoken
+
+
+async def test_a_model_that_cannot_be_told_how_to_speak_says_so(running: Running) -> None:
+    answer = await refused(running.path, text=TEXT, instruct="deep low voice")
+
+    assert answer["code"] == "INVALID_REQUEST"
+    assert "instruct" in answer["message"]
+    assert await jobs_of(running.engine) == []
+
+
+@pytest.mark.parametrize("instruct", [None, "", "  "])
+async def test_no_instruction_is_none(running: Running, instruct: str | None) -> None:
+    await ok(running.path, text=TEXT, instruct=instruct)
+
+
+async def test_a_model_that_can_be_told_how_to_speak_is_told(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", supports_instruct=True)]) as running:
+        answer = await ok(running.path, text=TEXT, instruct=" deep low voice ")
+
+        job = await running.engine.get(f"/jobs/{answer['job_id']}")
+        assert job["settings"]["instruct"] == "deep low voice"
+
+
+async def designs(running: Running) -> list[dict[str, Any]]:
+    return (await running.engine.get("/voices", params={"kind": "design"}))["voices"]
+
+
+async def test_a_model_of_designed_voices_makes_the_one_that_is_described(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", presets=[], supports_design=True)]) as running:
+        answer = await ok(running.path, text=TEXT, instruct=" deep low voice ")
+
+        job = await running.engine.get(f"/jobs/{answer['job_id']}")
+        (voice,) = await designs(running)
+        assert job["voice_id"] == voice["voice_id"]
+        assert job["settings"]["instruct"] == "", "the voice is what was told"
+        assert (voice["description"], voice["language_hint"]) == ("deep low voice", "en")
+        assert voice["display_name"] == "deep low voice"
+
+
+async def test_a_voice_that_was_described_before_is_used_again(opened: Opener, tmp_path: Path) -> None:
+    builtin = [entry(tmp_path / "control", presets=[], supports_design=True)]
+    async with opened(builtin) as running:
+        first = await voice_of(running)
+        assert first["description"] == "A clear, calm voice."
+    async with opened(builtin) as running:
+        assert (await voice_of(running))["voice_id"] == first["voice_id"]
+        assert (await voice_of(running, instruct="A clear, calm voice."))["voice_id"] == first["voice_id"]
+        assert (await voice_of(running, language="German"))["voice_id"] != first["voice_id"]
+        assert (await voice_of(running, language="auto"))["language_hint"] is None
+        assert (await voice_of(running, instruct="An old man."))["voice_id"] != first["voice_id"]
+        assert len(await designs(running)) == 4
+
+
+async def test_many_at_once_make_one_voice(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", presets=[], supports_design=True)]) as running:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(lambda: ok(running.path, text=TEXT, play=False))
+
+        assert len(await designs(running)) == 1
+
+
+async def test_a_long_description_has_a_short_name(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", presets=[], supports_design=True)]) as running:
+        voice = await voice_of(running, instruct="deep " * 100)
+
+        assert voice["description"] == ("deep " * 100).strip()
+        assert len(voice["display_name"]) == 60
+
+
+async def test_no_voice_is_made_for_a_request_that_is_refused(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", presets=[], supports_design=True)]) as running:
+        running.speakers.missing = True
+        for request in (
+            {"text": ""},
+            {"text": TEXT},
+            {"text": TEXT, "output": "x"},
+            {"text": TEXT, "language": "?"},
+        ):
+            await refused(running.path, **request)
+
+        assert await designs(running) == []
+
+
+async def test_a_model_of_clones_speaks_with_the_newest(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", presets=[])]) as running:
+        answer = await refused(running.path, text=TEXT)
+        assert answer["code"] == "MODEL_NOT_READY"
+        assert "q3tts clone" in answer["message"]
+
+        made = [
+            await cloned(running, tmp_path, name, language) for name, language in (("Ann", "de"), ("Bob", "fr"))
+        ]
+
+        assert (await voice_of(running))["voice_id"] == made[1]
+        answer = await ok(running.path, text=TEXT, play=False)
+        assert (await running.engine.get(f"/jobs/{answer['job_id']}"))["language"] == ""
+
+
+async def cloned(running: Running, tmp_path: Path, name: str, language: str) -> str:
+    path = tmp_path / f"{name}.wav"
+    path.write_bytes(file(tone()))
+    body = {
+        "display_name": name,
+        "ref_audio": {"path": str(path)},
+        "ref_text": "La la la.",
+        "language": language,
+    }
+    return (await running.engine.post("/voices/clone", body))["voice_id"]
