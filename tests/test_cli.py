@@ -15,7 +15,6 @@ import pytest
 from app import __version__
 from tests.process import sidecar
 
-
 SOCKETS = tempfile.TemporaryDirectory()
 
 

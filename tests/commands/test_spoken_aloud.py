@@ -78,13 +78,13 @@ def test_a_long_text_begins_to_sound_before_it_is_finished_and_ends_with_ctrl_c(
     path = home / ".q3tts.sock"
     for last in (False, False, True):  # a busy machine has more chances
         recording = server.recording()
-        speaking = q3tts(home, LONG)
-        wait_until(lambda: recording.sound_end() > SAMPLE_RATE, "nothing is heard")  # noqa: B023
-        assert ask(path, {"action": "status"}, timeout_s=5)["speaking"] == 1, "it is not finished"
+        with q3tts(home, LONG) as speaking:
+            wait_until(lambda: recording.sound_end() > SAMPLE_RATE, "nothing is heard")  # noqa: B023
+            assert ask(path, {"action": "status"}, timeout_s=5)["speaking"] == 1, "it is not finished"
 
-        at_order = recording.samples
-        speaking.send_signal(signal.SIGINT)
-        assert speaking.wait(20) == 130
+            at_order = recording.samples
+            speaking.send_signal(signal.SIGINT)
+            assert speaking.wait(20) == 130
 
         wait_until(lambda: recording.samples > at_order + 2 * SAMPLE_RATE, "the device stands still")  # noqa: B023
         if recording.sound_end() - at_order < SILENT_S * SAMPLE_RATE:
