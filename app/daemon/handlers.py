@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from textwrap import shorten
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -32,6 +33,9 @@ ACTIONS = ("generate", "stop", "status", "shutdown")
 
 #: As over HTTP.
 MOST_CHARS = 5_000_000
+
+#: By so much of its beginning a text is known in the history.
+TITLE_CHARS = 60
 
 #: Behind the last event that there can be: the job's news without its audio.
 NO_AUDIO = 1 << 62
@@ -165,6 +169,7 @@ async def _request(engine: Engine, wanted: Generate, tag: str, lane: str) -> Req
         language="" if tag == AUTO else tag,
         settings=Settings(instruct=instruct),
         seed=wanted.seed,
+        title=shorten(wanted.text, TITLE_CHARS, placeholder="…"),
     )
 
 

@@ -134,6 +134,7 @@ def test_text_becomes_a_file_with_a_daemon_and_without(q3tts: Run, home: Path, d
     assert q3tts("-o", "same.wav", "--", "stop", cwd=home).returncode == 0, "a word that is a command, too"
     listed = json.loads(q3tts("jobs", "list", "--json").stdout)
     assert [job["status"] for job in listed["jobs"]] == ["completed"] * 3
+    assert [job["title"] for job in listed["jobs"]] == ["stop", "Nimm gute Schuhe.", "Nimm gute Schuhe."]
     if not daemon:
         with pytest.raises(NotRunning):
             ask(home / ".q3tts.sock", {"action": "status"})
