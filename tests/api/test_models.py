@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import anyio
 import pytest
 
+from app import server
 from app.inference import catalogue
 from app.inference.published import PUBLISHED
 from tests.api.asking import finished, render, speak
@@ -93,7 +94,8 @@ def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Program]:
     def program(name: str, *arguments: str) -> Sequence[str]:
         return programs[name](*arguments)
 
-    monkeypatch.setattr(catalogue, "program", program)
+    for user in (catalogue, server):
+        monkeypatch.setattr(user, "program", program)
     return programs
 
 

@@ -1,4 +1,4 @@
-"""One real engine for all tests of a process, with the voices of espeak-ng, and a daemon that says where it is."""
+"""One real engine for all tests of a file, with the voices of espeak-ng, and a daemon that says where it is."""
 
 import tempfile
 from collections.abc import Generator
@@ -10,7 +10,7 @@ from app.commands.engine import Engine, connected
 from tests.commands.commands import Shell, daemon
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
     with tempfile.TemporaryDirectory() as folder:  # the name of a socket must be short
         socket_path = Path(folder) / "sock"
@@ -18,7 +18,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
             yield Shell(socket_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(shell: Shell) -> Generator[Engine]:
     with connected(shell.socket_path, None) as found:
         yield found

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.errors import InvalidRequest
+from app.executable import program
 from app.inference import catalogue
 
 
@@ -39,8 +40,8 @@ def test_a_language_that_a_voice_cannot_speak_is_refused() -> None:
 
 
 def test_the_worker_is_this_program_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert catalogue.program("worker", "m") == (sys.executable, "-P", "-m", "app", "worker", "m")
+    assert program("worker", "m") == (sys.executable, "-P", "-m", "app", "worker", "m")
 
     monkeypatch.setattr(sys, "frozen", True, raising=False)
 
-    assert catalogue.program("worker", "m") == (sys.executable, "worker", "m")
+    assert program("worker", "m") == (sys.executable, "worker", "m")
