@@ -18,7 +18,7 @@ from app.audio.speakers import Played, Speakers
 from app.errors import NoSpeakers
 from tests.audio.pulse import PATIENCE_S, Pulse, Recording, pulse, skip_without_speakers
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 Test = Callable[..., Coroutine[Any, Any, None]]
 
