@@ -137,10 +137,11 @@ def serve(
     if daemon and sidecar:
         raise click.UsageError("--daemon and --sidecar exclude each other: a sidecar ends with its app")
     if daemon and not announce:
-        _in_the_background()
+        _in_the_background(token)
         return
     # Out of the environment at once: what the engine starts must not inherit the token.
-    os.environ.pop("Q3TTS_TOKEN", None)
+    for name in ("Q3TTS_TOKEN", "Q3TTS_SERVE_TOKEN"):
+        os.environ.pop(name, None)
     from app.start import Options, start
 
     options = Options(
@@ -157,17 +158,19 @@ def serve(
     sys.exit(start(options, sidecar=sidecar, announce=announce))
 
 
-def _in_the_background() -> None:
+def _in_the_background(token: str | None) -> None:
     """The same command, in a process of its own."""
     from app.daemon.process import detach
 
+    if token is not None:
+        os.environ["Q3TTS_TOKEN"] = token  # where nobody else can read it
     context = click.get_current_context()
     arguments: list[str] = []
     for option in context.command.params:
         assert isinstance(option, click.Option)
         value: Any = context.params[option.name or ""]
         if option.name in ("token", "daemon", "sidecar", "announce") or value is None:
-            continue  # the token stays in the environment, where nobody else can read it
+            continue
         values: tuple[Any, ...] = value if option.multiple else (value,)
         for one in values:
             arguments += [option.opts[0], str(one.absolute() if isinstance(one, Path) else one)]

@@ -354,8 +354,8 @@ SABOTAGES = (
     Sabotage(
         "a render's samples come before somebody's first",
         "app/inference/qwen3/voicing.py",
-        "if stretch is None or (awaited and not stretch.listened_to):",
-        "if stretch is None:",
+        'for lane in ("speak",) if awaited else LANES:\n            stretch',
+        "for lane in LANES:\n            stretch",
         ("tests/inference/test_qwen3_pieces.py",),
     ),
     Sabotage(

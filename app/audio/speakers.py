@@ -39,25 +39,29 @@ class Played(NamedTuple):
 
 
 class Speakers:
-    """Belongs to the event loop; only `check` is for threads. No device is touched before one is needed."""
+    """Belongs to the event loop. No device is touched before one is needed."""
 
     def __init__(self) -> None:
         self._audio = PortAudio()
         self._output = Output(self._audio)
         self._turn = asyncio.Lock()
-        self._starting = threading.Lock()
         self._thread: DeviceThread | None = None
         self._playback: Playback | None = None
         self._closed = False
 
-    def check(self) -> None:
-        """Raise `NoSpeakers` unless there is a device. Blocks, and is called in a thread."""
+    async def check(self) -> None:
+        """Raise `NoSpeakers` unless there is a device."""
         self._refuse_when_closed()
         if self._output.is_open:  # and its thread busy with it, perhaps
             return
+        finding = asyncio.wrap_future(self._submit(self._audio.find))
+        thread = self._thread
         try:
-            self._submit(self._audio.find).result(FIND_S)
+            async with asyncio.timeout(FIND_S):
+                await finding
         except TimeoutError:
+            if self._playback is None:  # whoever plays sees to it himself
+                self._give_up(thread)
             raise _unanswered() from None
 
     async def play(self, pcm: AsyncIterable[bytes]) -> Played:
@@ -108,10 +112,9 @@ class Speakers:
             raise _closed()
 
     def _submit(self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Future[Result]:
-        with self._starting:
-            if self._thread is None:
-                self._thread = DeviceThread()
-            return self._thread.submit(partial(work, *args, **kwargs))
+        if self._thread is None:
+            self._thread = DeviceThread()
+        return self._thread.submit(partial(work, *args, **kwargs))
 
     async def _do(self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
         return await asyncio.wrap_future(self._submit(work, *args, **kwargs))
@@ -125,7 +128,12 @@ class Speakers:
         done, hanging = await asyncio.wait({asyncio.wrap_future(self._submit(work))}, timeout=GIVE_UP_S)
         for future in done:
             future.result()
-        if hanging and self._thread is thread:
+        if hanging:
+            self._give_up(thread)
+
+    def _give_up(self, thread: "DeviceThread | None") -> None:
+        """Unless somebody has done it before."""
+        if thread is not None and self._thread is thread:
             logger.warning("the audio device does not answer; it is given up")
             thread.submit(self._output.close)  # should it ever come back
             thread.end()

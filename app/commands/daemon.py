@@ -2,13 +2,13 @@
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from app.commands.command import Command
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import SpeechError
@@ -28,7 +28,7 @@ at_socket = click.option(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @at_socket
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def status(socket_path: Path | None, as_json: bool) -> None:
@@ -41,6 +41,8 @@ def status(socket_path: Path | None, as_json: bool) -> None:
     """
     path = socket_path or default_socket()
     answer = ask(path, {"action": "status"}, timeout_s=PATIENCE_S)
+    if answer["status"] != "ok":
+        raise SpeechError(f"the daemon at {path} is not well: {answer['message']}")
     if as_json:
         click.echo(json.dumps(answer))
         return
@@ -61,7 +63,7 @@ def _lines(path: Path, answer: dict[str, Any]) -> list[str]:
     ]
 
 
-@click.command()
+@click.command(cls=Command)
 @at_socket
 def stop(socket_path: Path | None) -> None:
     """Stop the daemon. Jobs that make files go on when it is started again.
@@ -71,16 +73,14 @@ def stop(socket_path: Path | None) -> None:
       q3tts stop
     """
     path = socket_path or default_socket()
-    pid = ask(path, {"action": "status"}, timeout_s=PATIENCE_S)["pid"]
+    pid: int | None = ask(path, {"action": "status"}, timeout_s=PATIENCE_S).get("pid")  # none while it is not well
     answer = ask(path, {"action": "stop"}, timeout_s=PATIENCE_S)
     if answer["status"] != "ok":
-        click.echo(f"q3tts: {answer['message']}", err=True)
-        sys.exit(1)
+        raise SpeechError(answer["message"])
     deadline = time.monotonic() + GONE_S
-    while _lives(pid) or _is_there(path, pid):
+    while (pid is not None and _lives(pid)) or _is_there(path, pid):
         if time.monotonic() > deadline:
-            click.echo(f"q3tts: the daemon, pid {pid}, was told to stop and is still there", err=True)
-            sys.exit(1)
+            raise SpeechError(f"the daemon at {path} was told to stop and is still there")
         time.sleep(POLL_S)
     click.echo("stopped")
 
@@ -96,7 +96,7 @@ def _lives(pid: int) -> bool:
         return not Path("/proc").is_dir()
 
 
-def _is_there(path: Path, pid: int) -> bool:
+def _is_there(path: Path, pid: int | None) -> bool:
     """Its socket, or another daemon's that was started meanwhile."""
     try:
         return ask(path, {"action": "status"}, timeout_s=PATIENCE_S).get("pid") == pid

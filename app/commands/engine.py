@@ -139,7 +139,7 @@ def data_folder(socket_path: Path, data_dir: Path | None) -> Path:
         return data_dir
     try:
         return Path(_status(socket_path)["data_dir"])
-    except NotRunning:
+    except SpeechError:  # none runs, or it is not well: then somebody wants to see its log
         return default_data_dir()
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 import click
@@ -63,7 +64,7 @@ def save(engine: Engine, path: str, target: Path, *, answer_s: float = ANSWER_S)
 def _written(target: Path) -> Generator[BinaryIO]:
     # A link stays one: what it points to is written.
     place = target.resolve()
-    partial = place.with_name(f".q3tts-{os.getpid()}.partial")
+    partial = place.with_name(f".q3tts-{token_hex(8)}.partial")
     try:
         try:
             with partial.open("xb") as file:

@@ -7,17 +7,18 @@ from typing import Any
 
 import click
 
+from app.commands.command import Command, Failed
 from app.commands.daemon import at_socket
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import InvalidRequest, NotRunning
 
 
-@click.command(hidden=True)
+@click.command(cls=Command, hidden=True)
 @click.argument("words", nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save a WAV file instead of playing.")
 @click.option("--play", is_flag=True, help="With --output: play as well.")
-@click.option("--voice", help="Its name or id, as `q3tts voices` shows them.")
+@click.option("--voice", help="A voice's name, or the beginning of its id.")
 @click.option("--language", help="By name or tag; auto lets the model find out.  [default: English]")
 @click.option("--instruct", help="How to speak, or how the voice is to sound.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed speaks in the same way.")
@@ -54,14 +55,10 @@ def say(
         request["output"] = str(output.absolute())
     given = {"voice": voice, "language": language, "instruct": instruct, "seed": seed, "play": play or None}
     request.update({name: value for name, value in given.items() if value is not None})
-    try:
-        answer = _answered(socket_path or default_socket(), data_dir, request)
-    except KeyboardInterrupt:
-        # The connection is closed by now, and with it the speaker is silent.
-        sys.exit(130)
+    # Who interrupts it closes the connection, and with it the speakers are silent.
+    answer = _answered(socket_path or default_socket(), data_dir, request)
     if answer["status"] != "ok":
-        click.echo(f"q3tts: {answer['message']}", err=True)
-        sys.exit(1)
+        raise Failed(answer["message"])
     if as_json:
         click.echo(json.dumps(answer))
 

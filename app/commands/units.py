@@ -22,7 +22,6 @@ def launch_agent(command: Sequence[str]) -> bytes:
             "KeepAlive": {"SuccessfulExit": False},
             # Speech that somebody listens to must not be slowed down for the sake of the battery.
             "ProcessType": "Interactive",
-            "Umask": 0o077,
         }
     )
 
@@ -39,7 +38,6 @@ Description=q3tts, a speech engine for this machine
 ExecStart={line}
 Restart=on-failure
 RestartPreventExitStatus={HOPELESS}
-UMask=0077
 
 [Install]
 WantedBy=default.target

@@ -17,6 +17,9 @@ DESCRIPTION = "A clear, calm voice."
 #: As much of a description as is a name.
 NAME_CHARS = 60
 
+#: So much of an id may stand for all of it, as lists show it.
+SHORTEST_ID = 4
+
 #: How many voices of one name are listed.
 MOST_NAMED = 5
 
@@ -35,13 +38,15 @@ def language_tag(said: str) -> str:
 
 
 async def named_voice(engine: Engine, said: str) -> Voice:
-    """The voice with this id, or this name: the one it is shown under, or a preset's own. Of several, the active
-    model's. Raises `VoiceNotFound`, or `InvalidRequest` when there are still several.
+    """The voice with this id, or this name: the one it is shown under, or a preset's own; or whose id begins so. Of
+    several, the active model's. Raises `VoiceNotFound`, or `InvalidRequest` when there are still several.
     """
     await engine.library.refresh()  # presets come with their model
     every, wanted = await engine.voices.store.list(), said.strip().casefold()
     found = [voice for voice in every if voice.id == wanted]
     found = found or [voice for voice in every if wanted in (voice.display_name.casefold(), voice.name.casefold())]
+    if not found and len(wanted) >= SHORTEST_ID:
+        found = [voice for voice in every if voice.id.startswith(wanted)]
     if len(found) > 1:
         active = engine.speech.models.active_id
         found = [voice for voice in found if voice.model_id == active] or found
@@ -49,7 +54,7 @@ async def named_voice(engine: Engine, said: str) -> Voice:
         raise VoiceNotFound(f"there is no voice {said!r:.80}; {_LISTED_BY}")
     if len(found) > 1:
         ids = ", ".join(f"{voice.id} ({voice.model_id})" for voice in found[:MOST_NAMED])
-        why = f"{len(found)} voices are called {said!r:.80}; give the id of one, such as {ids}; {_LISTED_BY}"
+        why = f"{len(found)} voices are meant by {said!r:.80}; give the id of one, such as {ids}; {_LISTED_BY}"
         raise InvalidRequest(why, fields=[{"field": "voice", "message": why}])
     return found[0]
 

@@ -29,10 +29,10 @@ class Played(Protocol):
 
 
 class Speakers(Protocol):
-    """Where sound comes out. Belongs to the event loop, but for `check`."""
+    """Where sound comes out. Belongs to the event loop."""
 
-    def check(self) -> None:
-        """Raises `NoSpeakers` when there is no device. Blocks."""
+    async def check(self) -> None:
+        """Raises `NoSpeakers` when there is no device."""
         ...
 
     async def play(self, pcm: AsyncIterable[bytes]) -> Played:

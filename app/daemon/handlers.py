@@ -24,7 +24,7 @@ from app.daemon.engine import Engine
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, InvalidRequest, SpeechError
-from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError
+from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
 from app.inference.languages import AUTO
 from app.speech import Request, speakable
 from app.store.rows import Settings
@@ -125,7 +125,7 @@ async def generate(engine: Engine, wanted: Generate) -> dict[str, Any]:
     tag = language_tag(LANGUAGE if wanted.language is None else wanted.language)
     path = None if wanted.output is None else await asyncio.to_thread(checked_output, wanted.output)
     if play:
-        await asyncio.to_thread(engine.speakers.check)
+        await engine.speakers.check()
     request = await _request(engine, wanted, tag, "speak" if play else "render")
     job_id = str(uuid4())
     try:
@@ -185,6 +185,9 @@ async def _spoken(engine: Engine, job_id: str, *, play: bool) -> tuple[FinalEven
                 yield event.audio.data_base64
                 # The speakers want the next one: the model need not be kept further ahead of them than it is.
                 engine.speech.heard(job_id, event.text_range.end_char)
+            elif isinstance(event, JobProgress):
+                # Behind all audio that there is: what has no sound, such as a long line of dots, is heard as well.
+                engine.speech.heard(job_id, event.progress.characters_done)
             elif isinstance(event, FINAL):
                 last = event
                 if isinstance(event, JobCanceled):

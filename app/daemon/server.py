@@ -167,7 +167,14 @@ class Daemon:
 
     async def _handled(self, request: dict[str, Any]) -> bytes:
         try:
-            answer: Any = await self._handlers.current()(self._engine, request)
+            handle = self._handlers.current()
+        except SpeechError:
+            if request.get("action") not in ("stop", "shutdown"):
+                raise
+            self._engine.stop()  # also with handlers that are being worked on
+            return packed({"status": "ok"})
+        try:
+            answer: Any = await handle(self._engine, request)
         except SystemExit as error:  # in handlers that are being worked on; asyncio would end the engine
             raise RuntimeError(f"the handlers called exit({error.code})") from error
         if not isinstance(answer, dict):

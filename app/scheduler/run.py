@@ -77,7 +77,9 @@ class JobRun:
         if self._stopping or self._next >= len(self._plan) or len(self._started) >= AHEAD[self.job.lane]:
             return False
         heard = self._log.heard_char
-        if heard is not None and self._plan[self._next].start_char - heard > MOST_UNHEARD_CHARS:
+        # Once it rests it does so for a while, or a large model would be loaded anew for each chunk.
+        most = MOST_UNHEARD_CHARS if self._started else MOST_UNHEARD_CHARS // 2
+        if heard is not None and self._plan[self._next].start_char - heard > most:
             return False
         return self.job.lane == "speak" or self._pool.room > 0
 

@@ -143,10 +143,10 @@ async def test_whoever_has_no_device_learns_it_before_anything_is_asked_for(
 async def test_a_device_that_is_plugged_in_later_is_found(radio: Sounddevice, player: Speakers) -> None:
     radio.unplug()
     with pytest.raises(NoSpeakers, match="connect one"):
-        await asyncio.to_thread(player.check)
+        await player.check()
     radio.plug_in()
 
-    await asyncio.to_thread(player.check)
+    await player.check()
 
     assert (await player.play(blocks(pcm(100)))).seconds == 100 / 24_000
 
@@ -158,7 +158,7 @@ async def test_a_check_leaves_an_open_device_alone(radio: Sounddevice, player: S
     await until(lambda: len(radio.played) == 200)
     radio.unplug()
 
-    await asyncio.to_thread(player.check)
+    await player.check()
 
     supplier.give(None)
     await playing
@@ -379,11 +379,11 @@ async def test_a_machine_whose_devices_do_not_answer_is_told(
     radio.hanging["query"] = hanging = threading.Event()
 
     with pytest.raises(NoSpeakers, match="do not answer"):
-        await asyncio.to_thread(player.check)
+        await player.check()
     assert "do not answer" in await refusal(player)
 
     del radio.hanging["query"]
-    await asyncio.to_thread(player.check)
+    await player.check()
     hanging.set()
 
 
@@ -397,7 +397,7 @@ async def test_closed_it_has_released_the_device_and_plays_no_more(radio: Soundd
     assert radio.streams[0].closed
     assert await refusal(player) == "the speakers are closed: the engine stops"
     with pytest.raises(NoSpeakers, match="closed"):
-        await asyncio.to_thread(player.check)
+        await player.check()
     await until(lambda: not any(one.name == "speakers" for one in threading.enumerate()))
 
 
@@ -458,8 +458,9 @@ async def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, player
 def test_a_missing_library_is_told_with_what_to_do() -> None:
     program = (
         "import ctypes.util; ctypes.util.find_library = lambda name: None\n"
+        "import asyncio\n"
         "from app.audio.speakers import Speakers; from app.errors import NoSpeakers\n"
-        "try: Speakers().check()\n"
+        "try: asyncio.run(Speakers().check())\n"
         "except NoSpeakers as error: print(error.message)"
     )
 
@@ -469,8 +470,9 @@ def test_a_missing_library_is_told_with_what_to_do() -> None:
 def test_portaudio_that_does_not_start_is_told(tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text("raise RuntimeError('it is Monday')")
     program = (
+        "import asyncio\n"
         "from app.audio.speakers import Speakers; from app.errors import NoSpeakers\n"
-        "try: Speakers().check()\n"
+        "try: asyncio.run(Speakers().check())\n"
         "except NoSpeakers as error: print(error.message)"
     )
 

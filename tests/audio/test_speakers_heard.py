@@ -265,7 +265,7 @@ async def test_a_sound_server_that_ends_in_the_middle_is_told_and_found_again(
         await player.play(blocks(noise(0.1)))
 
     server.start()
-    await asyncio.to_thread(player.check)
+    await player.check()
     assert await player.play(blocks(noise(0.2))) == Played(0.2, 0)
 
 
@@ -277,7 +277,7 @@ async def pcm():
     yield bytes(4800)
 async def main():
     speakers = Speakers()
-    for attempt in (asyncio.to_thread(speakers.check), speakers.play(pcm())):
+    for attempt in (speakers.check(), speakers.play(pcm())):
         try:
             print(await attempt)
         except NoSpeakers as error:

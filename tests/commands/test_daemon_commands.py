@@ -11,12 +11,16 @@ import wave
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeAlias
 
 import pytest
 
 from app.daemon.client import ask
+from app.daemon.protocol import HEAD, length_of, packed, unpacked
 from app.errors import NotRunning, SpeechError
+
+pytestmark = pytest.mark.long
 
 Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -106,8 +110,51 @@ def test_a_daemon_that_cannot_start_says_why(q3tts: Run, home: Path) -> None:
     assert port in third.stderr
 
 
+def test_a_daemon_that_is_not_well_is_said_to_be_and_is_stopped_all_the_same(home: Path) -> None:
+    """As one whose handlers are being worked on."""
+    path = home / ".q3tts.sock"
+    asked: list[str] = []
+
+    def answer() -> None:
+        while len(asked) < 4:
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rb") as file:
+                asked.append(unpacked(file.read(length_of(file.read(HEAD.size))))["action"])
+                if asked[-1] == "stop":
+                    path.unlink()
+                    connection.sendall(packed({"status": "ok"}))
+                else:
+                    connection.sendall(packed({"status": "error", "message": "SyntaxError"}))
+
+    def q3tts(command: str) -> "subprocess.CompletedProcess[str]":
+        run = [sys.executable, "-P", "-m", "app", command]
+        return subprocess.run(run, capture_output=True, text=True, check=False, env=environment(home), timeout=60)
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        thread = Thread(target=answer)
+        thread.start()
+        for command in ("status", "logs"):
+            unwell = q3tts(command)
+            assert unwell.returncode in (1, 69)
+            assert len(unwell.stderr.splitlines()) == 1
+        stopped = q3tts("stop")
+        thread.join(10)
+
+    assert asked == ["status", "status", "status", "stop"]
+    assert (stopped.returncode, stopped.stdout) == (0, "stopped\n")
+
+
 def test_what_the_daemon_is_told_reaches_it_but_for_the_token(q3tts: Run, home: Path) -> None:
-    q3tts("serve", "--daemon", "--port", "0", "--data-dir", "data", "--socket", "s", cwd=home)
+    options = ("--port", "0", "--data-dir", "data", "--socket", "s")
+    q3tts("serve", "--daemon", *options, "--token", "a-token-of-sixteen", cwd=home)
+    answer = ask(home / "s", {"action": "status"}, timeout_s=5)
+    assert answer["token_file"] is None
+    assert "a-token" not in text_of(Path(f"/proc/{answer['pid']}/cmdline"))
+    assert q3tts("stop", "--socket", str(home / "s")).returncode == 0
+
+    q3tts("serve", "--daemon", *options, cwd=home)
 
     answer = ask(home / "s", {"action": "status"}, timeout_s=5)
 

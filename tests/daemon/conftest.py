@@ -117,7 +117,7 @@ class FakeSpeakers:
         self.going.set()
         self._turn = asyncio.Lock()
 
-    def check(self) -> None:
+    async def check(self) -> None:
         if self.missing:
             raise NoSpeakers
 

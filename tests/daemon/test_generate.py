@@ -129,6 +129,16 @@ async def test_white_space_without_end_between_two_words_does_not_stop_it(runnin
     assert running.speakers.heard[0]
 
 
+@pytest.mark.parametrize("silent", ["=", "* ", "…\n\n"])
+async def test_a_long_stretch_that_has_no_sound_does_not_stop_it(running: Running, silent: str) -> None:
+    """Nobody hears of it that it is over; what comes behind it is spoken all the same."""
+    text = f"Hello there.\n\n{silent * 5_000}\n\nThe end."
+
+    answer = await ok(running.path, text=text)
+
+    assert running.speakers.heard[0] == (await running.engine.wav(answer["job_id"]))[80:]
+
+
 async def test_who_goes_away_while_it_is_played_leaves_silence_and_a_canceled_job(running: Running) -> None:
     async with line(running.path) as client:
         client.send(framed({"text": f"[hold:x] {TEXT}"}))

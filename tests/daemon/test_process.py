@@ -23,6 +23,8 @@ from tests.daemon.asking import framed
 from tests.process import Sidecar, sidecar
 from tests.test_start import served
 
+pytestmark = pytest.mark.long
+
 STATUS = {"action": "status"}
 
 
@@ -290,7 +292,8 @@ def test_an_edit_of_the_handlers_is_in_force_and_a_broken_one_is_survived(
         assert asked(folder, action="status")["pid"] == engine.process.pid
         answer = asked(folder, text="Something.", output=str(folder / "out.wav"))
         assert answer["status"] == "ok", answer
-        assert asked(folder, action="stop") == {"status": "ok"}
+        handlers.write_text(f"{good}\n\ndef broken(:\n")
+        assert asked(folder, action="stop") == {"status": "ok"}, "also while its handlers are being worked on"
         assert engine.process.wait(10) == 0
 
 

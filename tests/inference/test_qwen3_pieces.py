@@ -6,6 +6,7 @@
 import mlx.core as mx
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from app.inference.model import FinishReason, Utterance
 from app.inference.qwen3 import loop, pace
@@ -82,9 +83,9 @@ def test_samples_of_renders_wait_for_somebodys_first(model: Qwen3, alone: dict[i
     spoken: dict[int, Spoken] = {}
     model.add(RENDERS)
     voicing = model._loop._voicing
-    while voicing._at_work is None or not left(model._loop):
+    while "render" not in voicing._at_work or not left(model._loop):
         collect(spoken, model.step())
-    stretch = voicing._at_work
+    stretch = voicing._at_work["render"]
     pieces = len(stretch.pieces)
 
     model.add([LISTENER])
@@ -94,6 +95,31 @@ def test_samples_of_renders_wait_for_somebodys_first(model: Qwen3, alone: dict[i
     finish(model, spoken)
 
     assert {id: one.pcm for id, one in spoken.items()} == alone
+
+
+def test_a_renders_samples_that_have_to_wait_keep_no_listeners_waiting(
+    model: Qwen3, alone: dict[int, bytes], renders: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is heard already, beside another whose prompt is long."""
+    monkeypatch.setattr(model._loop._pace, "_position_s", 1.0)  # it goes in by small pieces
+    heard = endless(id=98, seed=4, lane="speak", max_seconds=1)
+    spoken: dict[int, Spoken] = {}
+    model.add(RENDERS)
+    voicing = model._loop._voicing
+    while "render" not in voicing._at_work or not left(model._loop):
+        collect(spoken, model.step())
+    model.add([heard])
+    while not spoken.get(heard.id, Spoken()).pcm:
+        collect(spoken, model.step())
+    first = len(spoken[heard.id].pcm)
+
+    model.add([replace(LISTENER, text="Word by word. " * 60, max_seconds=0.2)])
+    while not spoken.get(LISTENER.id, Spoken()).pcm:
+        collect(spoken, model.step())
+
+    assert len(spoken[heard.id].pcm) > first
+    finish(model, spoken)
+    assert {one.id: spoken[one.id].pcm for one in RENDERS} == {one.id: alone[one.id] for one in RENDERS}
 
 
 def test_a_step_that_nobody_needs_any_more_keeps_nobody_waiting(

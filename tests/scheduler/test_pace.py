@@ -46,6 +46,8 @@ async def test_no_more_is_spoken_than_a_while_ahead_of_what_is_heard(engine: Eng
 
     async with engine.speech.follow(job_id, paced=True) as events:
         at_first = await rests(engine, job_id)
+        engine.speech.heard(job_id, at_first - MOST_UNHEARD_CHARS + 500)
+        assert await rests(engine, job_id) == at_first, "it rests for a while"
         engine.speech.heard(job_id, 3_000)
         later = await rests(engine, job_id)
         heard: list[Any] = []

@@ -29,7 +29,7 @@ CODES_FILE = "codes.safetensors"
 MOST_VOICES = 8
 
 #: A reference is heard through in pieces of so many frames.
-PIECE_FRAMES = 12
+PIECE_FRAMES = 4
 
 
 class Reference:

@@ -14,11 +14,15 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
+from app.inference.model import Lane
 from app.inference.qwen3.rows import Row
 from app.inference.qwen3.vocoder import Vocoder, row_of, stacked
 
 #: Of the vocoder's pasts, which are there one after the other, in one piece of a stretch.
 PIECE_PASTS = 4
+
+#: In the order in which they are served.
+LANES: tuple[Lane, ...] = ("speak", "render")
 
 
 class Voiced(NamedTuple):
@@ -49,7 +53,7 @@ class Voicing:
     def __init__(self, vocoder: Vocoder, aside: mx.Stream | None) -> None:
         self._vocoder, self.together = vocoder, aside is None
         self._stream = aside or mx.default_stream(mx.default_device())
-        self._at_work: _Stretch | None = None  #: of which not all has been launched
+        self._at_work: dict[Lane, _Stretch] = {}  #: of which not all has been launched, one for each lane
         self._launched: list[_Stretch] = []  #: to be read
 
     def begin(self, rows: Sequence[Row], awaited: Sequence[Row]) -> bool:
@@ -64,23 +68,24 @@ class Voicing:
             stretch = self._stretch([row])
             while stretch.pieces:
                 self._launch(stretch)
-        if not first and self._at_work is None:
+        if not first:
             # Somebody's first sound would queue behind a render's, which is a second's work.
-            due = [row for row in rows if row.due and row not in awaited and (row.lane == "speak" or not awaited)]
-            due.sort(key=lambda row: row.lane == "render")
-            if due and self._primed(due[0]):
-                self._at_work = self._stretch(due[:1])
+            for lane in ("speak",) if awaited else LANES:
+                due = [row for row in rows if row.due and row.lane == lane and row not in awaited]
+                if due and lane not in self._at_work and self._primed(due[0]):
+                    self._at_work[lane] = self._stretch(due[:1])
         return bool(first)
 
     def launch(self, awaited: Sequence[Row]) -> bool:
         """Have MLX begin with the next piece, if there is one that nobody has to wait for."""
-        stretch = self._at_work
-        if stretch is None or (awaited and not stretch.listened_to):
-            return False
-        self._launch(stretch)
-        if not stretch.pieces:
-            self._at_work = None
-        return True
+        for lane in ("speak",) if awaited else LANES:
+            stretch = self._at_work.get(lane)
+            if stretch is not None:
+                self._launch(stretch)
+                if not stretch.pieces:
+                    del self._at_work[lane]
+                return True
+        return False
 
     def take(self, *, renders: bool) -> list[Voiced]:
         """What is to be read now: all of what was launched, or only what listeners hear."""
@@ -96,12 +101,11 @@ class Voicing:
         """Forget the samples of a row."""
         for stretch in self._all:
             stretch.voiced = [each for each in stretch.voiced if each.row is not row]
-        if self._at_work is not None and not self._at_work.voiced:
-            self._at_work = None
+        self._at_work = {lane: stretch for lane, stretch in self._at_work.items() if stretch.voiced}
 
     @property
     def _all(self) -> list[_Stretch]:
-        return self._launched if self._at_work is None else [*self._launched, self._at_work]
+        return [*self._launched, *self._at_work.values()]
 
     def _all_of(self, due: list[Row]) -> None:
         for _, alike in groupby(sorted(due, key=lambda row: row.due), key=lambda row: row.due):
