@@ -46,6 +46,11 @@ class Speakers(Protocol):
         ...
 
 
+#: One that is being heard, and one that is ready when that ends. What is played keeps a place in the lane, and
+#: others listen over WebSockets.
+MOST_ALOUD = 2
+
+
 class Engine:
     """Belongs to the event loop."""
 
@@ -54,6 +59,7 @@ class Engine:
     ) -> None:
         self.config, self.url = config, url
         self.speech, self.voices, self.library, self.speakers = speech, voices, library, speakers
+        self.aloud = asyncio.Semaphore(MOST_ALOUD)  #: jobs that are played, or will be next
         self.designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
         self.started = time.monotonic()
         self.told_to_stop = False

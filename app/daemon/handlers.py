@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from pathlib import Path
 from textwrap import shorten
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
@@ -127,6 +128,14 @@ async def generate(engine: Engine, wanted: Generate) -> dict[str, Any]:
     if play:
         await engine.speakers.check()
     request = await _request(engine, wanted, tag, "speak" if play else "render")
+    if not play:
+        return await _made(engine, request, path, play=False)
+    async with engine.aloud:
+        return await _made(engine, request, path, play=True)
+
+
+async def _made(engine: Engine, request: Request, path: Path | None, *, play: bool) -> dict[str, Any]:
+    """Have a job made, heard and saved: the answer. It is canceled with this."""
     job_id = str(uuid4())
     try:
         await engine.speech.submit(request, job_id=job_id)

@@ -184,6 +184,7 @@ def test_a_job_that_had_ended_stays_as_it_was(shell: Shell, made: list[dict[str,
     assert shell.ok("jobs", "cancel", short) == f"{short} had ended: it is completed\n"
 
 
+@pytest.mark.long
 def test_without_a_daemon_somebody_is_told_when_a_job_will_go_on(nobody: Shell) -> None:
     data_dir = nobody.socket_path.parent / "data"
     with connected(nobody.socket_path, data_dir) as engine:

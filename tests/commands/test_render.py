@@ -207,6 +207,7 @@ def test_an_interruption_cancels_the_job_and_leaves_no_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == [text.name, "long.wav"]
 
 
+@pytest.mark.long
 def test_ctrl_c_in_a_terminal_reaches_everybody_and_the_job_is_canceled_all_the_same(
     nobody: Shell, tmp_path: Path
 ) -> None:
@@ -238,6 +239,7 @@ def test_a_job_that_somebody_else_cancels_is_told(shell: Shell, tmp_path: Path, 
     assert (process.returncode, said.splitlines()[-1]) == (1, "q3tts: somebody canceled the job")
 
 
+@pytest.mark.long
 def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,16 +1,20 @@
 """Text that is to be heard, or made a file, through the socket of a real engine with the fake model."""
 
 import io
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
+from app.daemon.engine import MOST_ALOUD
 from app.errors import EngineRestarted
 from app.scheduler.run import MOST_UNHEARD_CHARS
 from tests.api.models import audio
 from tests.daemon.asking import framed, jobs_of, line, ok, refused, until, until_so
 from tests.daemon.conftest import Opener, Running
+from tests.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +131,22 @@ async def test_white_space_without_end_between_two_words_does_not_stop_it(runnin
     await ok(running.path, text="One." + "\n" * 10_000 + "Two.")
 
     assert running.speakers.heard[0]
+
+
+async def test_texts_that_wait_to_be_heard_leave_room_for_other_listeners(running: Running) -> None:
+    running.speakers.going.clear()
+    async with anyio.create_task_group() as clients:
+        for number in range(12):
+            clients.start_soon(partial(ok, running.path, text=f"{number}. {TEXT} " * 200))
+        await until(lambda: running.speakers.heard and running.speakers.heard[0])
+
+        body = {"voice_id": VOICE_ID, "text": TEXT}
+        other = (await running.engine.post("/speak", body))["job_id"]
+        assert (await running.engine.ended(other))["status"] == "completed"
+        assert len(await jobs_of(running.engine)) <= 1 + MOST_ALOUD
+
+        running.speakers.going.set()
+    assert len(running.speakers.heard) == 12
 
 
 @pytest.mark.parametrize("silent", ["=", "* ", "…\n\n"])
