@@ -20,6 +20,9 @@ from app.errors import NotRunning, SpeechError, StartFailed, Unauthorized
 from tests.commands.commands import ENGLISH, TOKEN, Shell, saying
 from tests.process import sidecar
 
+#: Downloads and engines of their own take seconds each.
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> "list[subprocess.Popen[bytes]]":

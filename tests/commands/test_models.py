@@ -16,6 +16,9 @@ from tests.api.models import broken, checkpoint
 from tests.commands.commands import PATIENCE_S, Shell, assert_fits, daemon, until
 from tests.inference.hub import Hub
 
+#: Downloads and engines of their own take seconds each.
+pytestmark = pytest.mark.long
+
 MODEL = "whisper-large-v3-turbo"
 
 
@@ -102,7 +105,6 @@ def test_a_download_that_fails_says_why(nobody: Shell, hub: Hub) -> None:
     assert nobody.fails(1, "models", "download", MODEL).startswith("the download failed: ")
 
 
-@pytest.mark.long
 def test_a_download_that_is_interrupted_goes_on_from_there(nobody: Shell, hub: Hub) -> None:
     hub.hold_after["model.safetensors"] = 20
 
@@ -140,7 +142,6 @@ def test_a_download_that_is_left_to_the_daemon_goes_on_without_the_command(nobod
         until(lambda: nobody.json("models", "show", MODEL)["state"] == "installed")
 
 
-@pytest.mark.long
 def test_how_far_a_download_is_is_told_now_and_then(
     nobody: Shell, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
