@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import click
 
 from app.commands.command import CANNOT_WRITE, UNAVAILABLE, Callback, Failed, Group, Where, which_engine
+from app.commands.engine import STATUS_S
 from app.commands.terminal import note, say
 from app.commands.units import LABEL, UNIT, launch_agent, systemd_unit
 from app.config import default_data_dir
@@ -21,8 +22,6 @@ from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning
 from app.executable import program
-
-STATUS_S = 2.0
 
 Steps: TypeAlias = Sequence[Sequence[str]]
 

@@ -25,6 +25,12 @@ PATIENCE_S = 60.0
 ENGLISH = "f7615947-b6c6-5118-81df-fe8487ae6d6e"
 
 
+def environment(home: Path) -> dict[str, str]:
+    """Of a user whose home folder is this, and who has set nothing."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("Q3TTS", "XDG"))}
+    return {**kept, "HOME": str(home), "COLUMNS": "80"}
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """What is registered here is what the commands' modules offer."""

@@ -2,11 +2,14 @@
 
 import tempfile
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from app.commands.engine import Engine, connected
+from app.daemon.client import ask
+from app.errors import SpeechError
 from tests.commands.commands import Shell, daemon
 
 
@@ -22,6 +25,16 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
 def engine(shell: Shell) -> Generator[Engine]:
     with connected(shell.socket_path, None) as found:
         yield found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Generator[Path]:
+    """A home folder; a daemon that is left in it is stopped."""
+    folder = tmp_path / "h"
+    folder.mkdir()
+    yield folder
+    with suppress(SpeechError):
+        ask(folder / ".q3tts.sock", {"action": "stop"}, timeout_s=5)
 
 
 @pytest.fixture

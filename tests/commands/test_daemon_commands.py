@@ -1,15 +1,13 @@
 """`q3tts serve --daemon`, `status`, `stop`, and text as a command: real processes, a real socket, espeak-ng."""
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeAlias
@@ -18,26 +16,12 @@ import pytest
 
 from app.daemon.client import ask
 from app.daemon.protocol import HEAD, length_of, packed, unpacked
-from app.errors import NotRunning, SpeechError
+from app.errors import NotRunning
+from tests.commands.commands import environment
 
 pytestmark = pytest.mark.long
 
 Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Generator[Path]:
-    """A home folder; a daemon that is left in it is stopped."""
-    folder = tmp_path / "h"
-    folder.mkdir()
-    yield folder
-    with suppress(SpeechError):
-        ask(folder / ".q3tts.sock", {"action": "stop"}, timeout_s=5)
-
-
-def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("Q3TTS", "XDG"))}
-    return {**kept, "HOME": str(home), "COLUMNS": "80"}
 
 
 @pytest.fixture

@@ -1,21 +1,19 @@
 """Text as a command that is heard: the real command, a real daemon, espeak-ng, PortAudio, and a sound server."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import wave
 from collections.abc import Generator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from app import SAMPLE_RATE
 from app.daemon.client import ask
-from app.errors import SpeechError
 from tests.audio.pulse import Pulse, pulse, skip_without_speakers, wait_until
+from tests.commands.commands import environment
 
 pytestmark = pytest.mark.long
 
@@ -30,20 +28,6 @@ def server() -> Generator[Pulse]:
     skip_without_speakers()
     with pulse() as running:
         yield running
-
-
-@pytest.fixture
-def home(server: Pulse, tmp_path: Path) -> Generator[Path]:
-    folder = tmp_path / "h"
-    folder.mkdir()
-    yield folder
-    with suppress(SpeechError):
-        ask(folder / ".q3tts.sock", {"action": "stop"}, timeout_s=5)
-
-
-def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("Q3TTS", "XDG"))}
-    return {**kept, "HOME": str(home)}
 
 
 def q3tts(home: Path, *arguments: str) -> "subprocess.Popen[bytes]":
