@@ -14,6 +14,7 @@ from functools import partial
 
 from app.config import Config
 from app.daemon.binding import Bound
+from app.parent import when_gone
 from app.server import serving
 from app.sidecar import hold_lease
 
@@ -29,16 +30,23 @@ def run(
     *,
     on_ready: Callable[[], None],
     lease: bool,
+    parent_pid: int | None = None,
     bound: Bound | None = None,
 ) -> int:
     """Serve until a signal, an order of a client, or the end of standard input where that is the lease; the exit
-    code.
+    code. A parent that is named is watched besides: somebody else may hold the other end of standard input.
     """
-    return asyncio.run(_run(config, sock, bound, on_ready=on_ready, lease=lease))
+    return asyncio.run(_run(config, sock, bound, on_ready=on_ready, lease=lease, parent_pid=parent_pid))
 
 
 async def _run(
-    config: Config, sock: socket.socket, bound: Bound | None, *, on_ready: Callable[[], None], lease: bool
+    config: Config,
+    sock: socket.socket,
+    bound: Bound | None,
+    *,
+    on_ready: Callable[[], None],
+    lease: bool,
+    parent_pid: int | None,
 ) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
@@ -62,6 +70,8 @@ async def _run(
         loop.add_signal_handler(number, signaled)
     if lease:
         hold_lease(partial(_end_of_lease, loop, order))
+    if parent_pid is not None:
+        when_gone(parent_pid, partial(_end_of_lease, loop, order))
     async with serving(config, sock, bound=bound, on_failure=fail, on_stop=order):
         on_ready()
         await stop.wait()
@@ -70,7 +80,7 @@ async def _run(
 
 
 def _end_of_lease(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
-    """From the lease's thread, which ends the process even when the loop hangs."""
+    """From the thread of the lease or of the parent, which ends the process even when the loop hangs."""
     _exit_after(DRAIN_S, 3)
     with suppress(RuntimeError):  # a loop that is closed needs no more orders
         loop.call_soon_threadsafe(order)

@@ -33,6 +33,7 @@ class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     model: str | None = None
     models_dir: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
     socket: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
+    parent_pid: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
 
 

@@ -48,6 +48,7 @@ class Options(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...]
     idle_unload_s: float
     socket_path: Path | None = None
+    parent_pid: int | None = None
 
 
 def start(options: Options, *, sidecar: bool = False, announce: bool = False) -> int:
@@ -86,6 +87,7 @@ def _as_told(options: Options, payload: Payload) -> Options:
         token=payload.token,
         allowed_origins=payload.allowed_origins,
         socket_path=Path(payload.socket) if payload.socket else None,
+        parent_pid=payload.parent_pid,
     )
 
 
@@ -139,7 +141,7 @@ def _start(
 
     from app.running import run
 
-    return run(config, sock, on_ready=ready, lease=lease, bound=bound)
+    return run(config, sock, on_ready=ready, lease=lease, parent_pid=options.parent_pid, bound=bound)
 
 
 def allow_many_connections() -> None:
