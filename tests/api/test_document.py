@@ -1,0 +1,23 @@
+"""The OpenAPI document that the TypeScript client's types are made from, without an engine."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from app.api.document import document
+from tests.client import Engine
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_is_what_an_engine_answers(shared: Engine) -> None:
+    assert json.loads(json.dumps(document())) == await shared.get("/openapi.json")
+
+
+def test_the_command_writes_it_and_nothing_else() -> None:
+    said = subprocess.run([sys.executable, "-m", "app.api.document"], capture_output=True, check=True, timeout=60)
+
+    assert json.loads(said.stdout) == json.loads(json.dumps(document()))
+    assert said.stderr == b""
