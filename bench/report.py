@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from app import __version__
-from bench.checkpoint import write_checkpoint
-from bench.checkpoint.dims import Size
+from app.selftest.checkpoint import write_checkpoint
+from app.selftest.checkpoint.dims import Size
 from bench.process import load, machine
 
 

@@ -22,11 +22,11 @@ from mlx_audio.tts.utils import load
 from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
-from bench.checkpoint import write_checkpoint
-from bench.checkpoint.codec import Codec
-from bench.checkpoint.dims import DIMS, Kind, Size, codec_config, model_config
-from bench.checkpoint.talker import FIRST_SPOKEN, Talker
-from bench.checkpoint.tensors import Dice, Weight
+from app.selftest.checkpoint import write_checkpoint
+from app.selftest.checkpoint.codec import Codec
+from app.selftest.checkpoint.dims import DIMS, Kind, Size, codec_config, model_config
+from app.selftest.checkpoint.talker import FIRST_SPOKEN, Talker
+from app.selftest.checkpoint.tensors import Dice, Weight
 
 FRAME = 1_920
 TEXT = "Come in."
@@ -288,7 +288,7 @@ def test_a_tiny_one_is_small(folder: Path) -> None:
 
 
 def test_the_command_line_writes_the_same_as_the_function(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench.checkpoint", str(tmp_path / "one")]
+    command = [sys.executable, "-m", "app.selftest.checkpoint", str(tmp_path / "one")]
     subprocess.run(
         [*command, "--type", "custom_voice", "--bits", "4", "--seed", "3", "--ends", "never"], check=True
     )

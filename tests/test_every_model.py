@@ -10,7 +10,7 @@ import httpx
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from bench.checkpoint import write_checkpoint
+from app.selftest.checkpoint import write_checkpoint
 from tests.client import Client, audio_of, next_event
 from tests.conftest import Starter
 from tests.fakes import VOICE_ID

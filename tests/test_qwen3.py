@@ -19,7 +19,7 @@ import soundfile  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from app.inference.fetch import PARTS
-from bench.checkpoint import write_checkpoint
+from app.selftest.checkpoint import write_checkpoint
 from tests.client import Client, audio_of, next_event
 from tests.inference import small_models
 from tests.inference.hub import Hub

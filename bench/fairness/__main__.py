@@ -39,7 +39,7 @@ import sys
 from contextlib import ExitStack
 from textwrap import fill
 
-from bench.checkpoint.dims import Size
+from app.selftest.checkpoint.dims import Size
 from bench.fairness.jobs import doors
 from bench.fairness.measures import Plan, batches, first_audio, warm
 from bench.figures import WIDTH, Measurement, table

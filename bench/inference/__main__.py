@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from app.inference import mlx_runtime
-from bench.checkpoint.dims import Size
+from app.selftest.checkpoint.dims import Size
 from bench.figures import WIDTH
 from bench.inference.table import Line, Table, head, printed
 from bench.report import Report, Run, close, machine_with_mlx, parser, written

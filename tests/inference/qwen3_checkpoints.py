@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.inference.mlx_runtime import without_compiler
 from app.inference.model import Utterance, VoiceSpec
 from app.inference.qwen3.model import Qwen3
-from bench.checkpoint import write_checkpoint
+from app.selftest.checkpoint import write_checkpoint
 from tests.inference.test_espeak import speak
 
 FRAME_SAMPLES = 1_920

@@ -26,7 +26,7 @@ from app.inference.qwen3.loading import load
 from app.inference.qwen3.prompts import Prompts
 from app.inference.qwen3.sampling import Dice, controls_of
 from app.inference.qwen3.talker import Talker
-from bench.checkpoint.talker import FIRST_SPOKEN
+from app.selftest.checkpoint.talker import FIRST_SPOKEN
 from tests.inference.codes import Codes, their_codes
 from tests.inference.codes import said as said
 from tests.inference.qwen3_checkpoints import Models, endless

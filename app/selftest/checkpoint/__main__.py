@@ -1,19 +1,19 @@
-"""`python -m bench.checkpoint DIR` writes a checkpoint."""
+"""`python -m app.selftest.checkpoint DIR` writes a checkpoint."""
 
 import argparse
 from pathlib import Path
 from typing import get_args
 
-from bench.checkpoint import write_checkpoint
-from bench.checkpoint.codec import Sound
-from bench.checkpoint.dims import Kind, Size
-from bench.checkpoint.talker import Ends
+from app.selftest.checkpoint import write_checkpoint
+from app.selftest.checkpoint.codec import Sound
+from app.selftest.checkpoint.dims import Kind, Size
+from app.selftest.checkpoint.talker import Ends
 
 
 def main() -> None:
     """Read the command line, and write what it asks for."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.checkpoint", description="Random weights in a real folder."
+        prog="python -m app.selftest.checkpoint", description="Random weights in a real folder."
     )
     parser.add_argument("folder", metavar="DIR", type=Path)
     parser.add_argument("--dims", choices=get_args(Size), default="tiny")

@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.checkpoint.dims import (
+from app.selftest.checkpoint.dims import (
     CODEC_BOS,
     CODEC_EOS,
     CODEC_PAD,
@@ -32,8 +32,8 @@ from bench.checkpoint.dims import (
     Dims,
     Transformer,
 )
-from bench.checkpoint.tensors import Dice, Floats, Weight, exact, fixed
-from bench.checkpoint.tokenizer import ENDS_AT_ONCE, FIRST_SPECIAL, NEVER_ENDS, mark_token
+from app.selftest.checkpoint.tensors import Dice, Floats, Weight, exact, fixed
+from app.selftest.checkpoint.tokenizer import ENDS_AT_ONCE, FIRST_SPECIAL, NEVER_ENDS, mark_token
 
 Ends = Literal["text", "never", "at-once"]
 

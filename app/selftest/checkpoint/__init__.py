@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.checkpoint.codec import Codec, Sound
-from bench.checkpoint.dims import DIMS, Kind, Size, codec_config, model_config
-from bench.checkpoint.talker import Ends, Talker
-from bench.checkpoint.tensors import Dice, save, save_quantized
-from bench.checkpoint.tokenizer import write_tokenizer
+from app.selftest.checkpoint.codec import Codec, Sound
+from app.selftest.checkpoint.dims import DIMS, Kind, Size, codec_config, model_config
+from app.selftest.checkpoint.talker import Ends, Talker
+from app.selftest.checkpoint.tensors import Dice, save, save_quantized
+from app.selftest.checkpoint.tokenizer import write_tokenizer
 
 #: mlx-audio leaves these as they are.
 _NOT_QUANTIZED = ("codec_embedding", "text_embedding", "speech_tokenizer", "speaker_encoder")

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from bench.checkpoint.dims import CODES, GROUPS, Dims, Transformer
-from bench.checkpoint.talker import FIRST_SPOKEN, RESERVED
-from bench.checkpoint.tensors import Dice, Floats, Weight, fixed
+from app.selftest.checkpoint.dims import CODES, GROUPS, Dims, Transformer
+from app.selftest.checkpoint.talker import FIRST_SPOKEN, RESERVED
+from app.selftest.checkpoint.tensors import Dice, Floats, Weight, fixed
 
 Sound = Literal["speech", "silence", "nan"]
 
