@@ -1,61 +1,95 @@
-"""Builds the engine as a folder that runs without Python: `dist/q3tts/q3tts`.
+"""Builds q3tts as programs that need no Python: the folder `dist/qwen-tts/`, with the program `qwen-tts` in it, and
+the single file `dist/qwen-tts-<target triple>`. Both come from one analysis (frozen/qwen-tts.spec).
 
-PyInstaller follows imports; what is found by name or read from disk is listed here. The worker is the same
-executable with another argument.
+It says how large each package is in them, and fails when they grow beyond the budget. Signing and notarizing belong
+to whoever publishes; `--codesign-identity` is for macOS, where each file is signed when it is put in.
 """
 
+import argparse
+import json
+import os
+import shutil
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from PyInstaller.__main__ import run
+from frozen import metal, sizes
+from frozen.triple import target_triple
 
 ROOT = Path(__file__).resolve().parent
+SPEC = ROOT / "frozen" / "qwen-tts.spec"
 
-#: Imported by name: SQLAlchemy's driver, uvicorn's protocols, what the migrations use.
-HIDDEN_IMPORTS = (
-    "aiosqlite",
-    "sqlalchemy.dialects.sqlite.aiosqlite",
-    "uvicorn.protocols.http.h11_impl",
-    "uvicorn.protocols.websockets.websockets_sansio_impl",
-    "uvicorn.lifespan.off",
-    "logging.config",
-    "alembic.command",
-    "alembic.op",
-    "alembic.context",
-    "app.inference.espeak",
-)
-
-#: Packages whose modules are imported by name: a command when it is called, the handlers at each request.
-BY_NAME = ("app.commands", "app.daemon")
-
-#: Data that packages read from their own folders.
-COLLECTED = ("espeakng_loader",)
-
-#: The bundle speaks with espeak-ng alone for now: MLX's Metal library and mlx-audio's many models, which are
-#: imported by name, need a recipe of their own. A checkpoint is `broken` there, for there is nothing to load it.
-NOT_YET = (
-    "mlx", "mlx_audio", "transformers", "tokenizers", "safetensors", "huggingface_hub", "hf_xet", "sentencepiece",
-)  # fmt: skip
-
-#: Dragged in by imports that never run here.
-LEFT_OUT = ("tkinter", "faker", "polyfactory", "rich_click", "pytest", "IPython", "matplotlib", "scipy", "pandas")
+#: Of the folder. On macOS MLX's Metal library alone is about 170 MB.
+BUDGET_MB = 460 if sys.platform == "darwin" else 250
 
 
-def arguments() -> list[str]:
-    """PyInstaller's command line."""
-    entry = ROOT / "app" / "__main__.py"
-    options = ["--noconfirm", "--clean", "--onedir", "--console", "--name=q3tts", "--log-level=WARN"]
-    options += [f"--distpath={ROOT / 'dist'}", f"--workpath={ROOT / 'build'}", f"--specpath={ROOT / 'build'}"]
-    options += [f"--add-data={ROOT / 'migrations'}:migrations", f"--paths={ROOT}"]
-    options += [f"--hidden-import={name}" for name in HIDDEN_IMPORTS]
-    options += [f"--collect-submodules={name}" for name in BY_NAME]
-    options += [f"--collect-all={name}" for name in COLLECTED]
-    options += [f"--exclude-module={name}" for name in (*NOT_YET, *LEFT_OUT)]
-    return [*options, str(entry)]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build what is asked for; the exit code."""
+    given = _parser().parse_args(arguments)
+    both = given.onedir == given.onefile
+    dist, work = given.dist.resolve(), ROOT / "build" / "frozen"
+    suffix = ".exe" if sys.platform == "win32" else ""
+    file_name = f"{given.name}-{target_triple()}{suffix}"
+    listing = work / "listing.json"
+    options = {
+        "name": given.name,
+        "file_name": file_name,
+        "onedir": given.onedir or both,
+        "onefile": given.onefile or both,
+        "espeak": not given.without_espeak,
+        "identity": given.codesign_identity,
+        "listing": str(listing),
+    }
+    work.mkdir(parents=True, exist_ok=True)
+    folder, file = dist / given.name, dist / file_name
+    shutil.rmtree(folder, ignore_errors=True)
+    file.unlink(missing_ok=True)
+    os.environ["Q3TTS_BUNDLE"] = json.dumps(options)
+    os.environ.setdefault("PYTHONHASHSEED", "1")  # the same sources give the same archive
+    import_module("PyInstaller.__main__").run(
+        [str(SPEC), "--noconfirm", "--clean", "--log-level=WARN", f"--distpath={dist}", f"--workpath={work}"]
+    )
+    made = sizes.measure(
+        folder if options["onedir"] else None,
+        file if options["onefile"] else None,
+        json.loads(listing.read_text(encoding="utf-8")),
+    )
+    (dist / f"{given.name}.sizes.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    print("\n".join(sizes.table(made)))
+    if given.sign_ready:
+        print(f"ready to be signed: {metal.staged(folder, dist / f'{given.name}.staged')}")
+    largest = made["folder_bytes"] or made["file_bytes"]
+    if largest > given.budget_mb * 1_000_000:
+        print(
+            f"bundle: {largest / 1e6:.0f} MB are more than the budget of {given.budget_mb} MB; "
+            "leave out what is not needed (frozen/contents.py), or raise --budget-mb",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bundle.py", description="Build q3tts as a program that needs no Python.")
+    parser.add_argument("--name", default="qwen-tts", help="of the program  [default: %(default)s]")
+    parser.add_argument("--onedir", action="store_true", help="the folder only  [default: both]")
+    parser.add_argument("--onefile", action="store_true", help="the single file only")
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist", metavar="FOLDER", help="[default: dist]")
+    parser.add_argument(
+        "--without-espeak", action="store_true", help="leave out espeak-ng, which is under the GPL, and its voices"
+    )
+    parser.add_argument(
+        "--codesign-identity", metavar="NAME", help="macOS: sign every file, with the hardened runtime"
+    )
+    parser.add_argument(
+        "--sign-ready",
+        action="store_true",
+        help="a copy of the folder without symbolic links, as an app carries it",
+    )
+    parser.add_argument("--budget-mb", type=int, default=BUDGET_MB, metavar="MB", help="[default: %(default)s]")
+    return parser
 
 
 if __name__ == "__main__":
-    run(arguments())
-    folder = ROOT / "dist" / "q3tts"
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder / 'q3tts'}: {size / 1e6:.0f} MB, Python {sys.version.split()[0]}")
+    sys.exit(main())

@@ -12,6 +12,7 @@ from app import __version__
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning, SpeechError, StartFailed
+from app.executable import end_with_bootloader
 
 #: Where the commands are that are loaded when they are called. In this order they are shown.
 _COMMANDS = {
@@ -26,6 +27,7 @@ _COMMANDS = {
     "logs": "logs:logs",
     "open": "opening:open_",
     "service": "service:service",
+    "selftest": "selftest:selftest",
     "say": "say:say",
 }
 
@@ -225,6 +227,7 @@ def transcribe(folder: Path) -> None:
 
 def main() -> None:
     """Run the command line; what fails says why in one line."""
+    end_with_bootloader()
     try:
         cli()
     except SpeechError as error:

@@ -11,6 +11,7 @@ from app.commands.command import UNAVAILABLE, Command, Failed, Where, which_engi
 from app.commands.engine import Engine, connected, data_folder
 from app.commands.finding import SHOWN, job_id_of
 from app.commands.terminal import say
+from app.executable import outside
 
 
 @click.command("open", cls=Command)
@@ -52,7 +53,9 @@ def _shown(place: Path) -> None:
     if shutil.which(program) is None:
         raise Failed(f"there is no program {program} to open it with", UNAVAILABLE)
     # Its words are for those who look for a mistake in their desktop, and come in the middle of anything.
-    opened = subprocess.run([program, place], capture_output=True, text=True, errors="replace", check=False)
+    opened = subprocess.run(
+        [program, place], capture_output=True, text=True, errors="replace", check=False, env=outside()
+    )
     if opened.returncode:
         why = opened.stderr.strip() or f"it ended with {opened.returncode}"
         raise Failed(f"{program} could not open it: {why}", UNAVAILABLE)

@@ -21,7 +21,7 @@ from app.config import default_data_dir
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning
-from app.executable import program
+from app.executable import outside, program
 
 Steps: TypeAlias = Sequence[Sequence[str]]
 
@@ -178,7 +178,7 @@ def _take(steps: Steps) -> None:
             for left in steps[position:]:
                 note("  " + " ".join(word for word in left if word != "-"))
             return
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, env=outside())
         if done.returncode and not optional:
             why = done.stderr.strip() or f"it ended with {done.returncode}"
             raise Failed(f"{' '.join(words)} failed: {why}", UNAVAILABLE)

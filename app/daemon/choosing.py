@@ -71,6 +71,11 @@ async def active_models_voice(engine: Engine, language: str, description: str) -
     presets = await engine.voices.store.list(kind="preset", model_id=model_id)
     if presets:
         return _speaking(entry, presets, hint)
+    if not entry.card.supports_clone:  # espeak-ng, in a build that was made without it
+        raise ModelNotReady(
+            f"this build of q3tts has no voices of {model_id}; activate another model: q3tts models",
+            model_id=model_id,
+        )
     clones = await engine.voices.store.list(kind="clone", model_id=model_id)
     if not clones:
         raise ModelNotReady(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.errors import StartFailed
-from app.executable import program
+from app.executable import independent, program
 
 
 def detach(arguments: Sequence[str]) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def detach(arguments: Sequence[str]) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env=independent(),
         cwd="/",
     ) as daemon:
         assert daemon.stdout is not None

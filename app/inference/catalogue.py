@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct
 
-from app.errors import InvalidRequest
+from app.errors import InferenceFailed, InvalidRequest
 from app.executable import program
 from app.inference.checkpoint import Checkpoint
 from app.inference.languages import name_of
@@ -97,6 +97,10 @@ def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> Entry:
 def load(family: str, folder: Path | None) -> Model:
     """The model itself. Only the worker calls this: it imports what the engine must never have."""
     if family == "espeak-ng":
+        from app.inference.espeak_voices import espeak_data
+
+        if espeak_data() is None:
+            raise InferenceFailed("this build of q3tts has no espeak-ng; activate another model")
         from app.inference.espeak import Espeak
 
         return Espeak()

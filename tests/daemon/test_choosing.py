@@ -280,3 +280,12 @@ async def cloned(running: Running, tmp_path: Path, name: str, language: str) -> 
         "language": language,
     }
     return (await running.engine.post("/voices/clone", body))["voice_id"]
+
+
+async def test_a_model_without_voices_says_that_this_build_has_none(opened: Opener, tmp_path: Path) -> None:
+    async with opened([entry(tmp_path / "control", presets=[], supports_clone=False)]) as running:
+        answer = await refused(running.path, text=TEXT)
+
+    assert answer["code"] == "MODEL_NOT_READY"
+    assert "this build of q3tts has no voices" in answer["message"]
+    assert "q3tts models" in answer["message"]
