@@ -1,0 +1,128 @@
+// `/v1/jobs`: submit, history, one job, control, its audio.
+
+import type { Asked, Http } from "./http.js";
+import { Offsets } from "./offsets.js";
+import type { Artifact, Chunk, ChunkFilter, Job, JobFilter, JobPage, SubmitRequest } from "./types.js";
+
+export interface Submitting extends Asked {
+  /** With the same key the same request makes one job, however often it is sent. Without one, the client makes one. */
+  idempotencyKey?: string;
+}
+
+export interface AudioOptions extends Asked {
+  /** The audio so far of a job that is not completed. */
+  partial?: boolean;
+}
+
+export interface ChunksOptions extends ChunkFilter, Asked {
+  /** The job's text. With it `start_char` and `end_char` count UTF-16 units; without it, as the engine does. */
+  text?: string;
+}
+
+export class Jobs {
+  readonly #http: Http;
+
+  constructor(http: Http) {
+    this.#http = http;
+  }
+
+  /** Queue a text to be rendered into a file. */
+  submit(request: SubmitRequest, { idempotencyKey, ...asked }: Submitting = {}): Promise<Job> {
+    const headers = { "Idempotency-Key": idempotencyKey ?? newKey() };
+    return this.#http.json("POST", "/jobs", { ...asked, body: request, headers });
+  }
+
+  /** The same under an id of your own, a UUID. */
+  put(jobId: string, request: SubmitRequest, asked: Asked = {}): Promise<Job> {
+    return this.#http.json("PUT", path(jobId), { ...asked, body: request });
+  }
+
+  /** One page of the history, newest first. */
+  list(filter: JobFilter = {}, asked: Asked = {}): Promise<JobPage> {
+    return this.#http.json("GET", "/jobs", { ...asked, query: filter });
+  }
+
+  /** The history, newest first, page by page as you go. */
+  async *all(
+    filter: Omit<JobFilter, "cursor"> = {},
+    asked: Asked = {},
+  ): AsyncGenerator<Job, void, undefined> {
+    let cursor: string | null = null;
+    do {
+      const page: JobPage = await this.list({ ...filter, cursor }, asked);
+      yield* page.jobs;
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+  }
+
+  get(jobId: string, asked: Asked = {}): Promise<Job> {
+    return this.#http.json("GET", path(jobId), asked);
+  }
+
+  /** The stretches of text that are spoken in one go; `next_start` is null at the end. */
+  async chunks(
+    jobId: string,
+    { text, signal, ...filter }: ChunksOptions = {},
+  ): Promise<{ chunks: Chunk[]; next_start: number | null }> {
+    type Chunks = { chunks: Chunk[]; next_start: number | null };
+    const found = await this.#http.json<Chunks>("GET", path(jobId, "/chunks"), { signal, query: filter });
+    if (text === undefined) return found;
+    const offsets = new Offsets(text);
+    const chunks = found.chunks.map((chunk) => ({
+      ...chunk,
+      start_char: offsets.at(chunk.start_char),
+      end_char: offsets.at(chunk.end_char),
+    }));
+    return { ...found, chunks };
+  }
+
+  /** The files that were made; none until the job is completed. */
+  async artifacts(jobId: string, asked: Asked = {}): Promise<Artifact[]> {
+    const answer = await this.#http.json<{ artifacts: Artifact[] }>("GET", path(jobId, "/artifacts"), asked);
+    return answer.artifacts;
+  }
+
+  /** The job's WAV file. */
+  audio(jobId: string, { partial, signal }: AudioOptions = {}): Promise<Blob> {
+    return this.#http.blob(path(jobId, "/audio"), { signal, query: partial ? { partial } : {} });
+  }
+
+  /** How many bytes the job's WAV file has, without fetching it. */
+  async audioBytes(jobId: string, asked: Asked = {}): Promise<number> {
+    const response = await this.#http.send("HEAD", path(jobId, "/audio"), asked);
+    return Number(response.headers.get("Content-Length"));
+  }
+
+  /** Answered when the job is final. The audio so far is kept. */
+  cancel(jobId: string, asked: Asked = {}): Promise<Job> {
+    return this.#http.json("POST", path(jobId, "/cancel"), asked);
+  }
+
+  pause(jobId: string, asked: Asked = {}): Promise<Job> {
+    return this.#http.json("POST", path(jobId, "/pause"), asked);
+  }
+
+  resume(jobId: string, asked: Asked = {}): Promise<Job> {
+    return this.#http.json("POST", path(jobId, "/resume"), asked);
+  }
+
+  /** Let a failed or canceled job go on, behind the chunks that it has. */
+  retry(jobId: string, asked: Asked = {}): Promise<Job> {
+    return this.#http.json("POST", path(jobId, "/retry"), asked);
+  }
+
+  /** Forget the job, its audio and its files. */
+  async delete(jobId: string, asked: Asked = {}): Promise<void> {
+    await this.#http.json("DELETE", path(jobId), asked);
+  }
+}
+
+function path(jobId: string, rest = ""): string {
+  return `/jobs/${encodeURIComponent(jobId)}${rest}`;
+}
+
+/** `crypto.randomUUID` is missing where a page is no secure context. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

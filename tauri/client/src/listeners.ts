@@ -1,0 +1,22 @@
+// Who wants to be told of what.
+
+type Callbacks<Events> = { [Name in keyof Events]?: Set<(value: Events[Name]) => void> };
+
+export class Listeners<Events> {
+  readonly #callbacks: Callbacks<Events> = {};
+
+  /** What is returned ends it. */
+  add<Name extends keyof Events>(name: Name, callback: (value: Events[Name]) => void): () => void {
+    const callbacks = this.#callbacks[name] ?? new Set();
+    this.#callbacks[name] = callbacks;
+    callbacks.add(callback);
+    return () => {
+      callbacks.delete(callback);
+    };
+  }
+
+  /** Who comes or goes meanwhile changes nothing for this time. */
+  tell<Name extends keyof Events>(name: Name, value: Events[Name]): void {
+    for (const callback of [...(this.#callbacks[name] ?? [])]) callback(value);
+  }
+}
