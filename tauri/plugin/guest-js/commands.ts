@@ -1,0 +1,90 @@
+// The plugin's commands and its event. They keep nothing: each call goes to Rust.
+
+import { invoke } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
+import type { QwenConnection, SidecarError, SidecarState } from "./types.js";
+
+const STATUS_EVENT = "qwen-tts://status";
+
+/** Start the engine: resolves when it runs, rejects with a `SidecarError`. Joins a start that is under way. */
+export function startQwenSidecar(): Promise<SidecarState> {
+  return ask("start_qwen_sidecar");
+}
+
+/** Stop the engine: resolves when its process is gone. */
+export function stopQwenSidecar(): Promise<SidecarState> {
+  return ask("stop_qwen_sidecar");
+}
+
+/** How the engine is. */
+export function getQwenStatus(): Promise<SidecarState> {
+  return ask("get_qwen_status");
+}
+
+/** How to reach the engine; rejects with a `SidecarError` when it does not run. */
+export function getQwenConnection(): Promise<QwenConnection> {
+  return ask("get_qwen_connection");
+}
+
+/** The last lines that the engine wrote, without the token. */
+export function getQwenLogs(): Promise<string[]> {
+  return ask("get_qwen_logs");
+}
+
+/**
+ * Hear how the engine is: at once, and whenever it changes. Gives a function that ends it.
+ *
+ * It listens first and asks then, so nothing is lost between; what is older than what was heard is left out.
+ */
+export async function onQwenStatus(callback: (state: SidecarState) => void): Promise<() => void> {
+  let over = false;
+  let last: SidecarState | null = null;
+  const hear = (state: SidecarState, asked: boolean) => {
+    if (over || (last !== null && isOld(state, last, asked))) return;
+    last = state;
+    callback(state);
+  };
+  const unlisten = await listen<SidecarState>(STATUS_EVENT, (event) => hear(event.payload, false));
+  const end = () => {
+    if (over) return;
+    over = true;
+    unlisten();
+  };
+  try {
+    hear(await getQwenStatus(), true);
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return end;
+}
+
+/**
+ * Events come in their order; an answer may come after events that are newer. Within one generation the time decides,
+ * and at the same millisecond the event does.
+ */
+function isOld(state: SidecarState, last: SidecarState, asked: boolean): boolean {
+  if (state.generation !== last.generation) return state.generation < last.generation;
+  return asked && state.sinceMs <= last.sinceMs;
+}
+
+async function ask<T>(command: string): Promise<T> {
+  try {
+    return await invoke<T>(`plugin:qwen-tts|${command}`);
+  } catch (error) {
+    throw asSidecarError(error);
+  }
+}
+
+/** Rust's errors come as they are; what Tauri itself says, such as a missing permission, is only text. */
+function asSidecarError(error: unknown): SidecarError {
+  if (typeof error === "object" && error !== null && "code" in error) return error as SidecarError;
+  const detail = error instanceof Error ? error.message : String(error);
+  return {
+    code: "INTERNAL",
+    message: "This window cannot reach the speech engine. Install the app again.",
+    detail,
+    logTail: [],
+    retryable: false,
+  };
+}

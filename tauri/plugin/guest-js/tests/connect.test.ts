@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { connect } from "../index.js";
+import type { SidecarState } from "../types.js";
+import { Engine, MISSING, RUNNING, STOPPED } from "./engine.js";
+
+const FIRST = { baseUrl: "http://127.0.0.1:5001/v1", token: "first", generation: 1 };
+const SECOND = { baseUrl: "http://127.0.0.1:5002/v1", token: "second", generation: 2 };
+
+let engine: Engine;
+beforeEach(() => {
+  engine = new Engine();
+});
+afterEach(async () => {
+  await engine.end();
+  vi.unstubAllGlobals();
+});
+
+test("starts the engine and then asks for its connection", async () => {
+  engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
+  const client = await connect();
+  expect(engine.called).toEqual(["start_qwen_sidecar", "get_qwen_connection"]);
+  expect(client.connection).toMatchObject({ baseUrl: FIRST.baseUrl, token: "first" });
+});
+
+test("rejects with the reason of a failed start", async () => {
+  engine.answer("start_qwen_sidecar", () => Promise.reject(MISSING));
+  await expect(connect()).rejects.toEqual(MISSING);
+});
+
+/** The network with these engines in it; others do not answer. */
+function stubEngines(engines = new Map<string, string>()): string[] {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (url: string, init: { headers: Record<string, string> }) => {
+    const { port } = new URL(url);
+    asked.push(port);
+    if (init.headers.Authorization !== `Bearer ${engines.get(port)}`) throw new TypeError("Failed to fetch");
+    return Response.json({ engine_version: "0.1.0" });
+  });
+  return asked;
+}
+
+test("finds the next engine when this one is gone", async () => {
+  const asked = stubEngines(new Map([["5002", "second"]]));
+  engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
+  const client = await connect();
+  engine.answer("get_qwen_status", () => RUNNING).answer("get_qwen_connection", () => SECOND);
+  expect(await client.health()).toMatchObject({ engine_version: "0.1.0" });
+  expect(asked).toEqual(["5001", "5002"]);
+});
+
+test("waits for an engine that is being started again", async () => {
+  stubEngines(new Map([["5002", "second"]]));
+  engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
+  const client = await connect();
+  engine.answer("get_qwen_status", () => ({ ...RUNNING, status: "Starting", phase: "restarting" }));
+  engine.answer("get_qwen_connection", () => Promise.reject({ ...MISSING, code: "STOPPED" }));
+  const starting = engine.hold<SidecarState>("start_qwen_sidecar");
+  const health = client.health();
+  await engine.wasCalled("start_qwen_sidecar", 2);
+  engine.answer("get_qwen_connection", () => SECOND);
+  starting.resolve({ ...RUNNING, generation: 2 });
+  expect(await health).toMatchObject({ engine_version: "0.1.0" });
+});
+
+test("does not start an engine that somebody has stopped", async () => {
+  stubEngines();
+  engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
+  const client = await connect();
+  engine.answer("get_qwen_status", () => STOPPED);
+  engine.answer("get_qwen_connection", () => Promise.reject({ ...MISSING, code: "STOPPED" }));
+  await expect(client.health()).rejects.toMatchObject({ code: "NETWORK" });
+  expect(engine.called.filter((name) => name === "start_qwen_sidecar")).toHaveLength(1);
+});
+
+test("an abort ends the waiting and not the start", async () => {
+  const starting = engine.hold<SidecarState>("start_qwen_sidecar");
+  const giving = new AbortController();
+  const connecting = connect({ signal: giving.signal });
+  await engine.wasCalled("start_qwen_sidecar");
+  giving.abort(new Error("given up"));
+  await expect(connecting).rejects.toThrow("given up");
+  // Nobody waits for this any more, and it must not come up as an unhandled rejection.
+  starting.reject(MISSING);
+  expect(engine.called).not.toContain("stop_qwen_sidecar");
+});
+
+test("a signal that was aborted before wins over a start that is quick", async () => {
+  engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
+  await expect(connect({ signal: AbortSignal.abort(new Error("before")) })).rejects.toThrow("before");
+});

@@ -1,0 +1,228 @@
+//! From what was seen to what is said: exit codes, signals and the system's errors become a `SidecarError`. Pure; the
+//! platform is an argument, so that every platform's words are tested on every other.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::{ErrorCode, SidecarError};
+
+/// How a process ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Exit {
+    /// Its exit code, if it ended by itself.
+    pub code: Option<i32>,
+    /// The signal that ended it (Unix).
+    pub signal: Option<i32>,
+    /// What it said itself about the reason.
+    pub report: Option<String>,
+    /// Whether its file is of another system or processor.
+    pub foreign: bool,
+    /// Whether it wrote anything at all.
+    pub silent: bool,
+    /// Its last lines.
+    pub log: Vec<String>,
+}
+
+impl Exit {
+    fn detail(&self) -> String {
+        let how = match (self.code, self.signal) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "its exit code is not known".into(),
+        };
+        match &self.report {
+            Some(report) if !report.is_empty() => format!("{how}: {report}"),
+            _ => how,
+        }
+    }
+}
+
+const SIGKILL: i32 = 9;
+
+const WRONG_ARCHITECTURE: &str = "The speech engine was made for another system or processor. Install the version of the app for this computer.";
+
+/// The engine ended before it was ready.
+pub(crate) fn ended_early(exit: &Exit, os: &str) -> SidecarError {
+    let report = exit.report.as_deref().unwrap_or_default();
+    let (code, message) = match (exit.code, exit.signal) {
+        // The shell has tried it, and its exit codes mean nothing.
+        _ if exit.foreign && exit.report.is_none() => (ErrorCode::WrongArchitecture, WRONG_ARCHITECTURE),
+        (Some(64 | 2), _) if speaks_another_protocol(report) => (
+            ErrorCode::ProtocolMismatch,
+            "The speech engine and this app do not understand each other. Install the app again.",
+        ),
+        (Some(64 | 2), _) => (
+            ErrorCode::Config,
+            "The speech engine cannot use its settings. Check the model, the folders and the port.",
+        ),
+        (Some(69), _) => (
+            ErrorCode::PortTaken,
+            "Another program uses the port of the speech engine. End that program, or let the engine take a free \
+             port (port 0).",
+        ),
+        (Some(70), _) => (
+            ErrorCode::Internal,
+            "The speech engine failed while it was starting. Its last lines say how.",
+        ),
+        (Some(74), _) => (
+            ErrorCode::DataFolderUnusable,
+            "The speech engine cannot use its data folder. Check that the folder can be written to and that the disk \
+             is not full.",
+        ),
+        (Some(75), _) => (
+            ErrorCode::DataFolderInUse,
+            "Another speech engine uses the data folder. Close the other app or window that uses it, then try again.",
+        ),
+        (Some(78), _) => (
+            ErrorCode::DataFolderTooNew,
+            "A newer version wrote the data of the speech engine. Update this app.",
+        ),
+        (None, Some(SIGKILL)) if os == "macos" && exit.silent => (
+            ErrorCode::BlockedBySystem,
+            "macOS does not let the speech engine run. Move the app into Applications and open it again, or allow it \
+             in System Settings, Privacy & Security.",
+        ),
+        (None, Some(SIGKILL)) => (
+            ErrorCode::ExitedEarly,
+            "The system ended the speech engine while it was starting, perhaps for want of memory. Close other apps \
+             and try again.",
+        ),
+        _ => (
+            ErrorCode::ExitedEarly,
+            "The speech engine ended while it was starting. Its last lines may say why.",
+        ),
+    };
+    SidecarError::new(code, message, exit.detail()).with_log(exit.log.clone())
+}
+
+/// Exit code 64 stands for many things. An engine of another age says it with one of these.
+fn speaks_another_protocol(report: &str) -> bool {
+    report.contains("payload version")
+        || report.contains("unknown field")
+        || report.contains("No such option")
+}
+
+/// The engine was running, and ended although nobody told it to.
+pub(crate) fn crashed(exit: &Exit, restarts: usize) -> SidecarError {
+    let message = match restarts {
+        0 => "The speech engine has ended unexpectedly. Start it again.".into(),
+        1 => "The speech engine has ended unexpectedly, also after it was started again.".into(),
+        n => format!(
+            "The speech engine has ended unexpectedly, also after it was started again {n} times."
+        ),
+    };
+    SidecarError::new(ErrorCode::Crashed, message, exit.detail()).with_log(exit.log.clone())
+}
+
+/// The engine was not ready in time. `seen` is what was last seen of it.
+pub(crate) fn timed_out(after: Duration, seen: &str) -> SidecarError {
+    SidecarError::new(
+        ErrorCode::StartTimedOut,
+        format!(
+            "The speech engine was not ready after {} seconds. Try again; the first start takes longest.",
+            after.as_secs_f64()
+        ),
+        seen,
+    )
+}
+
+/// The engine does not speak as this plugin does.
+pub(crate) fn foreign(detail: impl Into<String>) -> SidecarError {
+    SidecarError::new(
+        ErrorCode::ProtocolMismatch,
+        "The speech engine and this app do not understand each other. Install the app again.",
+        detail,
+    )
+}
+
+/// The engine is not running because somebody stopped it.
+pub(crate) fn stopped(detail: &str) -> SidecarError {
+    SidecarError::new(
+        ErrorCode::Stopped,
+        "The speech engine is stopped. Start it.",
+        detail,
+    )
+}
+
+/// The plugin failed on itself.
+pub(crate) fn internal(detail: impl Into<String>) -> SidecarError {
+    SidecarError::new(
+        ErrorCode::Internal,
+        "The speech engine could not be started because of a failure inside this app. Try again, or open the app \
+         again.",
+        detail,
+    )
+}
+
+/// The data folder could not be made.
+pub(crate) fn no_data_folder(folder: &Path, error: &io::Error) -> SidecarError {
+    SidecarError::new(
+        ErrorCode::DataFolderUnusable,
+        format!(
+            "The folder for the speech engine's data, {}, cannot be made. Check that it can be written to and that \
+             the disk is not full.",
+            folder.display()
+        ),
+        error.to_string(),
+    )
+}
+
+/// The system did not start the file, although it is there.
+pub(crate) fn not_spawned(file: &Path, error: &io::Error, os: &str) -> SidecarError {
+    let detail = format!("{}: {error}", file.display());
+    let (code, message) = match (error.raw_os_error().map(|errno| name_of(errno, os)), error.kind()) {
+        // The file was there a moment ago, so it is its loader or interpreter that is not.
+        (_, io::ErrorKind::NotFound) => (
+            ErrorCode::WrongArchitecture,
+            "The speech engine is there, but the system has nothing to run it with: it was made for another system, \
+             processor or C library. Install the version of the app for this computer.",
+        ),
+        (Some(Errno::NotThisSystem), _) => (
+            ErrorCode::WrongArchitecture,
+            WRONG_ARCHITECTURE,
+        ),
+        (Some(Errno::Blocked), _) => (
+            ErrorCode::BlockedBySystem,
+            "The system does not let the speech engine run. Allow it in the virus scanner or in the security \
+             settings.",
+        ),
+        (_, io::ErrorKind::PermissionDenied) => (
+            ErrorCode::NotExecutable,
+            "The speech engine may not be executed. Install the app again, or make the file executable.",
+        ),
+        _ => (
+            ErrorCode::Internal,
+            "The system could not start the speech engine. Close other apps and try again.",
+        ),
+    };
+    SidecarError::new(code, message, detail)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Errno {
+    NotThisSystem,
+    Blocked,
+    Other,
+}
+
+fn name_of(errno: i32, os: &str) -> Errno {
+    match (os, errno) {
+        // ERROR_BAD_EXE_FORMAT, ERROR_EXE_MACHINE_TYPE_MISMATCH
+        ("windows", 193 | 216) => Errno::NotThisSystem,
+        // ERROR_VIRUS_INFECTED, ERROR_VIRUS_DELETED, ERROR_ACCESS_DISABLED_BY_POLICY
+        ("windows", 225 | 226 | 1260) => Errno::Blocked,
+        ("windows", _) => Errno::Other,
+        // EBADARCH, EBADEXEC, EBADMACHO, ENOEXEC
+        ("macos", 85 | 86 | 88 | 8) => Errno::NotThisSystem,
+        // ENOEXEC, ELIBBAD
+        (_, 8 | 80) => Errno::NotThisSystem,
+        // EPERM: mandatory access control; a missing x bit is EACCES.
+        (_, 1) => Errno::Blocked,
+        _ => Errno::Other,
+    }
+}
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;

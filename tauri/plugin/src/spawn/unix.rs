@@ -1,0 +1,106 @@
+//! Unix: a process group of its own, so that one signal reaches all that the process has started. On Linux the kernel
+//! also tells it when its parent is gone; elsewhere only the end of its standard input does.
+
+#![allow(
+    unsafe_code,
+    reason = "signals, waitid and prctl have no safe form in std"
+)]
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+/// The processes that were started together.
+#[derive(Debug)]
+pub(super) struct Group(libc::pid_t);
+
+pub(super) fn prepare(command: &mut Command) {
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    die_with_parent(command);
+}
+
+pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Group)> {
+    let child = command.spawn()?;
+    // `process_group(0)`: the group has the number of its first process.
+    let group = Group(child.id() as libc::pid_t);
+    Ok((child, group))
+}
+
+/// SIGTERM when the thread that spawns ends: in the end, when the app does, however it does.
+#[cfg(target_os = "linux")]
+fn die_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only prctl and getppid are called, which are safe there, and nothing is allocated.
+    unsafe {
+        command.pre_exec(move || {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // It may have ended before this was set; then the signal does not come.
+            if libc::getppid() as u32 != parent {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            Ok(())
+        });
+    }
+}
+
+impl Group {
+    pub(super) fn terminate(&self) {
+        self.signal(libc::SIGTERM);
+    }
+
+    pub(super) fn kill(&self) {
+        self.signal(libc::SIGKILL);
+    }
+
+    pub(super) fn kill_member(&self, pid: u32) {
+        let Ok(pid) = libc::pid_t::try_from(pid) else {
+            return;
+        };
+        // SAFETY: both calls only take numbers. The number came from the engine: it is only trusted in its own group.
+        unsafe {
+            if pid > 1 && libc::getpgid(pid) == self.0 {
+                libc::kill(pid, libc::SIGKILL);
+            }
+        }
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        // SAFETY: the call only takes numbers. That all are gone already is no failure.
+        unsafe {
+            libc::killpg(self.0, signal);
+        }
+    }
+}
+
+/// Waits for the end of a process and leaves it to its owner to reap it, so that its number stays its own until then.
+#[derive(Debug)]
+pub(crate) struct Watcher(libc::id_t);
+
+impl Watcher {
+    pub(super) fn new(child: &Child) -> io::Result<Self> {
+        Ok(Self(child.id()))
+    }
+
+    /// Blocks until the process has ended, or is not ours to wait for.
+    pub(crate) fn wait(self) {
+        loop {
+            // SAFETY: `info` is plain data that the call fills in.
+            let result = unsafe {
+                let mut info: libc::siginfo_t = std::mem::zeroed();
+                libc::waitid(
+                    libc::P_PID,
+                    self.0,
+                    &mut info,
+                    libc::WEXITED | libc::WNOWAIT,
+                )
+            };
+            let interrupted = io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            if result == 0 || !interrupted {
+                return;
+            }
+        }
+    }
+}
