@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint sabotage format bench bundle lock clean
+.PHONY: help demo test test-long test-tauri lint sabotage format bench bundle lock clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,8 +39,13 @@ format: $(VENV)/.dev  ## Format the code
 bench: $(VENV)/.dev  ## Measure the engine; see docs/performance.md
 	$(BIN)/python -m bench.service
 
-bundle: $(VENV)/.bundle  ## Build dist/q3tts, a folder that needs no Python
+bundle: dist/qwen-tts.sizes.json  ## Build dist/qwen-tts, a folder, and a single file, which need no Python
+
+dist/qwen-tts.sizes.json: $(VENV)/.bundle bundle.py $(shell find app frozen migrations -name '*.py' -o -name '*.spec')
 	$(BIN)/python bundle.py
+
+test-tauri: bundle  ## Test the Tauri plugin, the client and the example app; needs Rust and Node, see docs/development.md
+	@bash tauri/test.sh
 
 lock: $(VENV)/.dev  ## Pin the newest versions: names, versions and hashes, no addresses
 	$(PIP) install uv
@@ -48,6 +53,7 @@ lock: $(VENV)/.dev  ## Pin the newest versions: names, versions and hashes, no a
 
 clean:  ## Remove what was made here
 	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist demo.wav
+	rm -rf tauri/node_modules tauri/target tauri/*/dist tauri/example/e2e/screenshots
 
 $(VENV)/.runtime: pyproject.toml requirements/runtime.txt requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit("q3tts needs Python 3.11 or newer; try make PYTHON=python3.12") \

@@ -317,6 +317,14 @@ def test_a_bundle_that_lacks_a_part_says_so(program: Program) -> None:
         assert "Traceback" not in done.stdout + done.stderr
 
 
+@ON_LINUX
+def test_the_folder_has_no_links_for_an_app_to_turn_into_second_copies(moved: Path) -> None:
+    links = [path for path in moved.rglob("*") if path.is_symlink()]
+
+    assert (moved / "_internal").is_dir()
+    assert not links
+
+
 def test_its_sizes_are_told_and_within_the_budget(moved: Path) -> None:
     from bundle import BUDGET_MB
 

@@ -26,7 +26,7 @@ from app.inference.models import State
 from app.sidecar import Payload
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tauri/*/*.md")])
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 NOTHING: Any = object()  # of a description nothing is asked
 
@@ -308,6 +308,67 @@ def test_no_exit_code_is_documented_that_is_never_used() -> None:
     assert [int(code) for code in told] == exit_codes()
 
 
+# Tauri.
+
+
+def rust_variants(name: str) -> list[str]:
+    """Of an enum in the plugin's errors, as they are sent."""
+    body = re.search(rf"pub enum {name} {{(.*?)^}}", text_of("tauri/plugin/src/error.rs"), re.MULTILINE | re.DOTALL)
+    assert body is not None
+    variants = re.findall(r"^    (\w+),$", body[1], re.MULTILINE)
+    return [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", variant).upper() for variant in variants]
+
+
+def plugin_settings() -> list[str]:
+    body = re.search(r"pub struct Config {(.*?)^}", text_of("tauri/plugin/src/config.rs"), re.MULTILINE | re.DOTALL)
+    assert body is not None
+    fields = re.findall(r"^    pub (\w+):", body[1], re.MULTILINE)
+    return [re.sub(r"_(\w)", lambda match: match[1].upper(), field) for field in fields]
+
+
+def plugin_commands() -> list[str]:
+    return re.findall(r'"(\w+_qwen_\w+)"', text_of("tauri/plugin/build.rs"))
+
+
+@pytest.mark.parametrize("page", ["docs/tauri.md", "tauri/plugin/README.md"])
+def test_every_error_of_the_plugin_is_documented_and_no_other(page: str) -> None:
+    heading = "## Errors and their remedies" if page.startswith("docs") else "## Errors"
+
+    told = re.findall(r"^\| `([A-Z_]+)` \|", section_of(text_of(page), heading), re.MULTILINE)
+
+    assert "BINARY_MISSING" in told
+    assert sorted(told) == sorted(rust_variants("ErrorCode"))
+
+
+def test_every_setting_of_the_plugin_is_documented_and_no_other() -> None:
+    section = section_of(text_of("tauri/plugin/README.md"), "## Configuration")
+
+    told = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+    assert "startTimeoutMs" in told
+    assert told == plugin_settings()
+
+
+@pytest.mark.parametrize("command", plugin_commands())
+def test_every_command_of_the_plugin_is_documented(command: str) -> None:
+    section = section_of(text_of("tauri/plugin/README.md"), "## Commands and permissions")
+
+    assert f"| `{command}` |" in section
+
+
+def test_the_plugin_has_the_commands_of_the_seed() -> None:
+    assert {"start_qwen_sidecar", "stop_qwen_sidecar", "get_qwen_status"} <= set(plugin_commands())
+
+
+def test_every_option_of_the_bundle_is_documented() -> None:
+    options = re.findall(r'add_argument\(\s*"(--[\w-]+)"', text_of("bundle.py"))
+
+    assert "--onefile" in options
+    section = section_of(text_of("docs/tauri.md"), "## A folder or a single file")
+    for option in options:
+        assert f"`{option}`" in section
+
+
 # Files and links.
 
 
@@ -361,7 +422,7 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGE_NAMES)
 def test_no_file_is_named_that_is_not_there(page: str) -> None:
-    folders = "app|bench|demo|docs|migrations|requirements|tests|\\.ci"
+    folders = "app|bench|demo|docs|frozen|migrations|requirements|tests|tauri|\\.ci"
     named = re.findall(rf"`((?:{folders})/[\w./*-]*)`", text_of(page))
     named += re.findall(r"`([\w-]+\.(?:toml|ini|md))`", text_of(page))
 
@@ -372,13 +433,13 @@ def test_no_file_is_named_that_is_not_there(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGE_NAMES)
 def test_every_target_of_make_is_in_the_makefile(page: str) -> None:
-    targets = set(re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
 
-    assert set(re.findall(r"(?:`|^    )make ([a-z]+)", text_of(page), re.MULTILINE)) <= targets
+    assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", text_of(page), re.MULTILINE)) <= targets
 
 
 def test_every_target_of_make_is_documented() -> None:
-    for target in re.findall(r"^([a-z]+):.*##", text_of("Makefile"), re.MULTILINE):
+    for target in re.findall(r"^([a-z-]+):.*##", text_of("Makefile"), re.MULTILINE):
         if target != "help":
             assert f"| `make {target}` |" in text_of("docs/development.md")
 
