@@ -9,9 +9,9 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 from frozen import metal, sizes
@@ -20,8 +20,9 @@ from frozen.triple import target_triple
 ROOT = Path(__file__).resolve().parent
 SPEC = ROOT / "frozen" / "qwen-tts.spec"
 
-#: Of the folder. On macOS MLX's Metal library alone is about 170 MB.
+#: Of the folder, and of the single file, which is compressed. On macOS MLX's Metal library alone is about 170 MB.
 BUDGET_MB = 460 if sys.platform == "darwin" else 250
+FILE_BUDGET_SHARE = 0.42
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,30 +44,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     work.mkdir(parents=True, exist_ok=True)
     folder, file = dist / given.name, dist / file_name
-    shutil.rmtree(folder, ignore_errors=True)
-    file.unlink(missing_ok=True)
-    os.environ["Q3TTS_BUNDLE"] = json.dumps(options)
-    os.environ.setdefault("PYTHONHASHSEED", "1")  # the same sources give the same archive
-    import_module("PyInstaller.__main__").run(
-        [str(SPEC), "--noconfirm", "--clean", "--log-level=WARN", f"--distpath={dist}", f"--workpath={work}"]
-    )
+    told = dist / f"{given.name}.sizes.json"
+    told.unlink(missing_ok=True)  # written again when all is well: make takes it for the sign of that
+    if options["onedir"]:
+        shutil.rmtree(folder, ignore_errors=True)
+    if options["onefile"]:
+        file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "PyInstaller", str(SPEC), "--noconfirm", "--clean", "--log-level=WARN"]
+    # Sets are put into archives; the seed gives them an order, and only from the start of a process.
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "Q3TTS_BUNDLE": json.dumps(options)}
+    failed = subprocess.run(
+        [*command, f"--distpath={dist}", f"--workpath={work}"], env=environment, cwd=ROOT, check=False
+    ).returncode
+    if failed:
+        return failed
     made = sizes.measure(
         folder if options["onedir"] else None,
         file if options["onefile"] else None,
         json.loads(listing.read_text(encoding="utf-8")),
     )
-    (dist / f"{given.name}.sizes.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     print("\n".join(sizes.table(made)))
     if given.sign_ready:
         print(f"ready to be signed: {metal.staged(folder, dist / f'{given.name}.staged')}")
-    largest = made["folder_bytes"] or made["file_bytes"]
-    if largest > given.budget_mb * 1_000_000:
-        print(
-            f"bundle: {largest / 1e6:.0f} MB are more than the budget of {given.budget_mb} MB; "
-            "leave out what is not needed (frozen/contents.py), or raise --budget-mb",
-            file=sys.stderr,
-        )
-        return 1
+    for size, budget_mb in (
+        (made["folder_bytes"], given.budget_mb),
+        (made["file_bytes"], given.budget_mb * FILE_BUDGET_SHARE),
+    ):
+        if size > budget_mb * 1_000_000:
+            print(
+                f"bundle: {size / 1e6:.0f} MB are more than the budget of {budget_mb:.0f} MB; "
+                "leave out what is not needed (frozen/contents.py), or raise --budget-mb",
+                file=sys.stderr,
+            )
+            return 1
+    if both:  # of one form alone it is not the sign that everything is there
+        told.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
@@ -76,9 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--onedir", action="store_true", help="the folder only  [default: both]")
     parser.add_argument("--onefile", action="store_true", help="the single file only")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", metavar="FOLDER", help="[default: dist]")
-    parser.add_argument(
-        "--without-espeak", action="store_true", help="leave out espeak-ng, which is under the GPL, and its voices"
-    )
+    parser.add_argument("--without-espeak", action="store_true", help="leave out espeak-ng and its voices")
     parser.add_argument(
         "--codesign-identity", metavar="NAME", help="macOS: sign every file, with the hardened runtime"
     )

@@ -229,7 +229,7 @@ def main() -> None:
     """Run the command line; what fails says why in one line."""
     end_with_bootloader()
     try:
-        cli()
+        cli(complete_var="_Q3TTS_COMPLETE")  # whatever the program is called
     except SpeechError as error:
         click.echo(f"q3tts: {error}", err=True)
         sys.exit(exit_code_of(error))

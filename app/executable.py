@@ -17,9 +17,11 @@ def program(*arguments: str) -> tuple[str, ...]:
 
 
 def unpacked() -> bool:
-    """Whether this is a single file, which was unpacked into a temporary folder for as long as it runs."""
-    folder = getattr(sys, "_MEIPASS", "")
-    return bool(folder) and Path(sys.executable).resolve().parent not in Path(folder).resolve().parents
+    """Whether this is a single file, which was unpacked into a temporary folder for as long as it runs.
+
+    Only PyInstaller's own name for that folder tells: the file itself may lie above it, or in the same folder.
+    """
+    return Path(getattr(sys, "_MEIPASS", "")).name.startswith("_MEI")
 
 
 def independent() -> dict[str, str]:

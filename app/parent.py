@@ -4,6 +4,7 @@ and again: a process number is given to somebody else sooner or later, a handle 
 It does not know what that process is to this one.
 """
 
+import errno
 import os
 import select
 import sys
@@ -46,7 +47,9 @@ def _wait(pid: int) -> bool:
         else:
             with select.kqueue() as queue:
                 ended = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
-                queue.control([ended], 1, None)
+                (event,) = queue.control([ended], 1, None)
+            if event.flags & select.KQ_EV_ERROR:  # told as an event, not raised
+                return event.data == errno.ESRCH
     except ProcessLookupError:
         return True
     except OSError:  # an old kernel, or a sandbox that forbids it

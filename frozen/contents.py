@@ -72,17 +72,21 @@ AS_FILES = {"mlx_audio": "pyz+py", "transformers": "pyz+py"}
 
 #: Libraries that talk to the system's own sound service, and have to be of its version. A build machine may have
 #: them or not; the bundle takes those of the machine where it runs.
-OF_THE_SYSTEM = ("libportaudio.so", "libasound.so", "libjack.so", "libdb-")
+#: libmvec is a part of glibc that PyInstaller does not know as one: it fits no other glibc than its own.
+OF_THE_SYSTEM = ("libportaudio.so", "libasound.so", "libjack.so", "libdb-", "libmvec.so")
 
-#: espeak-ng is under the GPL. Without it the embedded voice is not there, and everything else is.
-GPL = ("espeakng_loader",)
+#: espeak-ng, with the embedded voice. It is under the GPL; so are x264 and x265 in PyAV's wheel, which stay.
+ESPEAK = ("espeakng_loader",)
 
 
 def excluded(packages: Path, *, espeak: bool) -> list[str]:
     """The modules that PyInstaller is not to follow; `packages` is where they are installed."""
-    names = [*LEFT_OUT, *(() if espeak else GPL)]
+    names = [*LEFT_OUT, *(() if espeak else ESPEAK)]
     for folder, kept in KEPT.items():
-        found = _modules_in(packages / folder.replace(".", "/"))
+        place = packages / folder.replace(".", "/")
+        if not place.is_dir():  # mlx-audio is not installed everywhere; what uses it says so
+            continue
+        found = _modules_in(place)
         if missing := set(kept) - found:
             raise ValueError(f"{folder} has no {', '.join(sorted(missing))}; frozen/contents.py is out of date")
         names += [f"{folder}.{name}" for name in sorted(found - set(kept))]

@@ -166,13 +166,16 @@ def test_its_self_test_passes_without_a_network_or_any_python_to_be_seen(program
     unshare, shell, ip = shutil.which("unshare"), shutil.which("sh"), shutil.which("ip")
     as_root = () if os.geteuid() == 0 else ("--map-root-user",)
     alone = (str(unshare), *as_root, "--net", "--mount", str(shell), "-c")
-    hidden = [str(ROOT), *({sys.base_prefix} - {"/usr"})]
+    prefix = Path(sys.base_prefix)
+    pythons = [prefix] if prefix != Path("/usr") else sorted(Path("/usr/lib").glob("python3*"))
+    hidden = [str(ROOT), *map(str, pythons)]
     steps = " && ".join([f"{ip} link set lo up", *(f"mount -t tmpfs none {folder}" for folder in hidden)])
     if (
         not (unshare and shell and ip)
         or subprocess.run([*alone, steps], check=False, capture_output=True).returncode
     ):
-        pytest.skip("no namespaces may be made here")
+        # Where CI asks for the bundle, this is what it asks for.
+        (pytest.fail if os.environ.get("Q3TTS_NEEDS_BUNDLE") else pytest.skip)("no namespaces may be made here")
     # Checked there: nothing of Python or of the source can be seen, and nobody outside can be reached.
     empty = f'[ -z "$(ls {ROOT})" ] && [ -z "$({ip} route show default)" ]'
     path, narrow = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", f"export PATH={program.environment['PATH']}"
@@ -330,7 +333,8 @@ def test_its_sizes_are_told_and_within_the_budget(moved: Path) -> None:
 
     told = json.loads((DIST / "qwen-tts.sizes.json").read_text(encoding="utf-8"))
 
-    assert 0 < told["folder_bytes"] <= BUDGET_MB * 1_000_000
+    folder_bytes = sum(path.stat().st_size for path in (moved / "renamed").rglob("*") if path.is_file())
+    assert 0 < folder_bytes == told["folder_bytes"] <= BUDGET_MB * 1_000_000
     assert told["file_bytes"] == (moved / "single").stat().st_size
     assert {"mlx", "numpy", "av", "transformers", "q3tts"} <= told["packages"].keys()
     assert told["packages"]["numpy"]["version"]

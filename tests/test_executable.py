@@ -15,7 +15,15 @@ def test_from_source_nothing_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "PYINSTALLER_RESET_ENVIRONMENT" not in executable.independent()
 
 
-@pytest.mark.parametrize(("folder", "single"), [("bundle/_internal", False), ("temporary/_MEI1234", True)])
+@pytest.mark.parametrize(
+    ("folder", "single"),
+    [
+        ("bundle/_internal", False),
+        ("temporary/_MEI1234", True),
+        ("bundle/_MEI1234", True),  # a file in the temporary folder itself
+        ("bundle/temporary/_MEI1234", True),
+    ],
+)
 def test_a_single_file_is_told_from_a_folder(
     folder: str, single: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

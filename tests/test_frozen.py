@@ -1,6 +1,7 @@
 """What goes into the bundle, as far as it can be told without building one."""
 
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from frozen import contents, metal, sizes, stripping
+from app.inference.published import CARRIED
+from frozen import contents, licenses, metal, sizes, stripping
 from frozen.triple import target_triple
 
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = Path(sysconfig.get_path("purelib"))
 
 
@@ -232,3 +235,33 @@ def test_bytes_are_counted_for_the_package_that_they_are_of(tmp_path: Path) -> N
     assert made["packages"][sizes.OWN]["code_bytes"] > 0
     assert any(line.startswith("numpy") for line in sizes.table(made))
     json.dumps(made)
+
+
+# Licences.
+
+
+def test_every_distribution_has_its_terms_and_most_have_their_text(tmp_path: Path) -> None:
+    names = frozenset({"numpy", "av", "espeakng_loader", "mlx_audio", "sqlalchemy", "msgspec", "nothing"})
+
+    made = {name: Path(source) for name, source, _ in licenses.entries(names, ROOT, tmp_path)}
+
+    assert all(path.is_file() for path in made.values())
+    assert "MIT" in made["licenses/q3tts/LICENSE"].read_text(encoding="utf-8")
+    overview = made["licenses/OVERVIEW.txt"].read_text(encoding="utf-8")
+    for name in ("numpy", "av", "espeakng-loader", "mlx-audio", "SQLAlchemy", "msgspec"):
+        assert re.search(rf"^{name} [\d.]+\S*: \S", overview, re.MULTILINE | re.IGNORECASE), name
+    assert "nothing" not in overview
+    assert {name.split("/")[1] for name in made} >= {"numpy", "av", "sqlalchemy", "msgspec", "python"}
+
+
+def test_the_models_that_are_carried_are_those_that_the_engine_says_it_can_load() -> None:
+    for task, families in CARRIED.items():
+        listed = [name for name in contents.BY_NAME if name.startswith(f"mlx_audio.{task}.models.")]
+        assert {name.rpartition(".")[2] for name in listed} == families
+
+
+def test_where_mlx_audio_is_not_installed_nothing_of_it_is_left_out(tmp_path: Path) -> None:
+    names = contents.excluded(tmp_path, espeak=True)
+
+    assert "torch" in names
+    assert not [name for name in names if name.startswith("mlx_audio.tts.models.")]

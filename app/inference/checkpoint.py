@@ -6,6 +6,7 @@ before MLX maps anything. It knows nothing of downloads and voices, and imports 
 """
 
 import re
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from app.inference.model_folder import (
     read_json,
     tensors_in,
 )
-from app.inference.published import ALIASES, FAMILIES, NATIVE_LANGUAGES, Kind, Task
+from app.inference.published import ALIASES, CARRIED, FAMILIES, NATIVE_LANGUAGES, Kind, Task
 from app.inference.qwen3_layout import CodecConfig, Qwen3Config, TalkerConfig, codec_parts, require, talker_parts
 
 #: Plain language models are of these types too: a folder is taken for speech only if its name says so.
@@ -66,6 +67,11 @@ def read_checkpoint(folder: Path, model_id: str) -> Checkpoint:
         check_json(folder, files, name)
     config = read_json(folder, files, "config.json", dict[str, Any])
     task, model_type = _model_type(config, model_id)
+    if getattr(sys, "frozen", False) and model_type not in CARRIED[task]:
+        raise BrokenCheckpoint(
+            f"This build of q3tts has nothing to load {model_type} with: it speaks with Qwen3-TTS, and listens "
+            "with Qwen3-ASR and Whisper. q3tts from source loads other models, too."
+        )
     weights = tensors_in(folder, files)
     checkpoint = Checkpoint(
         task=task,

@@ -51,6 +51,11 @@ _STT = """
 #: What mlx-audio has a module for, and the types that it loads with a module of another name. Held here, for
 #: asking it would import MLX, and a frozen build has no folders to list; a test compares both with mlx-audio.
 FAMILIES: dict[Task, frozenset[str]] = {"tts": frozenset(_TTS.split()), "stt": frozenset(_STT.split())}
+#: Those that a frozen build carries, as frozen/contents.py tells PyInstaller; the others are for q3tts from source.
+CARRIED: dict[Task, frozenset[str]] = {
+    "tts": frozenset({"qwen3_tts"}),
+    "stt": frozenset({"qwen3_asr", "whisper"}),
+}
 ALIASES: dict[Task, dict[str, str]] = {
     "tts": {
         "audiodit": "longcat_audiodit",

@@ -19,6 +19,9 @@ from app.selftest.sidecar import Engine
 #: Says in one line what it saw. Raises `Wrong`.
 Look = Callable[["Place"], str]
 
+#: What to do when temporary files cannot be written.
+NO_ROOM = "make room, or set TMPDIR to a folder that can be written to"
+
 #: Characters of what is wrong; bytes of the temporary folder's path.
 LONGEST, LONGEST_TMPDIR = 400, 70
 
@@ -104,7 +107,7 @@ def place() -> Generator[Place]:
     except OSError as error:
         raise Wrong(
             f"no temporary folder can be made: {error}",
-            "make room, or set TMPDIR to a folder that can be written to",
+            NO_ROOM,
         ) from error
     here = Place(folder)
     try:

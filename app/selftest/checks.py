@@ -2,12 +2,13 @@
 that what cannot be imported is that check's failure and nobody else's.
 """
 
+import errno
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import NamedTuple
 
-from app.selftest.check import Finding, Look, Place, Wrong, brief, form
+from app.selftest.check import NO_ROOM, Finding, Look, Place, Wrong, brief, form
 from app.selftest.sidecar import silent_output
 
 
@@ -60,6 +61,11 @@ def _found(name: str, here: Place) -> Finding:
     except ImportError as error:
         return finding(False, brief(f"a part of the program is missing or damaged: {error}"), form().remedy)
     except Exception as error:  # a check may meet anything
-        remedy = form().remedy if isinstance(error, FileNotFoundError) else "report it, with this line"
-        return finding(False, brief(f"{type(error).__name__}: {error}"), remedy)
+        return finding(False, brief(f"{type(error).__name__}: {error}"), _remedy(error))
     return finding(True, saw)
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        return NO_ROOM
+    return form().remedy if isinstance(error, FileNotFoundError) else "report it, with this line"

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -458,3 +459,14 @@ def test_a_file_is_not_read_to_its_end_when_it_is_larger_than_any(tmp_path: Path
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 32 << 20
+
+
+def test_a_frozen_build_says_which_models_it_has_nothing_to_load_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, other = qwen3(tmp_path / "model"), kokoro(tmp_path / "other")
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+
+    assert read_checkpoint(model, "model").family == "qwen3"
+    with pytest.raises(BrokenCheckpoint, match=r"nothing to load kokoro with: it speaks with Qwen3-TTS"):
+        read_checkpoint(other, "other")
