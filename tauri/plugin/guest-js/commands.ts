@@ -34,38 +34,30 @@ export function getQwenLogs(): Promise<string[]> {
 /**
  * Hear how the engine is: at once, and whenever it changes. Gives a function that ends it.
  *
- * It listens first and asks then, so nothing is lost between; what is older than what was heard is left out.
+ * It listens first and asks then, so nothing is lost between; what is not newer than what was heard is left out, because
+ * an answer may come after events that are newer.
  */
 export async function onQwenStatus(callback: (state: SidecarState) => void): Promise<() => void> {
   let over = false;
-  let last: SidecarState | null = null;
-  const hear = (state: SidecarState, asked: boolean) => {
-    if (over || (last !== null && isOld(state, last, asked))) return;
-    last = state;
+  let last = -1;
+  const hear = (state: SidecarState) => {
+    if (over || state.revision <= last) return;
+    last = state.revision;
     callback(state);
   };
-  const unlisten = await listen<SidecarState>(STATUS_EVENT, (event) => hear(event.payload, false));
+  const unlisten = await listen<SidecarState>(STATUS_EVENT, (event) => hear(event.payload));
   const end = () => {
     if (over) return;
     over = true;
     unlisten();
   };
   try {
-    hear(await getQwenStatus(), true);
+    hear(await getQwenStatus());
   } catch (error) {
     end();
     throw error;
   }
   return end;
-}
-
-/**
- * Events come in their order; an answer may come after events that are newer. Within one generation the time decides,
- * and at the same millisecond the event does.
- */
-function isOld(state: SidecarState, last: SidecarState, asked: boolean): boolean {
-  if (state.generation !== last.generation) return state.generation < last.generation;
-  return asked && state.sinceMs <= last.sinceMs;
 }
 
 async function ask<T>(command: string): Promise<T> {

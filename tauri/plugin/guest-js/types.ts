@@ -10,14 +10,16 @@ export type SidecarPhase = "spawning" | "importing" | "checking" | "stopping" | 
 export interface SidecarState {
   status: SidecarStatus;
   phase: SidecarPhase | null;
-  /** Counts the starts; a snapshot with a lower one is old news. */
+  /** Counts the starts. */
   generation: number;
+  /** Counts the snapshots, over all starts: of two, the one with the higher number is newer. */
+  revision: number;
   /** When this last changed, in milliseconds of Unix time. */
   sinceMs: number;
   pid: number | null;
   port: number | null;
   version: string | null;
-  /** How often it was restarted by itself in this window. */
+  /** How often it has been started again by itself since somebody last started it. */
   restarts: number;
   /** Why it failed; only while `status` is `Errored`. */
   error: SidecarError | null;

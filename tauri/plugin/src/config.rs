@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::absolute::absolute;
+
 /// The pages of a Tauri app come from one of these, by platform and settings.
 pub const TAURI_ORIGINS: [&str; 3] = [
     "tauri://localhost",
@@ -63,7 +65,8 @@ impl Default for Config {
     }
 }
 
-/// How an engine is started, watched and ended.
+/// How an engine is started, watched and ended. Relative paths begin in the folder that the app runs in when the manager
+/// is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
     /// Where the engine's file may be; the first that exists is taken.
@@ -122,6 +125,16 @@ impl Launch {
             restarts: config.restarts,
             restart_window: Duration::from_millis(config.restart_window_ms),
         }
+    }
+
+    /// The same with paths that mean the same in the engine's folder as in the app's.
+    pub(crate) fn with_absolute_paths(mut self) -> Self {
+        for path in &mut self.candidates {
+            *path = absolute(path);
+        }
+        self.data_dir = absolute(&self.data_dir);
+        self.models_dir = self.models_dir.as_deref().map(absolute);
+        self
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Exit {
     pub report: Option<String>,
     /// Whether its file is of another system or processor.
     pub foreign: bool,
-    /// Whether it wrote anything at all.
+    /// Whether it wrote nothing at all, not even a line of the protocol.
     pub silent: bool,
     /// Its last lines.
     pub log: Vec<String>,
@@ -145,6 +145,15 @@ pub(crate) fn stopped(detail: &str) -> SidecarError {
     )
 }
 
+/// The engine is not running, and will not be: the app ends.
+pub(crate) fn ending(detail: &str) -> SidecarError {
+    SidecarError::new(
+        ErrorCode::Stopped,
+        "The app is ending, and the speech engine with it. Open the app again.",
+        detail,
+    )
+}
+
 /// The plugin failed on itself.
 pub(crate) fn internal(detail: impl Into<String>) -> SidecarError {
     SidecarError::new(
@@ -162,6 +171,19 @@ pub(crate) fn no_data_folder(folder: &Path, error: &io::Error) -> SidecarError {
         format!(
             "The folder for the speech engine's data, {}, cannot be made. Check that it can be written to and that \
              the disk is not full.",
+            folder.display()
+        ),
+        error.to_string(),
+    )
+}
+
+/// The data folder is there, but the engine could not run in it.
+pub(crate) fn closed_data_folder(folder: &Path, error: &io::Error) -> SidecarError {
+    SidecarError::new(
+        ErrorCode::DataFolderUnusable,
+        format!(
+            "The folder for the speech engine's data, {}, cannot be opened. Check that it is a folder and that its \
+             permissions allow this user to read and to enter it.",
             folder.display()
         ),
         error.to_string(),

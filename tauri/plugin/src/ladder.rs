@@ -23,8 +23,8 @@ pub(crate) const HURRY: Duration = Duration::from_millis(1_100);
 pub(crate) fn rungs(total: Duration) -> [(Duration, Rung); 4] {
     [
         (Duration::ZERO, Rung::Ask),
-        (total * 5 / 8, Rung::Terminate),
-        (total * 7 / 8, Rung::KillInner),
+        (total / 8 * 5, Rung::Terminate),
+        (total / 8 * 7, Rung::KillInner),
         (total, Rung::Kill),
     ]
 }
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn each_step_comes_after_the_gentler_one() {
-        for total in [Duration::from_secs(8), HURRY] {
+        for total in [Duration::from_secs(8), HURRY, Duration::MAX] {
             let rungs = rungs(total);
             assert!(rungs
                 .windows(2)

@@ -10,6 +10,7 @@
 //! ends the engine when the app exits. If the app is killed, the engine ends by itself, because its standard input
 //! does.
 
+mod absolute;
 mod commands;
 mod config;
 mod error;
@@ -38,7 +39,8 @@ pub use error::{ErrorCode, SidecarError};
 pub use models::{Phase, QwenConnection, SidecarState, SidecarStatus};
 pub use sidecar::SidecarManager;
 
-/// Each change is sent to every page as this event, with a [`SidecarState`].
+/// Each change is sent to every page as this event, with a [`SidecarState`]. A listener in Rust is called in the thread
+/// that owns the engine, and must not wait for [`SidecarManager::start`] or [`SidecarManager::stop`].
 pub const STATUS_EVENT: &str = "qwen-tts://status";
 
 /// The plugin, for `tauri::Builder::plugin`. It is configured by `plugins.qwen-tts` of tauri.conf.json, see [`Config`].

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many lines are kept.
 const MOST_LINES: usize = 200;
+/// So many of them go into an error, which is sent to every page.
+const MOST_OF_ONE: usize = 40;
 /// So many bytes of a line are kept.
 const MOST_BYTES: usize = 4 * 1024;
 
@@ -33,11 +35,16 @@ impl Log {
         self.lock().iter().map(|(_, line)| line.clone()).collect()
     }
 
-    /// The lines of one engine.
+    /// The last lines of one engine.
     pub(crate) fn of(&self, generation: u64) -> Vec<String> {
         let lines = self.lock();
-        let own = lines.iter().filter(|(theirs, _)| *theirs == generation);
-        own.map(|(_, line)| line.clone()).collect()
+        let own: Vec<&String> = lines
+            .iter()
+            .filter(|(theirs, _)| *theirs == generation)
+            .map(|(_, line)| line)
+            .collect();
+        let first = own.len().saturating_sub(MOST_OF_ONE);
+        own[first..].iter().copied().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, String)>> {
@@ -128,5 +135,16 @@ mod tests {
         log.push(2, b"new", TOKEN);
         assert_eq!(log.of(2), ["new"]);
         assert_eq!(log.all(), ["old", "new"]);
+    }
+
+    #[test]
+    fn an_error_has_only_the_last_lines() {
+        let log = Log::default();
+        for n in 0..100 {
+            log.push(1, format!("line {n}").as_bytes(), TOKEN);
+        }
+        let lines = log.of(1);
+        assert_eq!(lines.len(), MOST_OF_ONE);
+        assert_eq!(lines.last().unwrap(), "line 99");
     }
 }

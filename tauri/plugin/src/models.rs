@@ -44,8 +44,10 @@ pub struct SidecarState {
     pub status: SidecarStatus,
     /// What is being done at the moment.
     pub phase: Option<Phase>,
-    /// Counts the starts. A snapshot with a lower one is old news.
+    /// Counts the starts.
     pub generation: u64,
+    /// Counts the snapshots, over all starts: of two, the one with the higher number is newer.
+    pub revision: u64,
     /// When this last changed, in milliseconds of Unix time.
     pub since_ms: u64,
     /// The process, while there is one.
@@ -54,7 +56,7 @@ pub struct SidecarState {
     pub port: Option<u16>,
     /// The engine's version, once it has said it.
     pub version: Option<String>,
-    /// How often it was restarted by itself in this window.
+    /// How often it has been started again by itself since somebody last started it.
     pub restarts: u32,
     /// Why it failed; only while `status` is `Errored`.
     pub error: Option<SidecarError>,

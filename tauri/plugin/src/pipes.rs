@@ -72,7 +72,8 @@ pub(crate) fn read_protocol(
     let mut count = 0;
     each_line(pipe, |line| match handshake::parse(line) {
         Line::Text => log.push(generation, line, token),
-        Line::Unknown => {}
+        // The first one is news all the same: that it speaks at all.
+        Line::Unknown if count > 0 => {}
         news => {
             count += 1;
             if count <= MOST_NEWS {
@@ -122,6 +123,17 @@ mod tests {
         let mut count = 0;
         read_protocol(&flood[..], &Log::default(), 1, "token", |_| count += 1);
         assert_eq!(count, MOST_NEWS);
+    }
+
+    #[test]
+    fn that_it_speaks_is_news_although_it_is_not_understood() {
+        let line = "{\"event\":\"phase\",\"phase\":\"dreaming\"}\n".repeat(1_000);
+        let mut said = Vec::new();
+        let pipe = [line.as_bytes(), b"{\"event\":\"error\"}"].concat();
+        read_protocol(&pipe[..], &Log::default(), 1, "token", |line| {
+            said.push(line)
+        });
+        assert_eq!(said, [Line::Unknown, Line::Failed(String::new())]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ const TARGET: &str = env!("QWEN_TTS_TARGET");
 /// The folders that the search begins from.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Places<'a> {
-    /// `QWEN_TTS_BIN`; only debug builds look at it.
+    /// `QWEN_TTS_BIN`, empty or not; only debug builds look at it.
     pub from_environment: Option<&'a Path>,
     /// The app's resources.
     pub resources: Option<&'a Path>,
@@ -29,15 +29,23 @@ pub(crate) fn candidates(config: &Config, places: Places<'_>) -> Vec<PathBuf> {
             None => binary.clone(),
         }];
     }
+    if let Some(file) = places.from_environment {
+        if !file.as_os_str().is_empty() {
+            return vec![file.to_owned()];
+        }
+    }
     let name = &config.name;
     let file = format!("{name}{EXE_SUFFIX}");
     let mut found = Vec::new();
-    found.extend(places.from_environment.map(Path::to_path_buf));
     found.extend(places.resources.map(|folder| folder.join(name).join(&file)));
     if let Some(folder) = places.executables {
+        // In development the resources are copied beside the program, also where they are not searched then.
+        found.push(folder.join(name).join(&file));
         found.push(folder.join(&file));
         found.push(folder.join(format!("{name}-{TARGET}{EXE_SUFFIX}")));
     }
+    // Where the resources lie beside the program anyway, both are the same place.
+    found.dedup();
     found
 }
 
@@ -85,6 +93,7 @@ mod tests {
             found,
             [
                 PathBuf::from(format!("/app/resources/qwen-tts/qwen-tts{EXE_SUFFIX}")),
+                PathBuf::from(format!("/app/bin/qwen-tts/qwen-tts{EXE_SUFFIX}")),
                 PathBuf::from(format!("/app/bin/qwen-tts{EXE_SUFFIX}")),
                 PathBuf::from(format!("/app/bin/qwen-tts-{TARGET}{EXE_SUFFIX}")),
             ]
@@ -92,16 +101,33 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_comes_before_the_resources() {
-        let from_environment = Some(Path::new("/mine"));
+    fn a_place_is_searched_once() {
+        let executables = places().resources;
         let found = candidates(
             &Config::default(),
             Places {
-                from_environment,
+                executables,
                 ..places()
             },
         );
-        assert_eq!(found[0], Path::new("/mine"));
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_file_that_the_environment_names_is_the_only_candidate() {
+        let in_places = |file| Places {
+            from_environment: Some(Path::new(file)),
+            ..places()
+        };
+        let config = Config::default();
+        assert_eq!(
+            candidates(&config, in_places("/mine")),
+            [PathBuf::from("/mine")]
+        );
+        assert_eq!(
+            candidates(&config, in_places("")),
+            candidates(&config, places())
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The engine as an app sees it: start it, stop it, ask how it is. A handle; the work is done by a thread of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::config::Launch;
 use crate::error::SidecarError;
 use crate::failure;
 use crate::log::Log;
-use crate::models::{QwenConnection, SidecarState, SidecarStatus};
+use crate::models::{Phase, QwenConnection, SidecarState, SidecarStatus};
 use crate::supervisor::{Message, Reply, Seen, Supervisor};
 
 /// An app that is quitting does not wait longer than this for its engine.
@@ -26,6 +27,8 @@ pub struct SidecarManager {
     inbox: Sender<Message>,
     seen: watch::Receiver<Seen>,
     log: Arc<Log>,
+    /// `shutdown_blocking` was called.
+    ending: AtomicBool,
     ended: Arc<Ended>,
 }
 
@@ -38,7 +41,8 @@ struct Ended {
 
 impl SidecarManager {
     /// A manager without Tauri, for an app whose engine is not described by its configuration. `on_change` is called
-    /// with each new snapshot, in a thread of the manager; it must not wait.
+    /// with each new snapshot, in the one thread of the manager; it must not wait, least of all for
+    /// [`start`](Self::start) or [`stop`](Self::stop), which this thread has to answer.
     pub fn new(
         launch: Launch,
         on_change: impl Fn(&SidecarState) + Send + 'static,
@@ -46,7 +50,7 @@ impl SidecarManager {
         let (sender, inbox) = mpsc::channel();
         let log = Arc::new(Log::default());
         let (supervisor, seen) = Supervisor::new(
-            launch,
+            launch.with_absolute_paths(),
             Arc::clone(&log),
             sender.clone(),
             Box::new(on_change),
@@ -63,6 +67,7 @@ impl SidecarManager {
             inbox: sender,
             seen,
             log,
+            ending: AtomicBool::new(false),
             ended,
         })
     }
@@ -82,7 +87,7 @@ impl SidecarManager {
         message: impl FnOnce(Reply) -> Message,
     ) -> Result<SidecarState, SidecarError> {
         let (reply, answer) = oneshot::channel();
-        let gone = || failure::stopped("the app is ending, the thread of the engine is gone");
+        let gone = || failure::ending("the thread of the engine is gone");
         self.inbox.send(message(reply)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -97,12 +102,16 @@ impl SidecarManager {
         let seen = self.seen.borrow();
         match (&seen.connection, &seen.state.error) {
             (Some(connection), _) => Ok(connection.clone()),
+            _ if self.ending.load(Ordering::Relaxed) => {
+                Err(failure::ending("the engine is not started any more"))
+            }
             (None, Some(error)) => Err(error.clone()),
             (None, None) => {
-                let detail = match seen.state.status {
-                    SidecarStatus::Starting => "it is being started",
-                    SidecarStatus::Running => "it is being stopped",
-                    SidecarStatus::Stopped | SidecarStatus::Errored => "it was not started",
+                let detail = match (seen.state.status, seen.state.phase) {
+                    (_, Some(Phase::Stopping)) => "it is being stopped",
+                    (SidecarStatus::Starting, _) => "it is being started",
+                    (SidecarStatus::Running, _) => "its process has just ended",
+                    (SidecarStatus::Stopped | SidecarStatus::Errored, _) => "it was not started",
                 };
                 Err(failure::stopped(detail))
             }
@@ -123,13 +132,14 @@ impl SidecarManager {
         let found = seen.wait_for(|seen| fits(&seen.state)).await;
         found
             .map(|seen| seen.state.clone())
-            .map_err(|_| failure::stopped("the app is ending"))
+            .map_err(|_| failure::ending("the thread of the engine is gone"))
     }
 
     /// End the engine within about 1.5 seconds, by force if need be, and start none any more. The plugin does this
     /// when the app exits; call it yourself before something that ends the app without `RunEvent::Exit`, such as an
-    /// updater's `on_before_exit`. False if the engine was not seen to end in this time.
+    /// updater's `on_before_exit` or `AppHandle::restart` on the main thread. False if the engine was not seen to end in this time.
     pub fn shutdown_blocking(&self) -> bool {
+        self.ending.store(true, Ordering::Relaxed);
         // It fails when the thread has ended, which is what is wanted.
         let _ = self.inbox.send(Message::Shutdown);
         let ended = self

@@ -98,12 +98,15 @@ pub(crate) struct Core {
     budget: Budget,
     state: State,
     generation: u64,
+    revision: u64,
     since_ms: u64,
     pid: Option<u32>,
     port: Option<u16>,
     version: Option<String>,
     /// When it was restarted by itself, within the window.
     restarted: VecDeque<u64>,
+    /// How often it was restarted by itself since somebody started it, also longer ago than the window.
+    restarts: u32,
     /// The app ends.
     closed: bool,
 }
@@ -158,11 +161,13 @@ impl Core {
             budget,
             state: State::Stopped,
             generation: 0,
+            revision: 0,
             since_ms: at.unix_ms,
             pid: None,
             port: None,
             version: None,
             restarted: VecDeque::new(),
+            restarts: 0,
             closed: false,
         }
     }
@@ -188,11 +193,12 @@ impl Core {
             status,
             phase,
             generation: self.generation,
+            revision: self.revision,
             since_ms: self.since_ms,
             pid: self.pid,
             port: self.port,
             version: self.version.clone(),
-            restarts: u32::try_from(self.restarted.len()).unwrap_or(u32::MAX),
+            restarts: self.restarts,
             error: match &self.state {
                 State::Errored(error) => Some(error.clone()),
                 _ => None,

@@ -2,6 +2,7 @@
 //! It decides nothing itself, and nothing that it does may wait for another thread of the app.
 
 mod engine;
+mod folder;
 mod message;
 
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ enum Due {
 
 /// A process that has left the group may hold the pipes for ever; the last lines of the others come at once.
 const DRAINING: Duration = Duration::from_millis(500);
+/// When the app ends, nobody reads the last lines any more, and it has little time.
+const DRAINING_AT_THE_END: Duration = Duration::from_millis(100);
 
 pub(crate) struct Supervisor {
     launch: Launch,
@@ -166,8 +169,13 @@ impl Supervisor {
             }
             Sign::Gone => {
                 engine.reap();
-                self.timers
-                    .set(Instant::now() + DRAINING, generation, Due::Drained);
+                // Its port may be another program's from now on, which must not be given the token.
+                self.seen.send_modify(|seen| seen.connection = None);
+                let draining = match self.ending {
+                    true => DRAINING_AT_THE_END,
+                    false => DRAINING,
+                };
+                self.remind(draining, generation, Due::Drained);
                 return self.exit_if_drained();
             }
             Sign::Drained => {
@@ -176,6 +184,13 @@ impl Supervisor {
             }
         };
         self.happened(Input::From(generation, news))
+    }
+
+    /// A time that is too far away for the system's clock never comes.
+    fn remind(&mut self, after: Duration, generation: u64, due: Due) {
+        if let Some(when) = Instant::now().checked_add(after) {
+            self.timers.set(when, generation, due);
+        }
     }
 
     fn exit_if_drained(&mut self) -> Step {
@@ -232,8 +247,7 @@ impl Supervisor {
                         hurried,
                     } => self.end(generation, hurried),
                     Effect::WaitToRestart { generation, ms } => {
-                        let due = Instant::now() + Duration::from_millis(ms);
-                        self.timers.set(due, generation, Due::Restart);
+                        self.remind(Duration::from_millis(ms), generation, Due::Restart);
                     }
                     Effect::Publish(state) => self.publish(state),
                     Effect::Answer(waiter, answer) => {
@@ -254,11 +268,7 @@ impl Supervisor {
             Ok(engine) => {
                 let pid = engine.pid();
                 self.engine = Some(engine);
-                self.timers.set(
-                    Instant::now() + self.launch.start_timeout,
-                    generation,
-                    Due::TooLate,
-                );
+                self.remind(self.launch.start_timeout, generation, Due::TooLate);
                 News::Spawned { pid }
             }
             Err(error) => News::NotSpawned(error),
@@ -272,16 +282,17 @@ impl Supervisor {
             false => self.launch.stop_timeout,
         };
         // An engine that is being ended may be hurried up: the steps of the new plan come before those of the old one.
-        let now = Instant::now();
         for (after, rung) in ladder::rungs(total) {
-            self.timers.set(now + after, generation, Due::Rung(rung));
+            self.remind(after, generation, Due::Rung(rung));
         }
     }
 
     fn publish(&mut self, state: SidecarState) {
         let running = state.status == SidecarStatus::Running && state.phase.is_none();
         let connection = match (&self.engine, state.port) {
-            (Some(engine), Some(port)) if running => Some(engine.connection(port)),
+            (Some(engine), Some(port)) if running && !engine.is_reaped() => {
+                Some(engine.connection(port))
+            }
             _ => None,
         };
         self.seen.send_replace(Seen {

@@ -5,14 +5,13 @@
 mod common;
 
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{
     alive, ask, eventually, fake, group_alive, manager, number_in, start, stop, until, wait,
     Folder, FAKE,
 };
-use tauri_plugin_qwen_tts::{ErrorCode, Phase, SidecarManager, SidecarStatus};
+use tauri_plugin_qwen_tts::{ErrorCode, Phase, SidecarStatus};
 
 #[test]
 fn a_crash_without_a_budget_is_an_error() {
@@ -171,54 +170,24 @@ fn what_holds_the_pipes_of_an_engine_of_before_is_nothing_to_the_next() {
 }
 
 #[test]
-fn quitting_ends_an_engine_that_does_not_listen() {
+fn an_engine_that_is_gone_cannot_be_reached_although_another_process_holds_its_pipes() {
     let folder = Folder::new();
-    let sidecar = manager(fake(&folder, &["--ignore-end", "--ignore-sigterm"]));
-    let pid = start(&sidecar).unwrap().pid.unwrap();
-    assert!(sidecar.shutdown_blocking());
-    assert!(!alive(pid));
-    assert_eq!(start(&sidecar).unwrap_err().code, ErrorCode::Stopped);
-    assert!(sidecar.shutdown_blocking());
-}
-
-#[test]
-fn quitting_hurries_up_a_stop_that_is_under_way() {
-    let folder = Folder::new();
-    let mut launch = fake(&folder, &["--ignore-end", "--ignore-sigterm"]);
-    launch.stop_timeout = Duration::from_secs(3600);
-    let sidecar = Arc::new(manager(launch));
-    let pid = start(&sidecar).unwrap().pid.unwrap();
-    let other = Arc::clone(&sidecar);
-    let stopping = std::thread::spawn(move || stop(&other));
-    until(&sidecar, |state| state.phase == Some(Phase::Stopping));
-    assert!(sidecar.shutdown_blocking());
-    assert!(!alive(pid));
-    assert_eq!(
-        stopping.join().unwrap().unwrap().status,
-        SidecarStatus::Stopped
-    );
-}
-
-#[test]
-fn a_manager_that_is_dropped_takes_its_engine_along() {
-    let folder = Folder::new();
-    let sidecar = manager(fake(&folder, &[]));
-    let pid = start(&sidecar).unwrap().pid.unwrap();
-    drop(sidecar);
-    assert!(!alive(pid));
-}
-
-#[test]
-fn quitting_does_not_wait_for_what_waits_for_it() {
-    let folder = Folder::new();
-    let held = Arc::new(Mutex::new(()));
-    let wanted = Arc::clone(&held);
-    let sidecar =
-        SidecarManager::new(fake(&folder, &[]), move |_| drop(wanted.lock().unwrap())).unwrap();
+    let file = folder.file("escaped");
+    let escaped = format!("--escaped={}", file.display());
+    let sidecar = manager(fake(&folder, &["--crash", &escaped]));
     start(&sidecar).unwrap();
-    // As the main thread does, which every message to a page needs.
-    let _held = held.lock().unwrap();
-    assert!(sidecar.shutdown_blocking());
+    let escaped = number_in(&file);
+    assert_eq!(ask(&sidecar, "/crash"), None);
+    let error = loop {
+        match sidecar.connection() {
+            Ok(_) => std::thread::yield_now(),
+            Err(error) => break error,
+        }
+    };
+    // It is not said to have crashed yet: its last lines may still come.
+    assert_eq!(error.code, ErrorCode::Stopped);
+    until(&sidecar, |state| state.status == SidecarStatus::Errored);
+    common::signal(escaped, libc::SIGKILL);
 }
 
 #[test]
@@ -234,4 +203,16 @@ fn only_a_process_of_its_own_group_is_killed_when_the_engine_names_it() {
     assert_eq!(stranger.try_wait().unwrap(), None);
     stranger.kill().unwrap();
     stranger.wait().unwrap();
+}
+
+#[test]
+fn times_that_never_come_are_no_times() {
+    let folder = Folder::new();
+    let mut launch = fake(&folder, &[]);
+    launch.start_timeout = Duration::MAX;
+    launch.stop_timeout = Duration::MAX;
+    launch.restart_window = Duration::MAX;
+    let sidecar = manager(launch);
+    assert_eq!(start(&sidecar).unwrap().status, SidecarStatus::Running);
+    assert_eq!(stop(&sidecar).unwrap().status, SidecarStatus::Stopped);
 }

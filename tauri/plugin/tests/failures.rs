@@ -102,15 +102,17 @@ fn a_file_that_cannot_be_run_is_told_from_one_that_may_not() {
 }
 
 #[test]
-fn a_data_folder_that_cannot_be_made_is_said() {
+fn an_error_has_the_last_lines_and_the_log_has_more() {
     let folder = Folder::new();
-    fs::write(folder.file("file"), "").unwrap();
-    let mut launch = fake(&folder, &[]);
-    launch.data_dir = folder.file("file").join("data");
-    assert_eq!(
-        start(&manager(launch)).unwrap_err().code,
-        ErrorCode::DataFolderUnusable
-    );
+    let sidecar = manager(fake(
+        &folder,
+        &["--flood=1", "--exit=33", "--message=at last"],
+    ));
+    let error = start(&sidecar).unwrap_err();
+    assert_eq!(error.log_tail.len(), 40);
+    let logs = sidecar.logs();
+    assert_eq!(logs.len(), 200);
+    assert!(logs.ends_with(&error.log_tail));
 }
 
 #[test]

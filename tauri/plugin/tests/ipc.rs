@@ -172,6 +172,7 @@ fn a_page_starts_the_engine_hears_of_it_reaches_it_and_stops_it() {
         "pid",
         "port",
         "restarts",
+        "revision",
         "sinceMs",
         "status",
         "version",

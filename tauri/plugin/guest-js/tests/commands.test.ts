@@ -67,7 +67,7 @@ describe("onQwenStatus", () => {
     const listening = hear();
     await engine.wasCalled("get_qwen_status");
     await engine.publish(RUNNING);
-    asking.resolve({ ...RUNNING, status: "Starting", phase: "checking", sinceMs: 4 });
+    asking.resolve({ ...RUNNING, status: "Starting", phase: "checking", revision: 3 });
     (await listening)();
     expect(heard).toEqual([RUNNING]);
   });
@@ -76,17 +76,26 @@ describe("onQwenStatus", () => {
     const asking = engine.hold<SidecarState>("get_qwen_status");
     const listening = hear();
     await engine.wasCalled("get_qwen_status");
-    await engine.publish({ ...RUNNING, status: "Starting", phase: "checking", sinceMs: 4 });
+    await engine.publish({ ...RUNNING, status: "Starting", phase: "checking", revision: 3 });
     asking.resolve(RUNNING);
     (await listening)();
     expect(heard.map((state) => state.status)).toEqual(["Starting", "Running"]);
   });
 
-  test("leaves out what comes from an earlier start", async () => {
-    engine.answer("get_qwen_status", () => ({ ...RUNNING, generation: 3 }));
+  test("leaves out every snapshot that is not newer, whatever the clock says", async () => {
+    engine.answer("get_qwen_status", () => ({ ...RUNNING, generation: 3, revision: 9 }));
     const end = await hear();
-    await engine.publish({ ...STOPPED, generation: 2, sinceMs: 99 });
-    await engine.publish({ ...STOPPED, generation: 3, sinceMs: 99 });
+    await engine.publish({ ...STOPPED, generation: 2, revision: 7, sinceMs: 99 });
+    await engine.publish({
+      ...RUNNING,
+      generation: 3,
+      revision: 8,
+      status: "Starting",
+      phase: "checking",
+      sinceMs: 99,
+    });
+    await engine.publish({ ...RUNNING, generation: 3, revision: 9, sinceMs: 99 });
+    await engine.publish({ ...STOPPED, generation: 3, revision: 10, sinceMs: 0 });
     expect(heard.map((state) => [state.status, state.generation])).toEqual([
       ["Running", 3],
       ["Stopped", 3],
@@ -97,7 +106,7 @@ describe("onQwenStatus", () => {
   test("tells every change of one start, also within a millisecond", async () => {
     engine.answer("get_qwen_status", () => STOPPED);
     const end = await hear();
-    await engine.publish({ ...RUNNING, status: "Starting", phase: "checking" });
+    await engine.publish({ ...RUNNING, status: "Starting", phase: "checking", revision: 3 });
     await engine.publish(RUNNING);
     expect(heard.map((state) => state.status)).toEqual(["Stopped", "Starting", "Running"]);
     end();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { connect } from "../index.js";
+import { type Client, connect } from "../index.js";
 import type { SidecarState } from "../types.js";
 import { Engine, MISSING, RUNNING, STOPPED } from "./engine.js";
 
@@ -48,28 +48,94 @@ test("finds the next engine when this one is gone", async () => {
   expect(asked).toEqual(["5001", "5002"]);
 });
 
-test("waits for an engine that is being started again", async () => {
+const STARTING: SidecarState = {
+  ...RUNNING,
+  status: "Starting",
+  phase: "restarting",
+  generation: 2,
+  revision: 6,
+};
+const AGAIN: SidecarState = { ...RUNNING, generation: 2, revision: 9 };
+const NOT_RUNNING = { ...MISSING, code: "STOPPED" };
+
+/** A client whose engine is gone; there is another one only if the test says so. */
+async function bereaved(): Promise<Client> {
   stubEngines(new Map([["5002", "second"]]));
   engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
   const client = await connect();
-  engine.answer("get_qwen_status", () => ({ ...RUNNING, status: "Starting", phase: "restarting" }));
-  engine.answer("get_qwen_connection", () => Promise.reject({ ...MISSING, code: "STOPPED" }));
-  const starting = engine.hold<SidecarState>("start_qwen_sidecar");
+  engine.answer("get_qwen_connection", () => Promise.reject(NOT_RUNNING));
+  return client;
+}
+
+const starts = () => engine.called.filter((name) => name === "start_qwen_sidecar").length;
+
+test("waits for an engine that is being started again, and does not start it", async () => {
+  const client = await bereaved();
+  engine.answer("get_qwen_status", () => STARTING);
   const health = client.health();
-  await engine.wasCalled("start_qwen_sidecar", 2);
+  await engine.wasCalled("get_qwen_status");
+  await engine.publish({ ...STARTING, phase: "checking", revision: 8 });
   engine.answer("get_qwen_connection", () => SECOND);
-  starting.resolve({ ...RUNNING, generation: 2 });
+  await engine.publish(AGAIN);
+  expect(await health).toMatchObject({ engine_version: "0.1.0" });
+  expect(starts()).toBe(1);
+});
+
+test("misses nothing between its question and the answer", async () => {
+  const client = await bereaved();
+  const asking = engine.hold<SidecarState>("get_qwen_status");
+  const health = client.health();
+  await engine.wasCalled("get_qwen_status");
+  engine.answer("get_qwen_connection", () => SECOND);
+  await engine.publish(AGAIN);
+  asking.resolve(STARTING);
   expect(await health).toMatchObject({ engine_version: "0.1.0" });
 });
 
 test("does not start an engine that somebody has stopped", async () => {
-  stubEngines();
-  engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
-  const client = await connect();
-  engine.answer("get_qwen_status", () => STOPPED);
-  engine.answer("get_qwen_connection", () => Promise.reject({ ...MISSING, code: "STOPPED" }));
+  const client = await bereaved();
+  engine.answer("get_qwen_status", () => ({ ...STOPPED, revision: 6 }));
   await expect(client.health()).rejects.toMatchObject({ code: "NETWORK" });
-  expect(engine.called.filter((name) => name === "start_qwen_sidecar")).toHaveLength(1);
+  expect(starts()).toBe(1);
+});
+
+test("does not start an engine whose start is being stopped", async () => {
+  const client = await bereaved();
+  engine.answer("get_qwen_status", () => ({ ...STARTING, phase: "stopping" }));
+  await expect(client.health()).rejects.toMatchObject({ code: "NETWORK" });
+  expect(starts()).toBe(1);
+});
+
+test("does not start an engine that is stopped while its restart is waited for", async () => {
+  const client = await bereaved();
+  engine.answer("get_qwen_status", () => STARTING);
+  const health = client.health();
+  const failed = expect(health).rejects.toMatchObject({ code: "NETWORK" });
+  await engine.wasCalled("get_qwen_status");
+  await engine.publish({ ...STARTING, phase: "stopping", revision: 7 });
+  await failed;
+  expect(starts()).toBe(1);
+});
+
+test("looks once more when the engine was gone before it was seen to be", async () => {
+  const client = await bereaved();
+  engine.answer("get_qwen_status", () => RUNNING);
+  const health = client.health();
+  // The first look found it running, but it cannot be reached; the second one waits for what comes of that.
+  await engine.wasCalled("get_qwen_status", 2);
+  await engine.publish(STARTING);
+  engine.answer("get_qwen_connection", () => SECOND);
+  await engine.publish(AGAIN);
+  expect(await health).toMatchObject({ engine_version: "0.1.0" });
+  expect(starts()).toBe(1);
+});
+
+test("does not look again when it may not have the connection", async () => {
+  const client = await bereaved();
+  engine.answer("get_qwen_status", () => RUNNING);
+  engine.answer("get_qwen_connection", () => Promise.reject("not allowed"));
+  await expect(client.health()).rejects.toMatchObject({ code: "NETWORK" });
+  expect(engine.called.filter((name) => name === "get_qwen_status")).toHaveLength(1);
 });
 
 test("an abort ends the waiting and not the start", async () => {
@@ -84,7 +150,8 @@ test("an abort ends the waiting and not the start", async () => {
   expect(engine.called).not.toContain("stop_qwen_sidecar");
 });
 
-test("a signal that was aborted before wins over a start that is quick", async () => {
+test("a signal that was aborted before starts nothing", async () => {
   engine.answer("start_qwen_sidecar", () => RUNNING).answer("get_qwen_connection", () => FIRST);
   await expect(connect({ signal: AbortSignal.abort(new Error("before")) })).rejects.toThrow("before");
+  expect(engine.called).toEqual([]);
 });

@@ -35,14 +35,13 @@ pub(crate) fn step(core: &mut Core, event: Event) -> Vec<Effect> {
 
 fn start(core: &mut Core, at: At, waiter: Waiter, effects: &mut Vec<Effect>) {
     if core.closed {
-        let error = failure::stopped("the app is ending, nothing is started any more");
+        let error = failure::ending("nothing is started any more");
         effects.push(Effect::Answer(waiter, Err(error)));
         return;
     }
     match &mut core.state {
         State::Stopped | State::Errored(_) => {
-            // A person has decided anew, so the crashes of before do not count.
-            core.restarted.clear();
+            core.forget_crashes();
             core.generation += 1;
             begin(core, at, vec![waiter], false, effects);
         }
@@ -62,12 +61,12 @@ fn stop(core: &mut Core, at: At, waiter: Option<Waiter>, effects: &mut Vec<Effec
         }
         State::Pausing { starters } => {
             publish(core, at, effects);
-            refuse(starters, effects);
+            refuse(core.closed, starters, effects);
             at_rest(core, waiter, effects);
         }
         State::Starting { step, starters, .. } => {
             let spawned = step != Step::Spawning;
-            refuse(starters, effects);
+            refuse(core.closed, starters, effects);
             let was = SidecarStatus::Starting;
             end(core, at, Stopping::of(was, spawned, waiter), effects);
         }
@@ -77,7 +76,7 @@ fn stop(core: &mut Core, at: At, waiter: Option<Waiter>, effects: &mut Vec<Effec
         }
         State::Stopping(mut stopping) => {
             // The last word counts: who wanted it to run again after this does not get it.
-            refuse(mem::take(&mut stopping.starters), effects);
+            refuse(core.closed, mem::take(&mut stopping.starters), effects);
             if let Some((error, failed)) = stopping.failure.take() {
                 for waiter in failed {
                     effects.push(Effect::Answer(waiter, Err(error.clone())));
@@ -155,7 +154,7 @@ fn gone(core: &mut Core, at: At, stopping: Stopping, effects: &mut Vec<Effect>) 
     if core.closed {
         effects.push(Effect::Quit);
     } else if !stopping.starters.is_empty() {
-        core.restarted.clear();
+        core.forget_crashes();
         core.generation += 1;
         begin(core, at, stopping.starters, false, effects);
     }
@@ -177,6 +176,7 @@ fn crash(core: &mut Core, at: At, exit: &Exit, starters: Vec<Waiter>, effects: &
         return;
     }
     core.restarted.push_back(now);
+    core.restarts = core.restarts.saturating_add(1);
     core.forget_process();
     // Counted now and not after the pause: from here on the old engine's words are old.
     core.generation += 1;
@@ -205,19 +205,30 @@ fn fail(
     }
 }
 
-fn refuse(starters: Vec<Waiter>, effects: &mut Vec<Effect>) {
+fn refuse(closed: bool, starters: Vec<Waiter>, effects: &mut Vec<Effect>) {
+    let why = "it was stopped before it was ready";
     for waiter in starters {
-        let error = failure::stopped("it was stopped before it was ready");
+        let error = match closed {
+            true => failure::ending(why),
+            false => failure::stopped(why),
+        };
         effects.push(Effect::Answer(waiter, Err(error)));
     }
 }
 
 fn publish(core: &mut Core, at: At, effects: &mut Vec<Effect>) {
     core.since_ms = at.unix_ms;
+    core.revision += 1;
     effects.push(Effect::Publish(core.snapshot()));
 }
 
 impl Core {
+    /// A person has decided anew, so the crashes of before do not count.
+    fn forget_crashes(&mut self) {
+        self.restarted.clear();
+        self.restarts = 0;
+    }
+
     fn forget_process(&mut self) {
         self.pid = None;
         self.port = None;

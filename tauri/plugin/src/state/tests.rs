@@ -1,6 +1,7 @@
 //! Every pair of a state and an event, and long random lives.
 
 mod lives;
+mod restarts;
 mod table;
 
 use super::*;
@@ -75,107 +76,6 @@ fn a_snapshot_says_when_it_changed_and_what_is_known() {
 }
 
 #[test]
-fn crashes_that_are_long_ago_do_not_count() {
-    let mut core = running(BUDGET);
-    for round in 0..10 {
-        let now = round * 40_000;
-        let generation = core.generation;
-        tell_at(&mut core, now, Input::From(generation, exited()));
-        assert_eq!(core.snapshot().phase, Some(Phase::Restarting), "{round}");
-        assert!(core.snapshot().restarts <= 2);
-        for news in [
-            News::RestartDue,
-            News::Spawned { pid: 1 },
-            ready(),
-            News::Healthy,
-        ] {
-            tell_at(&mut core, now, Input::From(generation + 1, news));
-        }
-        assert_eq!(core.snapshot().status, SidecarStatus::Running);
-    }
-}
-
-#[test]
-fn a_restart_that_counts_to_the_end_of_the_window_no_longer_counts_there() {
-    let mut core = running(Budget {
-        restarts: 1,
-        window_ms: 100,
-    });
-    tell_at(&mut core, 0, Input::From(1, exited()));
-    for news in [
-        News::RestartDue,
-        News::Spawned { pid: 1 },
-        ready(),
-        News::Healthy,
-    ] {
-        tell_at(&mut core, 0, Input::From(2, news));
-    }
-    tell_at(&mut core, 100, Input::From(2, exited()));
-    assert_eq!(core.snapshot().phase, Some(Phase::Restarting));
-    tell_at(&mut core, 100, Input::From(3, News::RestartDue));
-    tell_at(&mut core, 100, Input::From(3, News::Spawned { pid: 1 }));
-    tell_at(&mut core, 199, Input::From(3, exited()));
-    assert_eq!(
-        core.snapshot().error.map(|error| error.code),
-        Some(ErrorCode::Crashed)
-    );
-}
-
-#[test]
-fn pauses_before_restarts_get_longer_and_not_endless() {
-    let mut core = running(Budget {
-        restarts: 100,
-        window_ms: 60_000,
-    });
-    let mut pauses = Vec::new();
-    for generation in 1..=20 {
-        for effect in tell(&mut core, Input::From(generation, exited())) {
-            if let Effect::WaitToRestart { ms, .. } = effect {
-                pauses.push(ms);
-            }
-        }
-        tell(&mut core, Input::From(generation + 1, News::RestartDue));
-        tell(
-            &mut core,
-            Input::From(generation + 1, News::Spawned { pid: 1 }),
-        );
-    }
-    assert_eq!(pauses[..6], [250, 500, 1_000, 2_000, 4_000, 5_000]);
-    assert!(pauses[6..].iter().all(|ms| *ms == 5_000));
-}
-
-#[test]
-fn a_person_who_starts_again_has_the_whole_budget() {
-    let mut core = running(Budget {
-        restarts: 0,
-        window_ms: 60_000,
-    });
-    tell(&mut core, Input::From(1, exited()));
-    core.budget.restarts = 1;
-    core.restarted.push_back(0);
-    assert_eq!(core.snapshot().restarts, 1);
-    tell(&mut core, Input::Start(2));
-    assert_eq!(core.snapshot().restarts, 0);
-}
-
-#[test]
-fn a_restart_that_finds_the_folder_in_use_is_not_tried_again() {
-    let mut core = running(BUDGET);
-    tell(&mut core, Input::From(1, exited()));
-    tell(&mut core, Input::From(2, News::RestartDue));
-    tell(&mut core, Input::From(2, News::Spawned { pid: 1 }));
-    let in_use = Exit {
-        code: Some(75),
-        ..Exit::default()
-    };
-    tell(&mut core, Input::From(2, News::Exited(in_use)));
-    assert_eq!(
-        core.snapshot().error.map(|error| error.code),
-        Some(ErrorCode::DataFolderInUse)
-    );
-}
-
-#[test]
 fn an_engine_of_before_changes_nothing() {
     let mut core = running(BUDGET);
     tell(&mut core, Input::Stop(2));
@@ -213,6 +113,27 @@ fn what_waits_for_a_stop_hears_of_it_before_the_next_start() {
     assert_eq!(stopped, answer);
     assert_eq!(stopped.status, SidecarStatus::Stopped);
     assert_eq!(starting.status, SidecarStatus::Starting);
+}
+
+#[test]
+fn who_waits_for_a_start_when_the_app_ends_is_told_that_it_does() {
+    let mut starting = core(BUDGET);
+    tell(&mut starting, Input::Start(1));
+    let mut queued = running(BUDGET);
+    tell(&mut queued, Input::Stop(2));
+    tell(&mut queued, Input::Start(1));
+    let mut pausing = running(BUDGET);
+    tell(&mut pausing, Input::From(1, exited()));
+    tell(&mut pausing, Input::Start(1));
+    for mut core in [starting, queued, pausing] {
+        let effects = tell(&mut core, Input::Shutdown);
+        let refused = effects.iter().find_map(|effect| match effect {
+            Effect::Answer(1, Err(error)) => Some(error),
+            _ => None,
+        });
+        let message = &refused.expect("an answer").message;
+        assert!(message.contains("app is ending"), "{message}");
+    }
 }
 
 #[test]

@@ -2,14 +2,14 @@
 //! supervisor; when it is dropped, the process is killed.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ChildStdin, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::Arc;
-use std::{fs, io, thread};
+use std::{io, thread};
 
-use super::{Message, Sign};
+use super::{folder, Message, Sign};
 use crate::config::Launch;
 use crate::error::SidecarError;
 use crate::failure::{self, Exit};
@@ -38,6 +38,8 @@ pub(super) struct Engine {
     stdin: std::cell::RefCell<Option<Sender<Vec<u8>>>>,
     status: Option<io::Result<ExitStatus>>,
     over: Arc<AtomicBool>,
+    /// Whether a line of the protocol came, so that it did run.
+    spoke: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -49,8 +51,7 @@ impl Engine {
         sender: &Sender<Message>,
     ) -> Result<Self, SidecarError> {
         let file = resolve::find(&launch.candidates)?;
-        make_folder(&launch.data_dir)
-            .map_err(|error| failure::no_data_folder(&launch.data_dir, &error))?;
+        folder::prepare(&launch.data_dir)?;
         let token = handshake::token()?;
         let payload = handshake::payload(launch, &token)?;
         let (process, pipes) = Process::spawn(spawn::command(file, launch))
@@ -70,6 +71,7 @@ impl Engine {
             stdin: Some(stdin).into(),
             status: None,
             over: Arc::default(),
+            spoke: Arc::default(),
         };
         // If a thread cannot be made, the process is dropped here, and killed by that.
         engine
@@ -94,8 +96,12 @@ impl Engine {
         named("qwen-tts-stdin", move || write(stdin, &lines))?;
 
         let (to, kept, token) = (sender.clone(), Arc::clone(log), self.token.clone());
+        let spoke = Arc::clone(&self.spoke);
         named("qwen-tts-stdout", move || {
-            let said = |line| drop(to.send(Message::From(generation, Sign::Said(line))));
+            let said = |line| {
+                spoke.store(true, Ordering::Relaxed);
+                let _ = to.send(Message::From(generation, Sign::Said(line)));
+            };
             pipes::read_protocol(stdout, &kept, generation, &token, said);
             let _ = to.send(Message::From(generation, Sign::Drained));
         })?;
@@ -186,7 +192,7 @@ impl Engine {
             code: status.and_then(ExitStatus::code),
             signal: status.and_then(signal),
             foreign: spawn::is_foreign(&self.file),
-            silent: log.is_empty() && self.report.is_none(),
+            silent: log.is_empty() && !self.spoke.load(Ordering::Relaxed),
             report: self.report.clone(),
             log,
         }
@@ -197,15 +203,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }
-}
-
-/// Make the data folder as the engine would: only its user can open it.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Write what comes, and keep the pipe open until nothing can come any more. A thread of its own, because a pipe that
@@ -235,3 +232,7 @@ fn signal(status: &ExitStatus) -> Option<i32> {
 fn signal(_: &ExitStatus) -> Option<i32> {
     None
 }
+
+#[cfg(all(test, unix))]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -30,6 +30,8 @@ struct World {
     waiting: HashMap<Waiter, bool>,
     next_waiter: Waiter,
     quit: bool,
+    /// Of the last snapshot that was published.
+    revision: u64,
 }
 
 impl World {
@@ -57,7 +59,11 @@ impl World {
                     self.told_to_end = true;
                 }
                 Effect::WaitToRestart { .. } => assert_eq!(self.process, None),
-                Effect::Publish(state) => self.check(&state),
+                Effect::Publish(state) => {
+                    assert!(state.revision > self.revision, "revisions only grow");
+                    self.revision = state.revision;
+                    self.check(&state);
+                }
                 Effect::Answer(waiter, answer) => self.answer(waiter, answer),
                 Effect::Quit => {
                     assert_eq!((self.process, self.spawning), (None, None));
