@@ -1,22 +1,26 @@
 // The client: one connection, and what can be asked over it.
 
 import { type Connection, Link, type Renew } from "./connection.js";
+import type { FollowOptions } from "./following.js";
 import { type Asked, Http } from "./http.js";
 import { type EventsOptions, type JobEvent, jobEvents } from "./job-events.js";
 import { Jobs } from "./jobs.js";
 import { Models } from "./models.js";
 import type { SocketMaker } from "./socket.js";
-import { type FollowOptions, Speech } from "./speech.js";
+import { Speech } from "./speech.js";
 import type { Health, SpeakRequest } from "./types.js";
 import { Voices } from "./voices.js";
 
 export interface ClientOptions extends Connection {
   /** Instead of the global ones. */
-  fetch?: typeof fetch;
-  WebSocket?: SocketMaker;
+  fetch?: typeof fetch | undefined;
+  WebSocket?: SocketMaker | undefined;
   /** Asked for a new connection when this one is refused, as after a restart of the engine; then it is tried once more. */
-  renew?: Renew;
+  renew?: Renew | undefined;
 }
+
+/** It is answered by memory alone: an engine that takes longer hangs. */
+const HEALTH_SECONDS = 10;
 
 export type SpeakOptions = Omit<FollowOptions, "afterSeq" | "text">;
 
@@ -42,7 +46,7 @@ export class Client {
 
   /** The engine's version, its active model and what that can do, and how busy it is. */
   health(asked: Asked = {}): Promise<Health> {
-    return this.#http.json("GET", "/health", asked);
+    return this.#http.json("GET", "/health", { ...asked, limitSeconds: HEALTH_SECONDS });
   }
 
   /** All of the HTTP routes, as an OpenAPI document. */

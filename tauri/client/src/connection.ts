@@ -47,12 +47,21 @@ export class Link {
   }
 }
 
-function checked({ baseUrl, token }: Connection): Connection {
-  const address = baseUrl.replace(/\/+$/, "");
+/** What can stand in a header and in the name of a subprotocol. */
+const TOKEN = /^[A-Za-z0-9\-._~]+$/;
+
+/** These may come from outside: a configuration, another process. No message quotes the token. */
+function checked({ baseUrl, token }: Partial<Connection>): Connection {
+  const address = typeof baseUrl === "string" ? baseUrl.trim().replace(/\/+$/, "") : "";
   if (!/^https?:\/\/[^/]+\/v1$/.test(address)) {
     const message = `baseUrl is ${JSON.stringify(baseUrl)}; it has to be like http://127.0.0.1:5123/v1`;
     throw new SpeechError("INVALID_REQUEST", message);
   }
-  if (token === "") throw new SpeechError("INVALID_REQUEST", "token is empty; give the engine's token");
-  return { baseUrl: address, token };
+  const secret = typeof token === "string" ? token.trim() : "";
+  if (secret === "") throw new SpeechError("INVALID_REQUEST", "token is empty; give the engine's token");
+  if (!TOKEN.test(secret)) {
+    const message = "token has characters that it cannot have; it may have letters, digits and -._~ only";
+    throw new SpeechError("INVALID_REQUEST", message);
+  }
+  return { baseUrl: address, token: secret };
 }

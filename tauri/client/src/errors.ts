@@ -57,7 +57,7 @@ export class SpeechError extends Error {
   }
 }
 
-/** Whether a rejection is somebody's abort, and not a failure. */
+/** Whether a rejection is somebody's abort, and not a failure. A reason of your own, given to `abort`, is yours to know. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error || error instanceof DOMException ? error.name === "AbortError" : false;
 }

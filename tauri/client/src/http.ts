@@ -3,6 +3,7 @@
 
 import type { Connection, Link } from "./connection.js";
 import { errorOf, SpeechError } from "./errors.js";
+import { Limit } from "./signals.js";
 
 export interface Asked {
   signal?: AbortSignal | undefined;
@@ -14,6 +15,22 @@ export interface Ask extends Asked {
   headers?: Record<string, string>;
   /** Not sent again after an answer was lost: it may have been carried out, and would be twice. */
   once?: boolean;
+  /** How long to wait for the whole of an answer; without it as long as it takes. Renewing does not count. */
+  limitSeconds?: number;
+  /** What a status means where the answer has no body to say it. */
+  codes?: Record<number, string>;
+}
+
+/** A request failed, and so did the renewal of its connection, which is the `cause`. */
+export class NotRenewed extends SpeechError {
+  /** Whoever renews knows why, and said it with a code: trying again is of no use. */
+  readonly final: boolean;
+
+  constructor(failed: SpeechError, cause: unknown) {
+    const message = `${failed.message} No new connection could be got: ${said(cause)}`;
+    super(failed.code, message, { status: failed.status ?? undefined, cause });
+    this.final = typeof (cause as { code?: unknown } | null | undefined)?.code === "string";
+  }
 }
 
 export class Http {
@@ -36,10 +53,7 @@ export class Http {
       throw new SpeechError(
         "PROTOCOL",
         `The engine's answer to ${method} ${path} is no JSON, or was cut off.`,
-        {
-          status: response.status,
-          cause: error,
-        },
+        { status: response.status, cause: error },
       );
     }
   }
@@ -53,9 +67,7 @@ export class Http {
       throw new SpeechError(
         "NETWORK",
         `The connection to the engine broke within the answer to GET ${path}.`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
   }
@@ -81,34 +93,54 @@ export class Http {
     try {
       return await this.link.renewed(connection);
     } catch (cause) {
-      throw new SpeechError(error.code, `${error.message} No new connection could be got: ${said(cause)}`, {
-        status: error.status ?? undefined,
-        cause,
-      });
+      throw new NotRenewed(error, cause);
     }
   }
 
   async #once(connection: Connection, method: string, path: string, ask: Ask): Promise<Response> {
     const headers: Record<string, string> = { ...ask.headers, Authorization: `Bearer ${connection.token}` };
+    const limit = new Limit(ask.signal, ask.limitSeconds);
+    const { signal } = limit;
     const init: RequestInit = { method, headers, cache: "no-store", credentials: "omit" };
     if (ask.body !== undefined) {
       headers["Content-Type"] = "application/json";
-      init.body = JSON.stringify(ask.body);
+      init.body = JSON.stringify(ask.body, wellFormed);
     }
-    if (ask.signal) init.signal = ask.signal;
-    let response: Response;
+    if (signal) init.signal = signal;
     try {
-      response = await this.#fetch(`${connection.baseUrl}${path}${queryOf(ask.query)}`, init);
-    } catch (cause) {
+      const response = await this.#fetch(`${connection.baseUrl}${path}${queryOf(ask.query)}`, init);
+      if (!response.ok) throw await refusalOf(response, method, path, ask.codes);
+      if (ask.limitSeconds === undefined) return response;
+      return new Response(await response.blob(), { status: response.status, headers: response.headers });
+    } catch (error) {
       ask.signal?.throwIfAborted();
-      throw unreachable(connection, cause);
+      if (error instanceof SpeechError && !signal?.aborted) throw error;
+      throw unreachable(connection, signal?.aborted ? signal.reason : error);
+    } finally {
+      limit.over();
     }
-    if (response.ok) return response;
-    const body: unknown = await response.json().catch(() => null);
-    ask.signal?.throwIfAborted();
-    const error = errorOf((body as { error?: unknown } | null)?.error, response.status);
-    throw error ?? strange(method, path, response.status);
   }
+}
+
+/** The engine takes no half characters. One in their place keeps all offsets as they are. */
+function wellFormed(_name: string, value: unknown): unknown {
+  if (typeof value !== "string" || !/[\uD800-\uDFFF]/.test(value)) return value;
+  return value.replace(/\p{Surrogate}/gu, "\uFFFD");
+}
+
+async function refusalOf(
+  response: Response,
+  method: string,
+  path: string,
+  codes: Record<number, string> = {},
+): Promise<SpeechError> {
+  const { status } = response;
+  const body: unknown = await response.json().catch(() => null);
+  const error = errorOf((body as { error?: unknown } | null)?.error, status);
+  if (error !== null) return error;
+  const code = method === "HEAD" ? codes[status] : undefined;
+  if (code === undefined) return strange(method, path, status);
+  return new SpeechError(code, `The engine refuses ${method} ${path}: ${code}.`, { status });
 }
 
 /** Filters as a query: what is undefined or null is left out, a list repeats its name. */

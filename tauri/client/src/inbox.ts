@@ -38,6 +38,14 @@ export class Inbox<T> {
     this.#serve();
   }
 
+  /** Forget what is queued for this, which is the last. Nothing happens when the reader has seen the end. */
+  last(item: T): void {
+    if (this.#end !== null && this.#items.length === 0) return;
+    this.#items.splice(0, this.#items.length, item);
+    this.#end = "end";
+    this.#serve();
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#reader !== null)
       return Promise.reject(new TypeError("one reader at a time: await next() first"));

@@ -3,6 +3,7 @@
 export { Client, type ClientOptions, type SpeakOptions } from "./client.js";
 export type { Connection, Renew } from "./connection.js";
 export { type ClientCode, type EngineCode, type ErrorCode, isAbort, SpeechError } from "./errors.js";
+export type { FollowOptions } from "./following.js";
 export type { Asked } from "./http.js";
 export type { EventsOptions, JobEvent } from "./job-events.js";
 export type { AudioOptions, ChunksOptions, Jobs, Submitting } from "./jobs.js";
@@ -19,9 +20,9 @@ export type {
   Source,
   WaitingFor,
 } from "./playing.js";
-export type { Patience } from "./retries.js";
+export type { Impatience, Patience } from "./retries.js";
 export type { SocketLike, SocketMaker } from "./socket.js";
-export type { FollowOptions, Speech } from "./speech.js";
+export type { Speech } from "./speech.js";
 export type { AudioEvent, SpokenChunk, StreamEvent } from "./stream-event.js";
 export type * from "./types.js";
 export type { Voices } from "./voices.js";

@@ -1,9 +1,11 @@
 // What happens to all jobs, over `/v1/events`. There is no replay: after each `CONNECTED`, read the list of jobs.
 
+import type { SpeechError } from "./errors.js";
 import { type Http, unreachable } from "./http.js";
 import { Inbox } from "./inbox.js";
-import { PATIENCE, type Patience, Retries } from "./retries.js";
-import { open, refused, type SocketMaker } from "./socket.js";
+import { refusal } from "./refusal.js";
+import { type Impatience, Retries } from "./retries.js";
+import { open, type SocketMaker } from "./socket.js";
 import { decode, type WireEvent } from "./wire.js";
 
 /** `CONNECTED` comes first, and again after each time that the connection was lost: events may be missing before it. */
@@ -11,7 +13,7 @@ export type JobEvent = { type: "CONNECTED" } | Exclude<WireEvent, { type: "AUDIO
 
 export interface EventsOptions {
   signal?: AbortSignal | undefined;
-  patience?: Partial<Patience>;
+  patience?: Impatience | undefined;
 }
 
 export function jobEvents(
@@ -50,7 +52,9 @@ async function follow(
   inbox: Inbox<JobEvent>,
   signal: AbortSignal,
 ): Promise<void> {
-  const retries = new Retries({ ...PATIENCE, ...options.patience });
+  const retries = new Retries(options.patience);
+  const limitSeconds = retries.patience.answerSeconds;
+  let why: SpeechError | undefined;
   for (;;) {
     signal.throwIfAborted();
     retries.begins();
@@ -61,7 +65,7 @@ async function follow(
         close();
         reject(signal.reason);
       };
-      const close = open(maker, connection, "/events", {
+      const close = open(maker, connection, "/events", limitSeconds, {
         open: () => inbox.push({ type: "CONNECTED" }),
         message: (data) => {
           try {
@@ -84,7 +88,9 @@ async function follow(
     });
     if (heard) retries.succeeded();
     else if (opened) retries.lasted();
-    const renewed = !opened && (await refused(http, connection, signal));
-    if (!renewed && !(await retries.next(signal))) throw unreachable(connection);
+    const refused = opened ? null : await refusal(http, connection, signal, { limitSeconds });
+    why = refused?.why ?? why;
+    const atOnce = refused?.renewed === true && retries.renewed();
+    if (!atOnce && !(await retries.next(signal))) throw unreachable(connection, why);
   }
 }

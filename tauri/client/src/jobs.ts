@@ -1,23 +1,32 @@
 // `/v1/jobs`: submit, history, one job, control, its audio.
 
+import type { ErrorCode } from "./errors.js";
 import type { Asked, Http } from "./http.js";
 import { Offsets } from "./offsets.js";
 import type { Artifact, Chunk, ChunkFilter, Job, JobFilter, JobPage, SubmitRequest } from "./types.js";
 
 export interface Submitting extends Asked {
   /** With the same key the same request makes one job, however often it is sent. Without one, the client makes one. */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
 }
 
 export interface AudioOptions extends Asked {
   /** The audio so far of a job that is not completed. */
-  partial?: boolean;
+  partial?: boolean | undefined;
 }
 
 export interface ChunksOptions extends ChunkFilter, Asked {
   /** The job's text. With it `start_char` and `end_char` count UTF-16 units; without it, as the engine does. */
-  text?: string;
+  text?: string | undefined;
 }
+
+/** What the refusal of a `HEAD` means, which has no body to say it. */
+const AUDIO_CODES: Record<number, ErrorCode> = {
+  401: "UNAUTHORIZED",
+  403: "FORBIDDEN",
+  404: "JOB_NOT_FOUND",
+  409: "JOB_NOT_COMPLETED",
+};
 
 export class Jobs {
   readonly #http: Http;
@@ -89,7 +98,7 @@ export class Jobs {
 
   /** How many bytes the job's WAV file has, without fetching it. */
   async audioBytes(jobId: string, asked: Asked = {}): Promise<number> {
-    const response = await this.#http.send("HEAD", path(jobId, "/audio"), asked);
+    const response = await this.#http.send("HEAD", path(jobId, "/audio"), { ...asked, codes: AUDIO_CODES });
     return Number(response.headers.get("Content-Length"));
   }
 
@@ -103,17 +112,17 @@ export class Jobs {
   }
 
   resume(jobId: string, asked: Asked = {}): Promise<Job> {
-    return this.#http.json("POST", path(jobId, "/resume"), asked);
+    return this.#http.json("POST", path(jobId, "/resume"), { ...asked, once: true });
   }
 
   /** Let a failed or canceled job go on, behind the chunks that it has. */
   retry(jobId: string, asked: Asked = {}): Promise<Job> {
-    return this.#http.json("POST", path(jobId, "/retry"), asked);
+    return this.#http.json("POST", path(jobId, "/retry"), { ...asked, once: true });
   }
 
   /** Forget the job, its audio and its files. */
   async delete(jobId: string, asked: Asked = {}): Promise<void> {
-    await this.#http.json("DELETE", path(jobId), asked);
+    await this.#http.json("DELETE", path(jobId), { ...asked, once: true });
   }
 }
 

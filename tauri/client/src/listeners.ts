@@ -15,8 +15,20 @@ export class Listeners<Events> {
     };
   }
 
-  /** Who comes or goes meanwhile changes nothing for this time. */
+  /** Who comes or goes meanwhile changes nothing for this time. What one throws is not the others' concern, nor ours. */
   tell<Name extends keyof Events>(name: Name, value: Events[Name]): void {
-    for (const callback of [...(this.#callbacks[name] ?? [])]) callback(value);
+    for (const callback of [...(this.#callbacks[name] ?? [])]) {
+      try {
+        callback(value);
+      } catch (error) {
+        complain(error);
+      }
+    }
   }
+}
+
+/** As the browser does with what an event listener throws. */
+function complain(error: unknown): void {
+  if (typeof globalThis.reportError === "function") globalThis.reportError(error);
+  else console.error(error);
 }

@@ -1,6 +1,6 @@
 // `/v1/models`.
 
-import type { Asked, Http } from "./http.js";
+import type { Ask, Asked, Http } from "./http.js";
 import type { Model } from "./types.js";
 
 export class Models {
@@ -27,7 +27,7 @@ export class Models {
 
   /** Stop a download. What has come is kept. */
   cancel(modelId: string, asked: Asked = {}): Promise<Model> {
-    return this.#post(modelId, "cancel", asked);
+    return this.#post(modelId, "cancel", { ...asked, once: true });
   }
 
   /** Load a model and make it the active one; answered when it is loaded. */
@@ -42,10 +42,10 @@ export class Models {
 
   /** Remove the model's files. */
   async delete(modelId: string, asked: Asked = {}): Promise<void> {
-    await this.#http.json("DELETE", `/models/${encodeURIComponent(modelId)}`, asked);
+    await this.#http.json("DELETE", `/models/${encodeURIComponent(modelId)}`, { ...asked, once: true });
   }
 
-  #post(modelId: string, verb: string, asked: Asked): Promise<Model> {
+  #post(modelId: string, verb: string, asked: Ask): Promise<Model> {
     return this.#http.json("POST", `/models/${encodeURIComponent(modelId)}/${verb}`, asked);
   }
 }

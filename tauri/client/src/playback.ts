@@ -3,30 +3,28 @@
 
 import { latencyOf } from "./clock.js";
 import { SpeechError } from "./errors.js";
+import { Feed } from "./feed.js";
 import { Listeners } from "./listeners.js";
-import type { Output, Report } from "./output.js";
+import type { Report } from "./output.js";
 import { Place } from "./place.js";
-import type {
-  Metrics,
-  OpenSound,
-  PlaybackEvents,
-  PlaybackState,
-  PlayOptions,
-  Position,
-  Sound,
-  Source,
-  WaitingFor,
+import {
+  FINAL,
+  type Metrics,
+  type OpenSound,
+  type PlaybackEvents,
+  type PlaybackState,
+  type PlayOptions,
+  type Position,
+  type Sound,
+  type Source,
+  type WaitingFor,
 } from "./playing.js";
-import { Resampler } from "./resample.js";
-import type { AudioEvent, StreamEvent } from "./stream-event.js";
+import { heed } from "./signals.js";
+import type { StreamEvent } from "./stream-event.js";
 
-/** So much is made ready before it is heard; the rest waits in the stream. */
-const AHEAD_SECONDS = 10;
 const TAIL_TICK_MS = 20;
-/** For a sound that says no more, although it runs. */
+/** For a sound that says no more. */
 const STOP_MS = 250;
-
-const FINAL: ReadonlySet<PlaybackState> = new Set(["stopped", "ended", "failed"]);
 
 export class Playback {
   /** Resolves when all has been heard, or it was stopped; rejects when it failed. */
@@ -38,14 +36,11 @@ export class Playback {
   #settle!: { resolve(): void; reject(error: unknown): void };
   #sound: Sound | null = null;
   #place: Place | null = null;
-  #resampler: Resampler | null = null;
-  #iterator: AsyncIterator<StreamEvent> | null = null;
+  #feed: Feed | null = null;
   #wanted: "playing" | "paused" | "stopped" = "playing";
   #state: PlaybackState = "waiting";
   #waitingFor: WaitingFor = "audio";
   #report: Report = { state: "filling", time: 0, frames: 0, underruns: 0, peak: 0 };
-  #frames = 0;
-  #room: () => void = () => undefined;
   #failure: { error: unknown } | null = null;
   #firstAudioMs: number | null = null;
   #tail: ReturnType<typeof setInterval> | null = null;
@@ -57,16 +52,10 @@ export class Playback {
       this.#settle = { resolve, reject };
     });
     this.done.catch(() => undefined); // the state says it too
-    const { signal } = options;
-    const aborted = () => void this.stop();
-    if (signal?.aborted) {
-      aborted();
-      return;
-    }
-    signal?.addEventListener("abort", aborted, { once: true });
-    const over = () => signal?.removeEventListener("abort", aborted);
-    this.done.then(over, over);
-    void this.#run(source, opening);
+    heed(options.signal, this.done, () => void this.stop());
+    if (this.#isOver())
+      Promise.resolve(source).catch(() => undefined); // it is not read; it may fail all the same
+    else void this.#run(source, opening);
   }
 
   get state(): PlaybackState {
@@ -115,6 +104,8 @@ export class Playback {
   }
 
   resume(): void {
+    // The system may have put the sound to sleep meanwhile, and a call from a gesture may wake it.
+    if (!this.#isOver()) this.#sound?.wake();
     if (this.#wanted !== "paused") return;
     this.#wanted = "playing";
     this.#sound?.output.resume();
@@ -125,8 +116,7 @@ export class Playback {
   async stop(): Promise<void> {
     if (this.#wanted !== "stopped") {
       this.#wanted = "stopped";
-      void this.#iterator?.return?.();
-      this.#room();
+      this.#feed?.leave();
       this.#sound?.output.stop();
       // A sound that does not run says nothing.
       if (this.#sound?.context.state !== "running" || this.#tail !== null) this.#finish("stopped");
@@ -144,12 +134,12 @@ export class Playback {
     try {
       const source = await coming;
       if (!this.#isOver()) {
+        heed(source.canceled, this.done, () => void this.stop());
         this.#place = new Place(this.#options.text ?? source.text, this.#options.locale);
-        this.#iterator = source[Symbol.asyncIterator]();
-        const first = this.#iterator.next(); // while the sound is being opened
-        first.catch(() => undefined);
-        this.#opened(await sound);
-        await this.#read(first);
+        this.#feed = new Feed(source);
+        const open = await sound;
+        this.#opened(open);
+        await this.#feed.into(open, { came: (event) => this.#came(event), pushed: () => this.update() });
       }
     } catch (error) {
       this.#failure = { error };
@@ -162,44 +152,22 @@ export class Playback {
     this.#sound = sound;
     if (this.#wanted === "paused") sound.output.pause();
     if (this.#wanted === "stopped") sound.output.stop();
-  }
-
-  async #read(first: Promise<IteratorResult<StreamEvent>>): Promise<void> {
-    for (let next = first; ; next = (this.#iterator as AsyncIterator<StreamEvent>).next()) {
-      const { done, value: event } = await next;
-      if (done || this.#isOver()) return;
-      this.#listeners.tell("event", event);
-      if (event.type === "JOB_CANCELED") return void this.stop();
-      if (event.type === "AUDIO_CHUNK") await this.#take(event);
-    }
-  }
-
-  async #take(event: AudioEvent): Promise<void> {
-    if (this.#isOver()) return; // whoever was told of the event has stopped it
-    const { context, output } = this.#sound as Sound;
-    this.#resampler ??= new Resampler(event.sample_rate, context.sampleRate);
-    this.#place?.add(event);
-    this.#push(output, this.#resampler.push(event.samples));
     this.update();
-    while (this.#frames - this.#report.frames > AHEAD_SECONDS * context.sampleRate && !this.#isOver()) {
-      await new Promise<void>((resolve) => {
-        this.#room = resolve;
-      });
-    }
   }
 
-  #push(output: Output, samples: Float32Array<ArrayBuffer>): void {
-    this.#frames += samples.length;
-    output.push(samples);
+  #came(event: StreamEvent): void {
+    this.#listeners.tell("event", event);
+    if (event.type === "JOB_CANCELED") void this.stop();
+    // Whoever was told of the event may have stopped it.
+    if (event.type === "AUDIO_CHUNK" && !this.#isOver()) this.#place?.add(event);
   }
 
   /** The stream is at its end, or broken: what is here is heard, and then that is said. */
   #allRead(): void {
     if (this.#isOver()) return;
     this.#place?.end();
-    if (this.#sound !== null && this.#resampler !== null)
-      this.#push(this.#sound.output, this.#resampler.end());
-    if (this.#frames > this.#report.frames) {
+    this.#feed?.end();
+    if ((this.#feed?.frames ?? 0) > this.#report.frames) {
       this.#sound?.output.end();
     } else {
       // Nothing is left to be heard; and a sound that waits for a gesture would not say so.
@@ -213,7 +181,7 @@ export class Playback {
     this.#report = report;
     this.#place?.rendered(report);
     if (report.frames > 0) this.#firstAudioMs ??= performance.now() - this.#begun;
-    this.#room();
+    this.#feed?.heard(report.frames);
     if (report.state === "drained") this.#heardOut();
     this.update();
     if (report.state === "stopped") this.#finish("stopped");
@@ -230,17 +198,20 @@ export class Playback {
   }
 
   #broken(cause: unknown): void {
+    if (this.#isOver()) return;
     this.#failure = { error: new SpeechError("PLAYBACK", "The sound broke off.", { cause }) };
-    void this.#iterator?.return?.();
     this.#finish("failed");
+    this.#sound?.output.stop();
   }
 
   /** Look again at what there is: the browser started or stopped the sound, or something came. */
   update(): void {
+    const context = this.#sound?.context.state;
+    if (context === "closed") this.#broken(new Error("the AudioContext was closed"));
     if (FINAL.has(this.#state)) return;
     this.#moved();
-    const running = this.#sound?.context.state === "running";
-    const waitingFor = !running && this.#frames > 0 ? "gesture" : "audio";
+    const running = context === "running";
+    const waitingFor = !running && (this.#feed?.frames ?? 0) > 0 ? "gesture" : "audio";
     const playing = running && (this.#report.state === "playing" || this.#tail !== null);
     const state = this.#wanted === "paused" ? "paused" : playing ? "playing" : "waiting";
     const other = state === "waiting" && this.#state === "waiting" && waitingFor !== this.#waitingFor;
@@ -259,10 +230,10 @@ export class Playback {
     if (this.#tail !== null) clearInterval(this.#tail);
     if (state === "ended" && this.#place?.finish()) this.#listeners.tell("position", this.position);
     if (FINAL.has(this.#state)) return; // whoever was told of the last place has stopped it
-    this.#room();
-    this.#become(state);
+    this.#feed?.leave();
     if (state === "failed") this.#settle.reject(this.#failure?.error);
     else this.#settle.resolve();
+    this.#become(state);
   }
 
   #become(state: PlaybackState): void {

@@ -1,10 +1,13 @@
-// What a playback tells and is told: states, places, numbers. Types only.
+// What a playback tells and is told: states, places, numbers.
 
 import type { Output, Report } from "./output.js";
 import type { StreamEvent } from "./stream-event.js";
 import type { TextRange } from "./types.js";
 
 export type PlaybackState = "waiting" | "playing" | "paused" | "stopped" | "ended" | "failed";
+
+/** In which nothing more happens. */
+export const FINAL: ReadonlySet<PlaybackState> = new Set(["stopped", "ended", "failed"]);
 
 /** `audio`: it has not come yet, or not fast enough. `gesture`: the browser plays only after a click or a key. */
 export type WaitingFor = "audio" | "gesture";
@@ -39,9 +42,9 @@ export interface PlaybackEvents {
 
 export interface PlayOptions {
   /** The text that is spoken; a `Speech` of `Client.speak` knows it. */
-  text?: string;
+  text?: string | undefined;
   /** The language of the text, for where its words begin. */
-  locale?: string;
+  locale?: string | undefined;
   /** Stops. */
   signal?: AbortSignal | undefined;
 }
@@ -49,9 +52,16 @@ export interface PlayOptions {
 export interface Sound {
   context: AudioContext;
   output: Output;
+  /** Let the context run again, if it does not. */
+  wake(): void;
 }
 
-export type Source = AsyncIterable<StreamEvent> & { readonly text?: string | undefined };
+export interface Source extends AsyncIterable<StreamEvent> {
+  readonly text?: string | undefined;
+  /** Stops what is heard at once, although more of it has been read. */
+  readonly canceled?: AbortSignal | undefined;
+}
+
 /** Opens the sound; reports come to the playback that asked. */
 export type OpenSound = (
   report: (report: Report) => void,

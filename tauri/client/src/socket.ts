@@ -1,9 +1,8 @@
 // One WebSocket to the engine: opened with the token, read until it closes, and why it closed.
-// A refused handshake looks to a page like a broken network; `GET /v1/health` tells which it was.
+// Why a handshake failed it does not know.
 
 import type { Connection } from "./connection.js";
 import { SpeechError } from "./errors.js";
-import type { Http } from "./http.js";
 
 /** What is needed of a WebSocket; a browser's has it, and so has that of Node 22. */
 export interface SocketLike {
@@ -25,11 +24,18 @@ export interface Listener {
   closed(code: number, reason: string, opened: boolean): void;
 }
 
-/** Opens; what it returns closes, and then nothing is heard any more. */
+/** The code of a connection that broke, as a browser says it. */
+const BROKEN = 1006;
+
+/**
+ * Opens; what it returns closes, and then nothing is heard any more. A handshake that takes longer than the limit has
+ * failed.
+ */
 export function open(
   maker: SocketMaker | undefined,
   connection: Connection,
   path: string,
+  limitSeconds: number,
   to: Listener,
 ): () => void {
   const Maker = maker ?? (globalThis.WebSocket as unknown as SocketMaker | undefined);
@@ -39,15 +45,22 @@ export function open(
     throw new SpeechError("UNSUPPORTED", message);
   }
   const url = `${connection.baseUrl.replace(/^http/, "ws")}${path}`;
-  const socket = new Maker(url, ["q3tts.v1", `bearer.${connection.token}`]);
+  const socket = made(Maker, url, connection);
   let opened = false;
   const silence = () => {
+    clearTimeout(late);
     socket.onopen = socket.onmessage = socket.onclose = null;
   };
+  const late = setTimeout(() => {
+    silence();
+    socket.close();
+    to.closed(BROKEN, "", false);
+  }, limitSeconds * 1000);
   socket.binaryType = "arraybuffer";
   socket.onerror = () => undefined; // a close follows, which says more
   socket.onopen = () => {
     opened = true;
+    clearTimeout(late);
     to.open();
   };
   socket.onmessage = (event: { data: unknown }) => to.message(event.data);
@@ -61,17 +74,12 @@ export function open(
   };
 }
 
-/**
- * After a refused handshake: true when there is a new connection to try, false when it was the network and the same
- * may be tried again. Rejects when trying again is of no use: the token or the origin is refused.
- */
-export async function refused(http: Http, failed: Connection, signal: AbortSignal): Promise<boolean> {
+/** Browsers refuse some addresses by throwing, and quote the token when they do: only the kind of it is passed on. */
+function made(Maker: SocketMaker, url: string, { baseUrl, token }: Connection): SocketLike {
   try {
-    // This asks for a new connection by itself.
-    await http.json("GET", "/health", { signal });
+    return new Maker(url, ["q3tts.v1", `bearer.${token}`]);
   } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof SpeechError) || error.code !== "NETWORK") throw error;
+    const kind = error instanceof Error || error instanceof DOMException ? error.name : "Error";
+    throw new SpeechError("UNSUPPORTED", `A WebSocket to ${baseUrl} cannot be made here (${kind}).`);
   }
-  return http.link.current !== failed;
 }

@@ -6,24 +6,14 @@
 
 import type { Connection } from "./connection.js";
 import { errorOf, SpeechError } from "./errors.js";
+import { check, type FollowOptions } from "./following.js";
 import { type Http, unreachable } from "./http.js";
 import { Inbox } from "./inbox.js";
-import { PATIENCE, type Patience, Retries } from "./retries.js";
-import { open, refused, type SocketMaker } from "./socket.js";
+import { refusal } from "./refusal.js";
+import { Retries } from "./retries.js";
+import { open, type SocketMaker } from "./socket.js";
 import { Reading, type StreamEvent } from "./stream-event.js";
 import { decode, type WireMessage } from "./wire.js";
-
-export interface FollowOptions {
-  /** Begin behind this number; 0 is the beginning. */
-  afterSeq?: number;
-  /** The job's text, so that ranges can be told in UTF-16. */
-  text?: string;
-  /** Closes the connection. The job goes on; `cancel()` cancels it. */
-  signal?: AbortSignal | undefined;
-  /** How much unread audio may wait in memory. */
-  bufferSeconds?: number;
-  patience?: Partial<Patience>;
-}
 
 /** How a socket ended: for good, because enough is queued, or so that the next one may go on. */
 type Ended = { done: true } | { full: true } | { code: number; reason: string; opened: boolean };
@@ -40,34 +30,51 @@ export class Speech implements AsyncIterable<StreamEvent> {
   readonly #options: FollowOptions;
   readonly #inbox = new Inbox<StreamEvent>();
   readonly #stop = new AbortController();
+  readonly #canceled = new AbortController();
   readonly #reading: Reading;
   readonly #bufferSeconds: number;
-  #lastSeq: number;
+  #receivedSeq: number;
+  #readSeq: number;
   #started = false;
+  #known = false;
   #read = false;
   #queuedSeconds = 0;
   #room: () => void = () => undefined;
 
   /** Made by `Client.speak` and `Client.follow`. */
   constructor(http: Http, maker: SocketMaker | undefined, jobId: string, options: FollowOptions) {
+    const { afterSeq = 0 } = options;
+    check(jobId, afterSeq);
     this.jobId = jobId;
     this.text = options.text;
     this.#http = http;
     this.#maker = maker;
     this.#options = options;
     this.#reading = new Reading(jobId, options.text);
-    this.#lastSeq = options.afterSeq ?? 0;
+    this.#receivedSeq = afterSeq;
+    this.#readSeq = afterSeq;
     this.#bufferSeconds = options.bufferSeconds ?? 60;
     this.#inbox.ontaken = (event) => this.#taken(event);
   }
 
-  /** The number of the last audio that was received. With it `follow` goes on from here. */
+  /** The number of the last audio that was handed out. With it `follow` goes on from here. */
   get lastSeq(): number {
-    return this.#lastSeq;
+    return this.#readSeq;
   }
 
-  /** Cancel the job; answered when it is final. False when it had completed or failed before. */
+  /** Aborted by `cancel()`, for who has read more than was heard. */
+  get canceled(): AbortSignal {
+    return this.#canceled.signal;
+  }
+
+  /**
+   * Cancel the job; answered when it is final. False when it had completed or failed before. The reader gets nothing
+   * more than `JOB_CANCELED`, and that at once, whatever the answer is.
+   */
   async cancel(): Promise<boolean> {
+    this.#inbox.last({ type: "JOB_CANCELED", job_id: this.jobId });
+    this.#end();
+    this.#canceled.abort();
     const body = { job_id: this.jobId };
     const { canceled } = await this.#http.json<{ canceled: boolean }>("POST", "/cancel", { body });
     return canceled;
@@ -81,7 +88,7 @@ export class Speech implements AsyncIterable<StreamEvent> {
     let begun = false;
     return {
       next: () => {
-        if (!begun) void this.#run();
+        if (!begun && !this.canceled.aborted) void this.#run();
         begun = true;
         return this.#inbox.next();
       },
@@ -117,29 +124,39 @@ export class Speech implements AsyncIterable<StreamEvent> {
   }
 
   async #follow(): Promise<void> {
-    const retries = new Retries({ ...PATIENCE, ...this.#options.patience });
+    const { signal } = this.#stop;
+    const retries = new Retries(this.#options.patience);
+    const limitSeconds = retries.patience.answerSeconds;
+    let why: SpeechError | undefined;
     for (;;) {
-      this.#stop.signal.throwIfAborted();
+      signal.throwIfAborted();
       const connection = this.#http.link.current;
-      const before = this.#lastSeq;
+      const before = this.#receivedSeq;
       retries.begins();
-      const ended = await this.#listen(connection);
+      const ended = await this.#listen(connection, limitSeconds);
       if ("done" in ended) return;
-      if (this.#lastSeq > before) retries.succeeded();
+      if (this.#receivedSeq > before) retries.succeeded();
       if ("full" in ended) {
         await this.#roomAgain();
         continue;
       }
       hopeless(ended);
       if (ended.opened) retries.lasted();
-      const renewed = !ended.opened && (await refused(this.#http, connection, this.#stop.signal));
-      if (!renewed && !(await retries.next(this.#stop.signal))) throw unreachable(connection);
+      // Once: an engine that knows the job will not forget it.
+      const about = this.#known ? undefined : `/jobs/${encodeURIComponent(this.jobId)}`;
+      const refused = ended.opened
+        ? null
+        : await refusal(this.#http, connection, signal, { about, limitSeconds });
+      this.#known ||= refused?.healthy === true && !refused.renewed;
+      why = refused?.why ?? why;
+      const atOnce = refused?.renewed === true && retries.renewed();
+      if (!atOnce && !(await retries.next(signal))) throw unreachable(connection, why);
       this.reconnects += 1;
     }
   }
 
   /** Read one socket. */
-  #listen(connection: Connection): Promise<Ended> {
+  #listen(connection: Connection, limitSeconds: number): Promise<Ended> {
     return new Promise((resolve, reject) => {
       const over = (settle: () => void) => {
         this.#stop.signal.removeEventListener("abort", aborted);
@@ -147,8 +164,8 @@ export class Speech implements AsyncIterable<StreamEvent> {
         settle();
       };
       const aborted = () => over(() => reject(this.#stop.signal.reason));
-      const path = `/stream/${encodeURIComponent(this.jobId)}?format=binary&after_seq=${this.#lastSeq}`;
-      const close = open(this.#maker, connection, path, {
+      const path = `/stream/${encodeURIComponent(this.jobId)}?format=binary&after_seq=${this.#receivedSeq}`;
+      const close = open(this.#maker, connection, path, limitSeconds, {
         open: () => undefined,
         message: (data) => {
           try {
@@ -175,10 +192,11 @@ export class Speech implements AsyncIterable<StreamEvent> {
       this.#started = true;
     }
     if (message.type === "AUDIO_CHUNK") {
-      if (message.seq !== this.#lastSeq + 1) {
-        throw strange(`audio ${message.seq} came behind ${this.#lastSeq}; numbers have to follow each other`);
+      const last = this.#receivedSeq;
+      if (message.seq !== last + 1) {
+        throw strange(`audio ${message.seq} came behind ${last}; numbers have to follow each other`);
       }
-      this.#lastSeq = message.seq;
+      this.#receivedSeq = message.seq;
       this.#queuedSeconds += message.samples.length / message.sample_rate;
     }
     this.#inbox.push(this.#reading.of(message));
@@ -187,6 +205,7 @@ export class Speech implements AsyncIterable<StreamEvent> {
 
   #taken(event: StreamEvent): void {
     if (event.type !== "AUDIO_CHUNK") return;
+    this.#readSeq = event.seq;
     this.#queuedSeconds -= event.samples.length / event.sample_rate;
     if (this.#queuedSeconds <= this.#bufferSeconds / 2) this.#room();
   }

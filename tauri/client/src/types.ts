@@ -20,11 +20,13 @@ export type Voice = Schemas["VoiceView"];
 export type NewVoice = Schemas["Cloned"];
 export type Transcript = Schemas["Heard"];
 
-export type SpeakRequest = Schemas["SpeakRequest"];
-export type SubmitRequest = Schemas["SubmitRequest"];
-export type DesignRequest = Schemas["DesignRequest"];
-export type CloneRequest = Omit<Schemas["CloneRequest"], "ref_audio"> & { ref_audio: Recording };
-export type TranscribeRequest = Omit<Schemas["TranscribeRequest"], "ref_audio"> & { ref_audio: Recording };
+export type SpeakRequest = Lenient<Schemas["SpeakRequest"]>;
+export type SubmitRequest = Lenient<Schemas["SubmitRequest"]>;
+export type DesignRequest = Lenient<Schemas["DesignRequest"]>;
+export type CloneRequest = Lenient<Omit<Schemas["CloneRequest"], "ref_audio">> & { ref_audio: Recording };
+export type TranscribeRequest = Lenient<Omit<Schemas["TranscribeRequest"], "ref_audio">> & {
+  ref_audio: Recording;
+};
 
 /** The bytes of a WAV file, or the absolute path of a recording on the engine's machine. */
 export type Recording = Blob | ArrayBuffer | ArrayBufferView | { path: string };
@@ -50,4 +52,15 @@ export interface TextRange {
   end: number;
 }
 
-type Filter<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
+type Filter<Name extends keyof operations> = Lenient<NonNullable<operations[Name]["parameters"]["query"]>>;
+
+/** What may be left out may be undefined too, which JSON and queries leave out. */
+type Lenient<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? {
+        [Name in keyof T]:
+          | Lenient<T[Name]>
+          | (Partial<Pick<T, Name>> extends Pick<T, Name> ? undefined : never);
+      }
+    : T;

@@ -53,6 +53,6 @@ export class Voices {
 
   /** Delete a voice that was made here. */
   async delete(voiceId: string, asked: Asked = {}): Promise<void> {
-    await this.#http.json("DELETE", `/voices/${encodeURIComponent(voiceId)}`, asked);
+    await this.#http.json("DELETE", `/voices/${encodeURIComponent(voiceId)}`, { ...asked, once: true });
   }
 }

@@ -19,8 +19,8 @@ export function useVoices(filter: VoiceFilter = {}): Loaded<Voice[]> {
 
 /** The models; while one is being downloaded or loaded they are asked for again and again. */
 export function useModels(): Loaded<Model[]> {
-  const busy = (models: Model[] | null) =>
-    models?.some(({ state }) => state === "downloading" || state === "loading") ? BUSY_MS : null;
+  const busy = (models: Model[]) =>
+    models.some(({ state }) => state === "downloading" || state === "loading") ? BUSY_MS : null;
   return useLoaded("models", (client, signal) => client.models.list({ signal }), busy);
 }
 

@@ -13,17 +13,17 @@ export interface Loaded<T> {
   refresh(): void;
 }
 
+/** After a failure, until an answer comes; it doubles with each. */
+const FAILED_MS = 2000;
+const LONGEST_MS = 10_000;
+
 type Load<T> = (client: Client, signal: AbortSignal) => Promise<T>;
 
 /**
  * `key` says what is asked for: another one asks anew and forgets the old answer. `again` says after how many
- * milliseconds to ask again, given the answer; null for never.
+ * milliseconds to ask again, given the answer; null for never. After a failure it is asked again in any case.
  */
-export function useLoaded<T>(
-  key: string,
-  load: Load<T>,
-  again: (data: T | null) => number | null,
-): Loaded<T> {
+export function useLoaded<T>(key: string, load: Load<T>, again: (data: T) => number | null): Loaded<T> {
   const client = useClient();
   const latest = useRef({ load, again });
   latest.current = { load, again };
@@ -46,6 +46,7 @@ export function useLoaded<T>(
     const stop = new AbortController();
     const of = identity(client, key);
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let failures = 0;
     const ask = async () => {
       setAnswer((old) => ({ ...old, loading: true }));
       let data: T | null = null;
@@ -57,7 +58,9 @@ export function useLoaded<T>(
       }
       if (stop.signal.aborted) return;
       setAnswer((old) => ({ of, data: data ?? (old.of === of ? old.data : null), error, loading: false }));
-      const wait = latest.current.again(data);
+      failures = error === null ? 0 : failures + 1;
+      const wait =
+        data === null ? Math.min(FAILED_MS * 2 ** (failures - 1), LONGEST_MS) : latest.current.again(data);
       if (wait !== null) timer = setTimeout(ask, wait);
     };
     void ask();

@@ -11,7 +11,9 @@ import type { SpeakRequest, TextRange } from "../types.js";
 import { useClient, usePlayer } from "./context.js";
 
 /** Of `POST /v1/speak`, without the text and the voice; and the language of the text, for where its words begin. */
-export type SpeakHookOptions = Omit<SpeakRequest, "text" | "voice_id"> & { locale?: string };
+export type SpeakHookOptions = Omit<SpeakRequest, "text" | "voice_id"> & {
+  locale?: string | undefined;
+};
 
 export interface UseSpeech {
   /** Call it in the handler of a click or a key. What was spoken before stops. */
@@ -27,6 +29,7 @@ export interface UseSpeech {
   range: TextRange | null;
   /** The stretch of text that is being heard. */
   chunk: TextRange | null;
+  /** Of the audio that has been heard, in tenths: the component is not drawn anew for less. */
   seconds: number;
   error: Error | null;
   playback: Playback | null;
@@ -44,7 +47,7 @@ const IDLE: Shown = {
   playback: null,
 };
 
-export function useSpeech({ player: given }: { player?: Player } = {}): UseSpeech {
+export function useSpeech({ player: given }: { player?: Player | undefined } = {}): UseSpeech {
   const client = useClient();
   const shared = usePlayer();
   const player = given ?? shared;
@@ -102,12 +105,16 @@ class Turn {
     );
     this.playback = player.play(speaking, {
       text: request.text,
-      ...(locale ? { locale } : {}),
+      locale,
       signal: this.#abort.signal,
     });
+    let last: Shown | null = null;
     const tell = () => {
-      if (this.playback.state === "failed") this.#cancel(); // nobody can hear the rest
-      show(shownOf(this.playback));
+      const { state } = this.playback;
+      if (state === "failed" || state === "stopped") this.#cancel(); // nobody hears the rest
+      const now = shownOf(this.playback);
+      if (last === null || !same(last, now)) show(now);
+      last = now;
     };
     this.#unlisten = [this.playback.on("state", tell), this.playback.on("position", tell)];
     tell();
@@ -134,8 +141,19 @@ class Turn {
 
 function shownOf(playback: Playback): Shown {
   const { state, waitingFor, position, error } = playback;
-  const { range, chunk, seconds } = position;
+  const { range, chunk } = position;
+  const seconds = Math.floor(10 * position.seconds) / 10;
   const failure =
     error === null || isAbort(error) ? null : error instanceof Error ? error : new Error(String(error));
   return { state, waitingFor, range, chunk, seconds, error: failure, playback };
+}
+
+/** Places are compared by what they say: each look makes new ones. */
+function same(one: Shown, other: Shown): boolean {
+  const told = ({ range, chunk, ...rest }: Shown) => [
+    ...[range?.start, range?.end, chunk?.start, chunk?.end],
+    ...[rest.state, rest.waitingFor, rest.seconds, rest.error],
+  ];
+  const others = told(other);
+  return told(one).every((value, at) => value === others[at]);
 }

@@ -183,6 +183,92 @@ describe.each(["worklet", "scheduled"] as const)("played by the output %s", (kin
   });
 });
 
+describe("one speech behind another", () => {
+  const LONG = Array.from({ length: 4 }, () => "You can walk to the lighthouse.").join(" ");
+
+  it.each(["while the first is playing", "from who is told that the first has ended"])(
+    "is heard to its end, beyond the rest after which the sound sleeps: begun %s",
+    async (when) => {
+      const seen = await page.evaluate(
+        async ({ connection, voice, text, early }) => {
+          const client = new window.q3.Client(connection);
+          const player = new window.q3.Player();
+          const next = () => player.play(client.speak({ voice_id: voice, text }));
+          const first = player.play(client.speak({ voice_id: voice, text: "Now." }));
+          const second = await new Promise<ReturnType<typeof next>>((resolve) => {
+            if (early) first.on("position", () => player.current === first && resolve(next()));
+            else first.on("state", (state) => state === "ended" && resolve(next()));
+          });
+          await second.done;
+          const { state, position, metrics } = second;
+          return { state, seconds: position.seconds, underruns: metrics.underruns };
+        },
+        { connection: engine.connection, voice, text: LONG, early: when.startsWith("while") },
+      );
+      expect(seen).toMatchObject({ state: "ended", underruns: 0 });
+      expect(seen.seconds).toBeGreaterThan(4);
+    },
+  );
+});
+
+describe("a context that the system takes away", () => {
+  function taken(how: "suspend" | "close") {
+    return page.evaluate(
+      async ({ connection, voice, text, how }) => {
+        const contexts: AudioContext[] = [];
+        window.AudioContext = class extends AudioContext {
+          constructor(options?: AudioContextOptions) {
+            super(options);
+            contexts.push(this);
+          }
+        };
+        const client = new window.q3.Client(connection);
+        const player = new window.q3.Player();
+        const playback = player.play(client.speak({ voice_id: voice, text }));
+        await new Promise<void>((resolve) => {
+          playback.on("position", ({ seconds }) => seconds > 0.3 && resolve());
+        });
+        await contexts[0]?.[how]();
+        const code = await playback.done.then(
+          () => null,
+          (error) => error.code,
+        );
+        const again = player.play(client.speak({ voice_id: voice, text: "Now." }));
+        await again.done;
+        return { state: playback.state, code, again: again.state, contexts: contexts.length };
+      },
+      { connection: engine.connection, voice, text: TEXT, how },
+    );
+  }
+
+  it("for a while is brought back, and the speech goes on to its end", async () => {
+    expect(await taken("suspend")).toEqual({ state: "ended", code: null, again: "ended", contexts: 1 });
+  });
+
+  it("for good ends the speech with an error; the next one is heard", async () => {
+    expect(await taken("close")).toEqual({ state: "failed", code: "PLAYBACK", again: "ended", contexts: 2 });
+  });
+});
+
+it("a speech that is canceled is silent at once", async () => {
+  const seen = await page.evaluate(
+    async ({ connection, voice, text }) => {
+      const client = new window.q3.Client(connection);
+      const speech = await client.speak({ voice_id: voice, text });
+      const playback = new window.q3.Player().play(speech);
+      await new Promise<void>((resolve) => {
+        playback.on("position", () => resolve());
+      });
+      void speech.cancel();
+      await playback.done;
+      return { state: playback.state, seconds: playback.position.seconds };
+    },
+    { connection: engine.connection, voice, text: TEXT.repeat(40) },
+  );
+  expect(seen.state).toBe("stopped");
+  expect(seen.seconds).toBeLessThan(3);
+});
+
 it("a worklet that cannot be loaded is done without", async () => {
   const seen = await played({ workletUrl: "/there/is/none.js" });
   expect(seen.metrics.output).toBe("scheduled");

@@ -57,6 +57,25 @@ describe("a request", () => {
     expect(isAbort(new SpeechError("NETWORK", ""))).toBe(false);
   });
 
+  it("has whole characters only: half of one is sent as U+FFFD, so that offsets stay", async () => {
+    const { fetch, asked } = fakeFetch(() => json({ job_id: "x" }));
+    const text = "a\uD83D b\uDE00 \u{1F600} \\ud83d";
+    await new Client({ baseUrl: BASE, token: TOKEN, fetch }).speak({ voice_id: "v", text });
+    expect(asked[0]?.body).toEqual({ voice_id: "v", text: "a\uFFFD b\uFFFD \u{1F600} \\ud83d" });
+  });
+
+  it("for the health of an engine that hangs is given up after ten seconds", async () => {
+    vi.useFakeTimers();
+    try {
+      const { fetch } = fakeFetch(() => deferred<Response>().promise);
+      const asking = new Client({ baseUrl: BASE, token: TOKEN, fetch }).health().catch((error) => error);
+      await vi.advanceTimersByTimeAsync(11_000);
+      expect(await asking).toMatchObject({ code: "NETWORK", cause: { message: /within 10 s/ } });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("that was aborted before is not sent", async () => {
     const { fetch, asked } = fakeFetch(() => json(HEALTH));
     const client = new Client({ baseUrl: BASE, token: TOKEN, fetch });
@@ -72,6 +91,26 @@ describe("an address or a token that cannot be right", () => {
       expect(() => new Client({ baseUrl, token: TOKEN })).toThrow(/it has to be like/);
     },
   );
+
+  it.each([undefined, "", "  ", "a b", "sécret-sécret", "secret/secret==", 'sec"ret', "secret\nsecret"])(
+    "a token that is not one too, without quoting it: %j",
+    (token) => {
+      const error = (() => {
+        try {
+          return new Client({ baseUrl: BASE, token: token as string });
+        } catch (caught) {
+          return caught as SpeechError;
+        }
+      })();
+      expect(error).toMatchObject({ code: "INVALID_REQUEST", message: expect.stringContaining("token") });
+      if (token?.trim()) expect(String((error as SpeechError).message)).not.toContain(token);
+    },
+  );
+
+  it("but white space around them does no harm, as when they were read from a file", () => {
+    const { connection } = new Client({ baseUrl: ` ${BASE}`, token: `${TOKEN}\n` });
+    expect(connection).toEqual({ baseUrl: BASE, token: TOKEN });
+  });
 
   it("an empty token too; a slash at the end of the address does no harm", () => {
     expect(() => new Client({ baseUrl: BASE, token: "" })).toThrow(/token is empty/);
@@ -163,5 +202,19 @@ describe("a connection that is refused", () => {
       renew: async () => OTHER,
     });
     await expect(other.voices.design(request)).resolves.toEqual(HEALTH);
+  });
+
+  it.each<[string, (client: Client) => Promise<unknown>]>([
+    ["jobs.resume", (client) => client.jobs.resume("x")],
+    ["jobs.retry", (client) => client.jobs.retry("x")],
+    ["jobs.delete", (client) => client.jobs.delete("x")],
+    ["voices.delete", (client) => client.voices.delete("x")],
+    ["models.delete", (client) => client.models.delete("x")],
+    ["models.cancel", (client) => client.models.cancel("x")],
+  ])("without an answer does not repeat what would then be refused: %s", async (_, ask) => {
+    const { fetch, asked } = engine();
+    const client = new Client({ baseUrl: BASE, token: TOKEN, fetch, renew: async () => OTHER });
+    await expect(ask(client)).rejects.toMatchObject({ code: "NETWORK" });
+    expect(asked.length).toBe(1);
   });
 });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Client, type JobEvent } from "../../src/index";
 import { BASE, fakeFetch, json, problem, Sockets, TOKEN } from "./fakes";
 
-const QUICK = { seconds: 0.02, firstWaitSeconds: 0.001, longestWaitSeconds: 0.002 };
+const QUICK = { seconds: 0.2, firstWaitSeconds: 0.001, longestWaitSeconds: 0.02 };
 const DONE = { type: "JOB_DONE", job_id: "1" } as const;
 
 let sockets: Sockets;
@@ -44,6 +44,33 @@ describe("what happens to all jobs", () => {
     const { reading } = events(() => problem(401, "UNAUTHORIZED"));
     (await sockets.at(0)).closes(1006);
     await expect(reading).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  });
+
+  it("fails at once when whoever renews says with a code that there is no other connection", async () => {
+    const down = () => Promise.reject(new TypeError("down"));
+    const cause = { code: "STOPPED", message: "The engine was stopped." };
+    const renew = () => Promise.reject(cause);
+    const { fetch } = fakeFetch(down);
+    const client = new Client({ baseUrl: BASE, token: TOKEN, fetch, WebSocket: sockets.maker, renew });
+    const next = client.events()[Symbol.asyncIterator]().next();
+    (await sockets.at(0)).closes(1006);
+    await expect(next).rejects.toMatchObject({ code: "NETWORK", cause });
+  });
+
+  it("fails when each renewed connection is as dead as the one before, and says the last failure", async () => {
+    const { fetch } = fakeFetch(() => Promise.reject(new TypeError("down")));
+    let port = 5000;
+    const renew = async () => {
+      port += 1;
+      return { baseUrl: `http://127.0.0.1:${port}/v1`, token: TOKEN };
+    };
+    const client = new Client({ baseUrl: BASE, token: TOKEN, fetch, WebSocket: sockets.maker, renew });
+    const next = client.events({ patience: QUICK })[Symbol.asyncIterator]().next();
+    void (async () => {
+      for (let at = 0; ; at += 1) (await sockets.at(at)).closes(1006);
+    })();
+    await expect(next).rejects.toMatchObject({ code: "NETWORK", cause: { code: "NETWORK" } });
+    expect(port).toBeLessThan(5100);
   });
 
   it("fails when each connection is thrown out at once", async () => {

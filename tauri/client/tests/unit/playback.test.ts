@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type AudioEvent, SpeechError, type StreamEvent } from "../../src/index";
 import type { Output, Report } from "../../src/output";
 import { Playback } from "../../src/playback";
@@ -91,10 +91,12 @@ let context: {
 let report: (report: Partial<Report>) => void;
 let failed: (error: unknown) => void;
 let events: string[];
+let unopened: Error | null;
 
 beforeEach(() => {
   output = new FakeOutput();
   feed = new Feed();
+  unopened = null;
   context = { state: "running", currentTime: 0, sampleRate: 24_000, outputLatency: 0, baseLatency: 0 };
 });
 
@@ -107,7 +109,12 @@ function start(options: { signal?: AbortSignal; source?: PromiseLike<Feed> } = {
         onReport({ state: "playing", time: context.currentTime, frames: 0, underruns: 0, peak: 0, ...part });
       };
       failed = onFailure;
-      return { context: context as unknown as AudioContext, output } satisfies Sound;
+      if (unopened) throw unopened;
+      return {
+        context: context as unknown as AudioContext,
+        output,
+        wake: () => output.told.push("wake"),
+      } satisfies Sound;
     },
     options.signal ? { signal: options.signal } : {},
   );
@@ -174,7 +181,7 @@ describe("a playback", () => {
     expect(playback.state).toBe("paused");
     await expect.poll(() => output.told).toEqual(["pause"]);
     playback.resume();
-    expect(output.told).toEqual(["pause", "resume"]);
+    expect(output.told).toEqual(["pause", "wake", "resume"]);
     expect(playback.state).toBe("waiting");
   });
 
@@ -239,6 +246,82 @@ describe("a playback", () => {
     failed(new Error("no device"));
     await expect(playback.done).rejects.toMatchObject({ code: "PLAYBACK" });
     expect(feed.left).toBe(true);
+  });
+});
+
+describe("a sound that is taken away", () => {
+  it("is woken by a resume, also when nothing was paused", async () => {
+    const playback = start();
+    feed.give(audio(1, 1, 0, 0, 9));
+    await expect.poll(() => output.pushed).toBe(24_000);
+    context.state = "interrupted";
+    playback.update();
+    expect(playback.waitingFor).toBe("gesture");
+    playback.resume();
+    expect(output.told).toEqual(["wake"]);
+  });
+
+  it("for good is a failure: a context that was closed does not come back", async () => {
+    const playback = start();
+    feed.give(audio(1, 1, 0, 0, 9));
+    await expect.poll(() => output.pushed).toBe(24_000);
+    report({ time: 0.1, frames: 2400 });
+    context.state = "closed";
+    playback.update();
+    await expect(playback.done).rejects.toMatchObject({ code: "PLAYBACK" });
+    expect([feed.left, output.told]).toEqual([true, ["stop"]]);
+  });
+
+  it("before it could be opened is a failure, and the stream is left", async () => {
+    unopened = new Error("no device");
+    const playback = start();
+    await expect(playback.done).rejects.toBe(unopened);
+    expect(feed.left).toBe(true);
+  });
+});
+
+describe("a listener that throws", () => {
+  it.each(["state", "event", "position"] as const)(
+    "at %s is complained of, and changes nothing for the playback nor for other listeners",
+    async (name) => {
+      const reported = vi.fn();
+      vi.stubGlobal("reportError", reported);
+      try {
+        const playback = start();
+        playback.on(name, () => {
+          throw new Error("mine");
+        });
+        const other = vi.fn();
+        playback.on(name, other);
+        feed.give(audio(1, 1, 0, 0, 9), { type: "JOB_DONE", job_id: "x" });
+        feed.end();
+        await expect.poll(() => output.told).toEqual(["end"]);
+        report({ time: 0.1, frames: 2400 });
+        report({ time: 1, frames: 24_000, state: "drained" });
+        await playback.done;
+        expect(playback.state).toBe("ended");
+        expect(other).toHaveBeenCalledTimes(reported.mock.calls.length);
+        expect(reported).toHaveBeenCalledWith(new Error("mine"));
+      } finally {
+        vi.unstubAllGlobals();
+      }
+    },
+  );
+
+  it("is complained of on the console where there is nothing else", async () => {
+    vi.stubGlobal("reportError", undefined);
+    const complaints = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    try {
+      const playback = start();
+      playback.on("state", () => {
+        throw new Error("mine");
+      });
+      await playback.stop();
+      expect(complaints.mock.calls).toEqual([[new Error("mine")]]);
+    } finally {
+      complaints.mockRestore();
+      vi.unstubAllGlobals();
+    }
   });
 });
 
@@ -317,6 +400,34 @@ describe("a stop", () => {
     report({ time: 1, frames: 24_000, state: "drained" });
     await playback.done;
     expect(events).toEqual(["playing", "stopped"]);
+  });
+
+  it("comes at once when the speech is canceled, although more of it was read", async () => {
+    const cancel = new AbortController();
+    const source = Object.assign(new Feed(), { canceled: cancel.signal });
+    const playback = start({ source: Promise.resolve(source) });
+    source.give(audio(1, 20, 0, 0, 9));
+    await expect.poll(() => output.pushed).toBe(20 * 24_000);
+    cancel.abort();
+    expect(output.told).toEqual(["stop"]);
+    await playback.done;
+    expect([playback.state, source.left]).toEqual(["stopped", true]);
+  });
+
+  it("before it began does not leave the speech's failure to nobody", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    try {
+      const speech = deferred<Feed>();
+      const playback = start({ source: speech.promise, signal: AbortSignal.abort() });
+      await playback.done;
+      speech.reject(new SpeechError("NETWORK", "gone"));
+      await settled();
+      await settled();
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.off("unhandledRejection", unhandled);
+    }
   });
 
   it("comes from an abort too", async () => {

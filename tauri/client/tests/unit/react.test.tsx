@@ -2,10 +2,11 @@
 import { act, cleanup, configure, render, renderHook } from "@testing-library/react";
 import type { ReactElement, ReactNode } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Client, Player, type Source, type Voice } from "../../src/index";
+import { Client, Player, type Source, type StreamEvent, type Voice } from "../../src/index";
 import { Playback } from "../../src/playback";
 import type { Sound } from "../../src/playing";
-import { ClientProvider, useClient, useSpeech, useVoices } from "../../src/react";
+import { ClientProvider, useClient, useModels, useSpeech, useVoices } from "../../src/react";
+import { FakeContext } from "./fake-context";
 import { BASE, deferred, fakeFetch, json, problem, type Request, TOKEN } from "./fakes";
 
 type Answer = (request: Request) => Response | Promise<Response>;
@@ -114,6 +115,50 @@ describe("a list", () => {
   });
 });
 
+describe("a list that could not be had", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  const pass = (seconds: number) => act(() => vi.advanceTimersByTimeAsync(1000 * seconds));
+
+  it("is asked for again by itself, until there is an answer", async () => {
+    let broken = true;
+    const { client, asked } = made(() => (broken ? problem(500, "INTERNAL") : voices("a")));
+    const { result } = renderHook(() => useVoices(), { wrapper: around(client) });
+    await pass(0.1);
+    expect(result.current).toMatchObject({ data: null, error: { code: "INTERNAL" } });
+    broken = false;
+    await pass(20);
+    expect(names(result.current.data)).toEqual(["a"]);
+    expect(result.current.error).toBeNull();
+    const { length } = asked;
+    await pass(60);
+    expect(asked.length).toBe(length);
+  });
+
+  it("is asked for more and more rarely, and models that were being downloaded are looked at again", async () => {
+    let broken = false;
+    const state = (of: string) => json({ models: [{ model_id: "m", state: of }] });
+    let now = "downloading";
+    const { client, asked } = made(() => (broken ? problem(500, "INTERNAL") : state(now)));
+    const { result } = renderHook(() => useModels(), { wrapper: around(client) });
+    await pass(1);
+    expect(result.current.data?.[0]?.state).toBe("downloading");
+    broken = true;
+    const before = asked.length;
+    await pass(60);
+    expect(asked.length - before).toBeGreaterThan(3);
+    expect(asked.length - before).toBeLessThan(15);
+    broken = false;
+    now = "installed";
+    await pass(20);
+    expect(result.current.data?.[0]?.state).toBe("installed");
+  });
+});
+
 describe("speaking", () => {
   it("without an engine fails, and says so", () => {
     const { result } = renderHook(() => useSpeech(), { wrapper: around(null) });
@@ -169,6 +214,73 @@ describe("speaking", () => {
     const canceled = () =>
       asked.filter(({ url }) => url.pathname.endsWith("/cancel")).map(({ body }) => body);
     await vi.waitFor(() => expect(canceled()).toEqual([{ job_id: "job 1" }]));
+  });
+
+  /** A device without sound, and a stream of ten seconds that does not end. */
+  function sounding(): { player: Player; context: FakeContext } {
+    const context = new FakeContext();
+    const player = new Player({ audioContext: context as unknown as AudioContext });
+    const play = player.play.bind(player);
+    const event: StreamEvent = {
+      ...{ type: "AUDIO_CHUNK", job_id: "x", seq: 1, sample_rate: 24_000 },
+      samples: new Int16Array(240_000),
+      chunk: { index: 0, range: { start: 0, end: 7 } },
+    };
+    const stream = async (source: unknown): Promise<Source> => {
+      await source;
+      return {
+        async *[Symbol.asyncIterator]() {
+          yield event;
+          await deferred<never>().promise;
+        },
+      };
+    };
+    vi.spyOn(player, "play").mockImplementation((source, options) => play(stream(source), options));
+    return { player, context };
+  }
+
+  it("by another component cancels what this one began, which nobody hears any more", async () => {
+    let count = 0;
+    const { client, asked } = made(({ url }) => {
+      if (!url.pathname.endsWith("/speak")) return json({ canceled: true });
+      count += 1;
+      return json({ job_id: `job ${count}` });
+    });
+    const { player } = sounding();
+    const both = () => [useSpeech(), useSpeech()] as const;
+    const { result } = renderHook(both, { wrapper: around(client, player) });
+    act(() => void result.current[0].speak("one two", "v"));
+    await vi.waitFor(() => expect(result.current[0].state).toBe("playing"));
+    act(() => void result.current[1].speak("one two", "v"));
+    await vi.waitFor(() => expect(result.current[0].state).toBe("stopped"));
+    await vi.waitFor(() => expect(asked.at(-1)?.body).toEqual({ job_id: "job 1" }));
+    await vi.waitFor(() => expect(result.current[1].state).toBe("playing"));
+  });
+
+  it("draws a component anew when there is something to see, not at each look at the clock", async () => {
+    const { client } = made(() => json({ job_id: "x" }));
+    const { player, context } = sounding();
+    let drawn = 0;
+    const hook = () => {
+      drawn += 1;
+      return useSpeech();
+    };
+    const { result } = renderHook(hook, { wrapper: around(client, player) });
+    act(() => void result.current.speak("one two", "v"));
+    await vi.waitFor(() => expect(result.current.state).toBe("playing"));
+    const before = drawn;
+    let looks = 0;
+    player.current?.on("position", () => {
+      looks += 1;
+    });
+    for (let at = 1; at <= 40; at += 1) {
+      context.currentTime = at / 40;
+      act(() => context.dispatchEvent(new Event("statechange")));
+      await vi.waitFor(() => expect(player.current?.position.seconds).toBeGreaterThan(at / 40 - 0.075));
+    }
+    await vi.waitFor(() => expect(result.current.seconds).toBe(0.9));
+    expect(looks).toBeGreaterThan(25);
+    expect((drawn - before) / 2).toBeLessThan(20); // StrictMode draws twice
   });
 });
 

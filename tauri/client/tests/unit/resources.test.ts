@@ -148,6 +148,27 @@ describe("jobs", () => {
     expect(await c.jobs.audioBytes(ID)).toBe(44);
   });
 
+  it.each([
+    [404, "JOB_NOT_FOUND"],
+    [409, "JOB_NOT_COMPLETED"],
+    [401, "UNAUTHORIZED"],
+    [502, "PROTOCOL"],
+  ])("without audio yet have no length: a HEAD that is refused with %i says %s", async (status, code) => {
+    const { client: c } = client(() => new Response(null, { status }));
+    await expect(c.jobs.audioBytes(ID)).rejects.toMatchObject({ code, status });
+  });
+
+  it("have a length also when the connection has to be renewed for it", async () => {
+    const renewed = "b".repeat(64);
+    const { fetch } = fakeFetch(({ headers }) =>
+      headers.get("Authorization") === `Bearer ${renewed}`
+        ? new Response(null, { headers: { "Content-Length": "44" } })
+        : new Response(null, { status: 401 }),
+    );
+    const renew = async () => ({ baseUrl: BASE, token: renewed });
+    expect(await new Client({ baseUrl: BASE, token: TOKEN, fetch, renew }).jobs.audioBytes(ID)).toBe(44);
+  });
+
   it("with strange ids ask for nothing else", async () => {
     const { client: c, asked } = client();
     await c.jobs.get("../models");

@@ -1,9 +1,9 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client, type Connection, type FollowOptions, type StreamEvent } from "../../src/index";
 import { audio, BASE, fakeFetch, json, problem, Sockets, TOKEN } from "./fakes";
 
 const JOB = "0a2e0593-e004-4433-937c-28ea2cdcf02b";
-const QUICK = { seconds: 0.02, firstWaitSeconds: 0.001, longestWaitSeconds: 0.002 };
+const QUICK = { seconds: 0.2, firstWaitSeconds: 0.001, longestWaitSeconds: 0.02 };
 const STARTED = { type: "JOB_STARTED", job_id: JOB };
 const DONE = { type: "JOB_DONE", job_id: JOB };
 
@@ -266,7 +266,176 @@ describe("a connection that cannot be", () => {
   });
 });
 
+describe("a connection that is renewed", () => {
+  const down = () => Promise.reject(new TypeError("down"));
+  const closeAll = async () => {
+    for (let at = 0; ; at += 1) (await sockets.at(at)).closes(1006);
+  };
+
+  it("to another dead one each time is given up after a while", async () => {
+    health = down;
+    let port = 5000;
+    const { reading } = follow({}, async () => {
+      port += 1;
+      return { baseUrl: `http://127.0.0.1:${port}/v1`, token: TOKEN };
+    });
+    void closeAll();
+    await expect(reading).rejects.toMatchObject({ code: "NETWORK", cause: { code: "NETWORK" } });
+    expect(port).toBeLessThan(5100);
+  });
+
+  it("to another one is tried at once, and again after a success", async () => {
+    health = down;
+    let port = 5000;
+    const { reading, numbers } = follow({ patience: { seconds: 0.5 } }, async () => {
+      port += 1;
+      return { baseUrl: `http://127.0.0.1:${port}/v1`, token: TOKEN };
+    });
+    (await sockets.at(0)).closes(1006);
+    (await sockets.at(1)).opens().says(audio(1)).closes(1006);
+    (await sockets.at(2)).closes(1006);
+    (await sockets.at(3)).opens().says(audio(2)).says(DONE);
+    await reading;
+    expect(numbers()).toEqual([1, 2]);
+    expect(port).toBe(5002);
+  });
+
+  it("by somebody who says with a code that there is none is given up at once", async () => {
+    health = down;
+    const cause = { code: "STOPPED", message: "The engine was stopped." };
+    const renew = vi.fn(() => Promise.reject(cause));
+    const { reading } = follow({ patience: { seconds: 60 } }, renew);
+    (await sockets.at(0)).closes(1006);
+    await expect(reading).rejects.toMatchObject({ code: "NETWORK", cause });
+    expect(renew).toHaveBeenCalledTimes(1);
+  });
+
+  it("by somebody who only fails is tried for a while, and the last failure is the cause", async () => {
+    health = down;
+    const { reading } = follow({}, () => Promise.reject(new Error("not yet")));
+    void closeAll();
+    await expect(reading).rejects.toMatchObject({
+      code: "NETWORK",
+      cause: { code: "NETWORK", cause: { message: "not yet" } },
+    });
+    expect(sockets.made.length).toBeGreaterThan(2);
+  });
+});
+
+describe("an engine that hangs", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each([
+    ["in the handshake", () => json({})],
+    ["in the handshake and over HTTP", () => new Promise<Response>(() => undefined)],
+  ])("%s is given up: each try has its limit, and all of them together", async (_, answer) => {
+    health = answer;
+    const failed = vi.fn();
+    follow({ patience: undefined }).reading.catch(failed);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: "NETWORK" }));
+    expect(sockets.made.every(({ closedByClient }) => closedByClient)).toBe(true);
+  });
+});
+
+describe("what cannot be followed is refused at the door", () => {
+  it.each([-1, 1.5, Number.NaN, "3"])("afterSeq: %j", (afterSeq) => {
+    expect(() => client().follow(JOB, { afterSeq: afterSeq as number })).toThrow(
+      /afterSeq is .*whole number/,
+    );
+  });
+
+  it.each(["", undefined])("an id: %j", (id) => {
+    expect(() => client().follow(id as string)).toThrow(/the job's id/);
+  });
+});
+
+describe("a handshake that is refused by an engine in good health", () => {
+  it("is explained by the job: there is none", async () => {
+    const fake = fakeFetch(({ url }) =>
+      url.pathname.endsWith("/health") ? json({}) : problem(404, "JOB_NOT_FOUND"),
+    );
+    const options = { baseUrl: BASE, token: TOKEN, fetch: fake.fetch, WebSocket: sockets.maker };
+    const next = new Client(options).follow(JOB)[Symbol.asyncIterator]().next();
+    (await sockets.at(0)).closes(1006);
+    await expect(next).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
+  });
+
+  it("is tried again for a while if there is nothing wrong with the job, which is asked for once", async () => {
+    const { reading } = follow();
+    void (async () => {
+      for (let at = 0; ; at += 1) (await sockets.at(at)).closes(1006);
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: "NETWORK",
+      cause: { message: expect.stringContaining("no WebSocket") },
+    });
+    expect(asked.filter(({ url }) => url.pathname === `/v1/jobs/${JOB}`).length).toBe(1);
+    expect(sockets.made.length).toBeGreaterThan(2);
+  });
+});
+
+it("a WebSocket that cannot be made does not tell the token", async () => {
+  const maker = function make(_url: string, protocols: string[]) {
+    throw new DOMException(`The subprotocol '${protocols[1]}' is invalid.`, "SyntaxError");
+  } as never;
+  const { fetch } = fakeFetch(() => json({}));
+  const broken = new Client({ baseUrl: BASE, token: TOKEN, fetch, WebSocket: maker });
+  const error = await broken
+    .follow(JOB)
+    [Symbol.asyncIterator]()
+    .next()
+    .catch((caught) => caught);
+  expect(error).toMatchObject({ code: "UNSUPPORTED", message: expect.stringContaining("SyntaxError") });
+  expect([error.message, error.stack, String(error.cause)].join()).not.toContain(TOKEN);
+});
+
 describe("a reader", () => {
+  it("that leaves knows the number that it has read, not what has come", async () => {
+    const speech = client().follow(JOB, { afterSeq: 4 });
+    expect(speech.lastSeq).toBe(4);
+    const iterator = speech[Symbol.asyncIterator]();
+    const next = iterator.next();
+    (await sockets.at(0)).opens().says(audio(5)).says(audio(6)).says(audio(7));
+    await next;
+    expect(speech.lastSeq).toBe(5);
+    await iterator.return?.();
+    expect(speech.lastSeq).toBe(5);
+  });
+
+  it("that cancels reads no more of what has come, even if the engine does not answer", async () => {
+    health = () => new Promise(() => undefined);
+    const speech = client().follow(JOB);
+    const iterator = speech[Symbol.asyncIterator]();
+    const next = iterator.next();
+    const socket = (await sockets.at(0)).opens();
+    for (let seq = 1; seq <= 50; seq += 1) socket.says(audio(seq));
+    await next;
+    void speech.cancel();
+    expect([socket.closedByClient, speech.canceled.aborted]).toEqual([true, true]);
+    expect(await iterator.next()).toEqual({ done: false, value: { type: "JOB_CANCELED", job_id: JOB } });
+    expect((await iterator.next()).done).toBe(true);
+  });
+
+  it("that cancels before it reads opens nothing, and behind the end hears nothing", async () => {
+    const { speech, events, reading } = follow();
+    (await sockets.at(0)).opens().says(DONE);
+    await reading;
+    await speech.cancel();
+    expect(events).toEqual([DONE]);
+    const other = client().follow(JOB);
+    await other.cancel();
+    const read: StreamEvent[] = [];
+    for await (const event of other) read.push(event);
+    expect(read).toEqual([{ type: "JOB_CANCELED", job_id: JOB }]);
+    expect(sockets.made.length).toBe(1);
+  });
+
   it("that aborts gets the reason at once, and the socket is closed", async () => {
     const abort = new AbortController();
     const { reading, numbers } = follow({ signal: abort.signal });
