@@ -44,6 +44,7 @@ if wanted app; then
         echo "The window is tested on Linux only: no other system has a WebDriver for its webview."
         exit 0
     fi
+    export CI=true  # Tauri's command line takes no other word for it, not even 1
     packages=$PWD/target/debug/bundle/deb
     step "app: built as a package"
     rm -rf "$packages"
