@@ -10,9 +10,14 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 
 
+def is_frozen() -> bool:
+    """Whether this is a bundle, and not Python with the source."""
+    return bool(getattr(sys, "frozen", False))
+
+
 def program(*arguments: str) -> tuple[str, ...]:
     """A command line. Python is told not to look for `app` in the current folder."""
-    command = (sys.executable,) if getattr(sys, "frozen", False) else (sys.executable, "-P", "-m", "app")
+    command = (sys.executable,) if is_frozen() else (sys.executable, "-P", "-m", "app")
     return (*command, *arguments)
 
 
@@ -34,7 +39,7 @@ def independent() -> dict[str, str]:
 def outside() -> dict[str, str]:
     """The environment of a program that is none of ours, and must not load the libraries of a bundle."""
     environment = dict(os.environ)
-    if getattr(sys, "frozen", False):
+    if is_frozen():
         before = environment.pop("LD_LIBRARY_PATH_ORIG", None)  # as PyInstaller keeps it
         environment.pop("LD_LIBRARY_PATH", None)
         if before is not None:

@@ -21,7 +21,7 @@ from app.config import default_data_dir
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning
-from app.executable import outside, program
+from app.executable import is_frozen, outside, program
 
 Steps: TypeAlias = Sequence[Sequence[str]]
 
@@ -144,7 +144,7 @@ def _is_answered(socket_path: Path) -> bool:
 def _executable() -> tuple[str, ...]:
     """This program as it is found again after the next login."""
     installed = Path(sys.executable).with_name("q3tts")
-    return (str(installed),) if installed.is_file() and not getattr(sys, "frozen", False) else program()
+    return (str(installed),) if installed.is_file() and not is_frozen() else program()
 
 
 def _plan(command: Sequence[str]) -> tuple[Path, bytes, dict[str, Steps]]:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from app.daemon import handlers
 from app.daemon.engine import Engine
 from app.errors import SpeechError
+from app.executable import is_frozen
 
 Handle: TypeAlias = Callable[[Engine, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -34,7 +35,7 @@ class Handlers:
     def of_this_program(cls) -> "Handlers":
         """From their source, where the program has it; a frozen one has not."""
         path = Path(handlers.__file__ or "")
-        from_source = not getattr(sys, "frozen", False) and path.suffix == ".py" and path.is_file()
+        from_source = not is_frozen() and path.suffix == ".py" and path.is_file()
         return cls(path if from_source else None)
 
     def current(self) -> Handle:

@@ -6,13 +6,13 @@ before MLX maps anything. It knows nothing of downloads and voices, and imports 
 """
 
 import re
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from app.executable import is_frozen
 from app.inference.languages import tag_of
 from app.inference.model import ModelCard
 from app.inference.model_folder import (
@@ -67,7 +67,7 @@ def read_checkpoint(folder: Path, model_id: str) -> Checkpoint:
         check_json(folder, files, name)
     config = read_json(folder, files, "config.json", dict[str, Any])
     task, model_type = _model_type(config, model_id)
-    if getattr(sys, "frozen", False) and model_type not in CARRIED[task]:
+    if is_frozen() and model_type not in CARRIED[task]:
         raise BrokenCheckpoint(
             f"This build of q3tts has nothing to load {model_type} with: it speaks with Qwen3-TTS, and listens "
             "with Qwen3-ASR and Whisper. q3tts from source loads other models, too."

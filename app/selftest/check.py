@@ -4,7 +4,6 @@ is started when the first one needs it. It does not know what is checked.
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from app.executable import unpacked
+from app.executable import is_frozen, unpacked
 from app.selftest.sidecar import Engine
 
 #: Says in one line what it saw. Raises `Wrong`.
@@ -59,7 +58,7 @@ class Form(NamedTuple):
 
 def form() -> Form:
     """How this program was made, and so, how a part that is missing comes back."""
-    if not getattr(sys, "frozen", False):
+    if not is_frozen():
         return Form("Python package", "install q3tts again: something that it needs is missing or damaged")
     name = "single file" if unpacked() else "folder"
     return Form(name, "build or copy the bundle again: this one is not whole")

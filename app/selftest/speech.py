@@ -1,8 +1,8 @@
 """The voice that is built in, from text to samples."""
 
-import sys
 from importlib.util import find_spec
 
+from app.executable import is_frozen
 from app.selftest.check import Place, Wrong, form
 from app.selftest.hearing import spoken
 
@@ -12,7 +12,7 @@ TEXT = "The tide is out. Take good shoes."
 
 def frozen_without_espeak() -> bool:
     """Whether this is a bundle that was built without espeak-ng, which is under the GPL."""
-    return getattr(sys, "frozen", False) and find_spec("espeakng_loader") is None
+    return is_frozen() and find_spec("espeakng_loader") is None
 
 
 def look(here: Place) -> str:
