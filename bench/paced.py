@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
+from app.inference.processor import Processor
 from app.inference.worker import main
 
 FRAME_S = 0.08
@@ -39,9 +40,9 @@ class Paced:
         self._tone = b"".join(sample.to_bytes(2, "little", signed=True) for sample in tone)
 
     @property
-    def device(self) -> str:
+    def processor(self) -> Processor:
         """It computes nothing."""
-        return "cpu"
+        return Processor("cpu")
 
     @property
     def capacity(self) -> int:

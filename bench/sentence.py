@@ -15,6 +15,7 @@ from app.inference.catalogue import of_checkpoint
 from app.inference.checkpoint import read_checkpoint
 from app.inference.model import Utterance, VoiceSpec
 from app.inference.pool import Pool
+from app.inference.processor import Processor
 
 SENTENCE = "The tide is out, and the keeper of the light is asleep."
 
@@ -38,12 +39,18 @@ async def measure(folder: Path, seconds: float, text: str) -> None:
             samples += len(pcm) // 2
         ended = time.monotonic()
         audio_s = samples / SAMPLE_RATE
-        print(f"{folder.name}: {checkpoint.bytes / 1e9:.2f} GB on disk, {pool.device}")
+        print(f"{folder.name}: {checkpoint.bytes / 1e9:.2f} GB on disk, {_computed_by(pool.processor)}")
         print(f"loaded in            {loaded - started:8.1f} s")
         print(f"first audio after    {first - loaded:8.1f} s")
         print(f"audio                {audio_s:8.2f} s, ended with {take.finish_reason} {take.why}")
         print(f"work / audio         {(ended - loaded) / audio_s if audio_s else float('nan'):8.1f}")
         print(f"most memory          {_most_memory_mb(pool.worker_pid):8.0f} MB")
+
+
+def _computed_by(processor: Processor | None) -> str:
+    if processor is None or processor.gflops is None:
+        return "" if processor is None else processor.device
+    return f"{processor.device}, {processor.blas}, {processor.gflops:.1f} GFLOP/s"
 
 
 def _most_memory_mb(pid: int | None) -> float:

@@ -109,7 +109,7 @@ def is_read_from_disk(path: str) -> bool:
 def present(modules: Iterable[str], owners: Mapping[str, Sequence[str]]) -> frozenset[str]:
     """The distributions that these modules are of, by the names of their metadata's folders."""
     tops = {module.replace("/", ".").partition(".")[0] for module in modules}
-    return frozenset(_normal(name) for top in tops for name in owners.get(top, ()))
+    return frozenset(normal(name) for top in tops for name in owners.get(top, ()))
 
 
 def is_metadata_of_others(path: str, distributions: frozenset[str]) -> bool:
@@ -117,10 +117,11 @@ def is_metadata_of_others(path: str, distributions: frozenset[str]) -> bool:
     folder = Path(path).parts[0]
     if not folder.endswith(".dist-info"):
         return False
-    return _normal(folder.removesuffix(".dist-info").rpartition("-")[0]) not in distributions
+    return normal(folder.removesuffix(".dist-info").rpartition("-")[0]) not in distributions
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
+    """A distribution's name as its metadata's folder has it."""
     return name.lower().replace("-", "_").replace(".", "_")
 
 

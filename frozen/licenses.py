@@ -22,6 +22,7 @@ PyAV brings FFmpeg (LGPL 2.1 or later; this build GPL 2 or later, for it has x26
 espeakng-loader brings espeak-ng and its data (GPL 3 or later).
 soundfile brings libsndfile (LGPL 2.1 or later), soxr brings libsoxr (LGPL 2.1 or later).
 NumPy brings OpenBLAS (BSD) and libgfortran (GPL 3 with the runtime library exception), as does MLX for LAPACK.
+blas/libopenblas.so is the OpenBLAS of scipy-openblas32 (BSD), with some of its functions renamed by patchelf.
 Python brings OpenSSL (Apache 2), SQLite (public domain), libffi, zlib, bzip2, xz (permissive).
 """
 

@@ -14,7 +14,13 @@ from typing import Any
 
 #: Folders that belong to a package of another name: the libraries that a wheel brings.
 _LIBRARIES = re.compile(r"^(?P<package>\w+)\.libs$")
-_OTHERS = {"_soundfile_data": "soundfile", "mlx_cpu": "mlx", "_sounddevice_data": "sounddevice", "yaml": "yaml"}
+_OTHERS = {
+    "_soundfile_data": "soundfile",
+    "mlx_cpu": "mlx",
+    "blas": "scipy_openblas32",
+    "_sounddevice_data": "sounddevice",
+    "yaml": "yaml",
+}
 
 #: What is of no package.
 PYTHON, SYSTEM, OWN = "Python", "libraries of the system", "q3tts"

@@ -14,7 +14,7 @@ What it does is written in the text it is to speak, so that a test says what it 
     [empty]        give no audio
     [long]         100 frames more
 
-Run as the worker: `python -m tests.fakes CONTROL_FOLDER [CAPACITY]`.
+Run as the worker: `python -m tests.fakes CONTROL_FOLDER [CAPACITY] [GFLOPS]`.
 """
 
 import os
@@ -29,6 +29,7 @@ from pathlib import Path
 
 from app.inference.catalogue import Entry, Preset
 from app.inference.model import FinishReason, Frame, ModelCard, Utterance
+from app.inference.processor import Processor
 from app.inference.worker import main
 from app.text.duration import speaking_seconds
 
@@ -55,9 +56,9 @@ def fake_pcm(utterance: Utterance) -> bytes:
 class FakeModel:
     """Serves speak before render, one frame of one utterance a step."""
 
-    def __init__(self, control: Path, capacity: int) -> None:
+    def __init__(self, control: Path, capacity: int, gflops: float | None = None) -> None:
         self.capacity = capacity
-        self.device = "cpu"
+        self.processor = Processor("cpu") if gflops is None else Processor("cpu", "BLAS of tests", gflops)
         self._control = control
         self._work: list[tuple[Utterance, int]] = []
         self._canceled: set[int] = set()
@@ -121,8 +122,10 @@ class FakeModel:
         pass
 
 
-def fake_entry(control: Path, *, capacity: int = 4, native: frozenset[str] = frozenset()) -> Entry:
-    """The fake as the catalogue would list it."""
+def fake_entry(
+    control: Path, *, capacity: int = 4, native: frozenset[str] = frozenset(), gflops: str = ""
+) -> Entry:
+    """The fake as the catalogue would list it. `gflops` is how fast it says that it multiplies."""
     return Entry(
         card=ModelCard(
             model_id="fake",
@@ -136,9 +139,15 @@ def fake_entry(control: Path, *, capacity: int = 4, native: frozenset[str] = fro
             Preset(OTHER_VOICE_ID, "two", "Voice Two", ""),
         ],
         check_language=lambda _name, _language: None,
-        command=(sys.executable, "-P", "-m", "tests.fakes", str(control), str(capacity)),
+        command=(sys.executable, "-P", "-m", "tests.fakes", str(control), str(capacity), gflops),
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main(lambda: FakeModel(Path(sys.argv[1]), int(sys.argv[2]))))
+    sys.exit(
+        main(
+            lambda: FakeModel(
+                Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) if sys.argv[3:] and sys.argv[3] else None
+            )
+        )
+    )

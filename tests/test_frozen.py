@@ -217,6 +217,7 @@ def test_bytes_are_counted_for_the_package_that_they_are_of(tmp_path: Path) -> N
         "qwen-tts": 10,
         "_internal/numpy.libs/libopenblas.so": 700_000,
         "_internal/numpy-2.4.6.dist-info/METADATA": 300_000,
+        "_internal/blas/libopenblas.so": 11,
         "_internal/libcrypto.so.3": 5,
         "_internal/libpython3.11.so.1.0": 7,
         "_internal/migrations/env.py": 3,
@@ -227,8 +228,9 @@ def test_bytes_are_counted_for_the_package_that_they_are_of(tmp_path: Path) -> N
 
     made = sizes.measure(folder, None, listing)
 
-    assert made["folder_bytes"] == 1_000_025
+    assert made["folder_bytes"] == 1_000_036
     assert made["packages"]["numpy"]["file_bytes"] == 1_000_000
+    assert made["packages"]["scipy_openblas32"]["file_bytes"] == 11
     assert made["packages"][sizes.SYSTEM]["file_bytes"] == 5
     assert made["packages"][sizes.PYTHON]["file_bytes"] == 7
     assert made["packages"][sizes.OWN]["file_bytes"] == 3

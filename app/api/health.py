@@ -4,7 +4,7 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from app import __version__
-from app.api.views import Health, capabilities_of
+from app.api.views import EngineWarning, Health, capabilities_of
 from app.errors import ModelNotReady
 from app.inference.model import ModelCard
 from app.speech import Speech
@@ -21,11 +21,16 @@ async def health(speech: NamedDependency[Speech]) -> Health:
         card = models.active.card
     except ModelNotReady:
         card = _NOTHING
+    processor = models.processor
+    warnings = [EngineWarning("SLOW_PROCESSOR", processor.warning)] if processor.warning else []
     counts = await speech.jobs.counts()
     return Health(
         engine_version=__version__,
         active_model_id=models.active_id,
-        device=models.device,
+        device=processor.device,
+        blas=processor.blas or None,
+        gflops=None if processor.gflops is None else round(processor.gflops, 1),
+        warnings=warnings,
         capabilities=capabilities_of(card, transcribes=models.transcriber() is not None),
         jobs_queued=counts["queued"],
         jobs_running=counts["running"],

@@ -291,12 +291,22 @@ def _download_of(download: Download) -> DownloadView:
     )
 
 
-class Health(Struct, frozen=True):
-    """The engine, as it is now."""
+class EngineWarning(Struct, frozen=True):
+    """Something that works badly on this machine, and what to do about it."""
+
+    code: Literal["SLOW_PROCESSOR"]
+    message: str
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """The engine, as it is now. `blas` and `gflops` are there once MLX has loaded a model on a CPU."""
 
     engine_version: str
     active_model_id: str
     device: str
+    blas: str | None
+    gflops: float | None
+    warnings: list[EngineWarning]
     capabilities: Capabilities
     jobs_queued: int
     jobs_running: int

@@ -63,12 +63,13 @@ def selftest(only: tuple[str, ...], as_json: bool) -> None:
 
 def _show(finding: Finding) -> None:
     """A line for a check that is well; as many as it takes for one that is not."""
-    word = "ok" if finding.ok else "FAILED"
-    shown = click.style(f"{word:<6}", fg="green" if finding.ok else "red") if is_colored() else f"{word:<6}"
+    good = ("slow", "yellow") if finding.warning else ("ok", "green")
+    word, color = good if finding.ok else ("FAILED", "red")
+    shown = click.style(f"{word:<6}", fg=color) if is_colored() else f"{word:<6}"
     indent = " " * 20
     lines = _wrapped(finding.saw, terminal_width() - len(indent))
-    if finding.remedy:
-        lines += _wrapped(f"→ {finding.remedy}", terminal_width() - len(indent))
+    for told in filter(None, (finding.remedy, finding.warning)):
+        lines += _wrapped(f"→ {told}", terminal_width() - len(indent))
     say(f"{shown}  {finding.name:<12}" + f"\n{indent}".join(lines))
 
 

@@ -114,6 +114,7 @@ async def status(engine: Engine) -> dict[str, Any]:
         "speaking": at_work.get("speak", 0),
         "rendering": at_work.get("render", 0),
         "queued": counts["queued"],
+        "warnings": [warning] if (warning := engine.speech.models.processor.warning) else [],
         "uptime_s": round(time.monotonic() - engine.started, 3),
     }
 

@@ -108,14 +108,14 @@ def load(family: str, folder: Path | None) -> Model:
         raise ValueError(f"there is no model {family!r}")
     from app.inference.mlx_runtime import prepare, without_compiler
 
-    prepare()  # before MLX is imported
+    blas = prepare()  # before MLX is imported
     without_compiler()
     if family == "qwen3":
         from app.inference.qwen3.model import Qwen3
 
-        return Qwen3.load(folder)
+        return Qwen3.load(folder, blas=blas)
     if family == "mlx_audio":
         from app.inference.mlx_audio import MlxAudio
 
-        return MlxAudio.load(folder)
+        return MlxAudio.load(folder, blas=blas)
     raise ValueError(f"there is no family of models {family!r}")

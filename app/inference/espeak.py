@@ -17,6 +17,7 @@ from app.inference.espeak_library import ESPEAK_RATE, EspeakLibrary, Speech
 from app.inference.espeak_voices import espeak_data, espeak_name
 from app.inference.lanes import Lanes, Work
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
+from app.inference.processor import Processor
 from app.inference.resampling import resampler
 
 #: In bytes: 100 ms.
@@ -46,9 +47,9 @@ class Espeak:
         self._voicing: _Voicing | None = None
 
     @property
-    def device(self) -> str:
+    def processor(self) -> Processor:
         """It needs no accelerator."""
-        return "cpu"
+        return Processor("cpu")
 
     @property
     def capacity(self) -> int:

@@ -31,6 +31,7 @@ from app.inference.checkpoint import read_checkpoint
 from app.inference.lanes import Lanes, Work
 from app.inference.languages import AUTO, name_of
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceSpec
+from app.inference.processor import Processor
 from app.inference.resampling import Resampler, resampler
 
 #: Seconds of audio that a model which streams is asked for at a time.
@@ -78,8 +79,9 @@ class MlxAudio:
     audio that was delivered: the audio is the same.
     """
 
-    def __init__(self, model: Any, model_type: str = "") -> None:
+    def __init__(self, model: Any, model_type: str = "", *, blas: str = "") -> None:
         self._model: Any = model
+        self._processor = mlx_runtime.processor(blas)
         self._model_type = model_type
         self._parameters = inspect.signature(model.generate).parameters
         self._lanes = Lanes()
@@ -87,7 +89,7 @@ class MlxAudio:
         self._voicing: _Voicing | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> "MlxAudio":
+    def load(cls, folder: Path, *, blas: str = "") -> "MlxAudio":
         """The model in a folder. Raises `BrokenCheckpoint`, and whatever mlx-audio does."""
         checkpoint = read_checkpoint(folder, folder.name)
         with _without_requests():
@@ -95,7 +97,7 @@ class MlxAudio:
 
             # Told the type and no name: it would believe a folder's name more than what is in the folder.
             model = load(folder, model_type=checkpoint.model_type, model_name_parts=[])
-        return cls(model, checkpoint.model_type)
+        return cls(model, checkpoint.model_type, blas=blas)
 
     @property
     def capacity(self) -> int:
@@ -103,9 +105,9 @@ class MlxAudio:
         return 2
 
     @property
-    def device(self) -> str:
+    def processor(self) -> Processor:
         """What MLX computes on."""
-        return mlx_runtime.device()
+        return self._processor
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         """Queue utterances, each lane in the order of arrival."""

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from app import SAMPLE_RATE as SAMPLE_RATE
+from app.inference.processor import Processor
 
 Lane = Literal["speak", "render"]
 
@@ -109,8 +110,8 @@ class Model(Protocol):
         ...
 
     @property
-    def device(self) -> str:
-        """What it computes on: "cpu", "metal" or "cuda"."""
+    def processor(self) -> Processor:
+        """What it computes on."""
         ...
 
     def add(self, utterances: Sequence[Utterance]) -> None:

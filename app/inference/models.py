@@ -21,6 +21,7 @@ from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFail
 from app.inference.catalogue import Entry
 from app.inference.downloads import Download, Downloads
 from app.inference.pool import Pool
+from app.inference.processor import Processor
 from app.inference.published import PUBLISHED, Published
 from app.inference.shelf import Found, Shelf
 from app.inference.turn import Turn
@@ -202,13 +203,13 @@ class Models:
         return pool
 
     @property
-    def device(self) -> str:
+    def processor(self) -> Processor:
         """What the active model computes on. Until it has been loaded once, what this kind of machine has."""
         pool = self._pools.get(self._active_id)
-        if pool is not None and pool.device:
-            return pool.device
+        if pool is not None and pool.processor is not None:
+            return pool.processor
         apple = sys.platform == "darwin" and platform.machine() == "arm64"
-        return "metal" if apple and self._active_id not in self._builtin else "cpu"
+        return Processor("metal" if apple and self._active_id not in self._builtin else "cpu")
 
     @property
     def pools(self) -> list[Pool]:

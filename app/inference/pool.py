@@ -21,6 +21,7 @@ from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
 from app.inference.model import FinishReason, Utterance
 from app.inference.process import WorkerLost, WorkerProcess
+from app.inference.processor import Processor
 from app.inference.take import Take
 from app.inference.turn import Next, Tenure, Turn, Wanted
 
@@ -59,7 +60,7 @@ class Pool:
         self._ping_s, self._answer_s, self._start_s = ping_s, answer_s, start_s
         self._takes: dict[int, Take] = {}
         self._capacity = 1
-        self._device = ""
+        self._processor: Processor | None = None
         self._process: WorkerProcess | None = None
         self._ready = False
         self._heard_at = 0.0
@@ -145,9 +146,9 @@ class Pool:
         return self._process is not None and not self._ready and bool(self._loads or self._takes)
 
     @property
-    def device(self) -> str:
-        """What the model computes on, as the last worker said; empty before."""
-        return self._device
+    def processor(self) -> Processor | None:
+        """What the model computes on, as the last worker said; None before."""
+        return self._processor
 
     @property
     def worker_pid(self) -> int | None:
@@ -210,7 +211,9 @@ class Pool:
         if not isinstance(hello, wire.Ready):
             raise WorkerLost(f"it said {type(hello).__name__} before it was ready")
         self._failed_starts = 0
-        self._capacity, self._device, self._ready = hello.capacity, hello.device, True
+        self._capacity, self._processor, self._ready = hello.capacity, hello.processor, True
+        if hello.processor.warning:
+            logger.warning("%s", hello.processor.warning)
         for loaded in self._loads:
             if not loaded.done():
                 loaded.set_result(None)

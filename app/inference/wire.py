@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from app.inference.model import Frame, Utterance
+from app.inference.processor import Processor
 
 _LENGTH = struct.Struct(">I")
 LENGTH_BYTES = _LENGTH.size
@@ -37,7 +38,7 @@ class Ready(Struct, frozen=True, tag=True):
     """From the worker, first: the model is loaded."""
 
     capacity: int
-    device: str  #: "cpu", "metal" or "cuda"
+    processor: Processor
 
 
 class Broken(Struct, frozen=True, tag=True):

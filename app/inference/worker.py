@@ -106,7 +106,7 @@ def main(load: Callable[[], Model]) -> int:
             pipe.send(wire.Broken(f"{type(error).__name__}: {error}"))
             return 1
         try:
-            pipe.send(wire.Ready(model.capacity, model.device))
+            pipe.send(wire.Ready(model.capacity, model.processor))
             work(pipe, model)
         finally:
             model.close()

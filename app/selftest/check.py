@@ -15,8 +15,8 @@ from msgspec import Struct
 from app.executable import is_frozen, unpacked
 from app.selftest.sidecar import Engine
 
-#: Says in one line what it saw. Raises `Wrong`.
-Look = Callable[["Place"], str]
+#: Says in one line what it saw, or that and a warning. Raises `Wrong`.
+Look = Callable[["Place"], "str | Seen"]
 
 #: What to do when temporary files cannot be written.
 NO_ROOM = "make room, or set TMPDIR to a folder that can be written to"
@@ -39,6 +39,13 @@ class Wrong(Exception):
         self.remedy = remedy
 
 
+class Seen(NamedTuple):
+    """What a check saw, and what works, but badly."""
+
+    saw: str
+    warning: str
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """How a check went."""
 
@@ -46,6 +53,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     ok: bool
     saw: str  #: in one line; of one that failed, what is wrong
     remedy: str = ""
+    warning: str = ""  #: what works, but badly, and what to do about it
     seconds: float
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import NamedTuple
 
-from app.selftest.check import NO_ROOM, Finding, Look, Place, Wrong, brief, form
+from app.selftest.check import NO_ROOM, Finding, Look, Place, Seen, Wrong, brief, form
 from app.selftest.sidecar import silent_output
 
 
@@ -49,8 +49,9 @@ def run(names: Iterable[str], here: Place, tell: Callable[[Finding], None]) -> b
 def _found(name: str, here: Place) -> Finding:
     began = time.monotonic()
 
-    def finding(ok: bool, saw: str, remedy: str = "") -> Finding:
-        return Finding(name=name, ok=ok, saw=saw, remedy=remedy, seconds=round(time.monotonic() - began, 2))
+    def finding(ok: bool, saw: str, remedy: str = "", warning: str = "") -> Finding:
+        seconds = round(time.monotonic() - began, 2)
+        return Finding(name=name, ok=ok, saw=saw, remedy=remedy, warning=warning, seconds=seconds)
 
     try:
         look: Look = import_module(f"app.selftest.{name}").look
@@ -62,7 +63,7 @@ def _found(name: str, here: Place) -> Finding:
         return finding(False, brief(f"a part of the program is missing or damaged: {error}"), form().remedy)
     except Exception as error:  # a check may meet anything
         return finding(False, brief(f"{type(error).__name__}: {error}"), _remedy(error))
-    return finding(True, saw)
+    return finding(True, saw.saw, warning=saw.warning) if isinstance(saw, Seen) else finding(True, saw)
 
 
 def _remedy(error: Exception) -> str:

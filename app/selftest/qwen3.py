@@ -3,8 +3,9 @@
 What is heard is noise, but every part that speaks with a real checkpoint takes part in it.
 """
 
-from app.inference.mlx_runtime import prepare
-from app.selftest.check import Place, Wrong, form
+from typing import Any
+
+from app.selftest.check import Place, Seen, Wrong, form
 from app.selftest.checkpoint import write_checkpoint
 from app.selftest.checkpoint.dims import Kind
 from app.selftest.hearing import spoken
@@ -13,8 +14,8 @@ from app.selftest.sidecar import Engine
 MODEL = "selftest"
 
 
-def look(here: Place) -> str:
-    """How much there was to hear, and what computed it."""
+def look(here: Place) -> Seen:
+    """How much there was to hear, and what computed it, how fast."""
     engine = here.engine()
     activated(here, engine, MODEL, "custom_voice")
     voices = engine.ask("GET", "/voices?kind=preset")[0]["voices"]
@@ -22,8 +23,11 @@ def look(here: Place) -> str:
     if voice is None:
         raise Wrong("the checkpoint's speakers are not among the voices", form().remedy)
     heard = spoken(engine, {"voice_id": voice["voice_id"], "text": "The tide is out.", "seed": 1})
-    device = engine.ask("GET", "/health")[0]["device"]
-    return f"{heard.seconds:.1f} s at {heard.dbfs:.0f} dBFS; MLX on the {_computes(device)}"
+    health = engine.ask("GET", "/health")[0]
+    return Seen(
+        f"{heard.seconds:.1f} s at {heard.dbfs:.0f} dBFS; MLX on the {_processor(health)}",
+        " ".join(warning["message"] for warning in health["warnings"]),
+    )
 
 
 def activated(here: Place, engine: Engine, model_id: str, kind: Kind) -> None:
@@ -36,7 +40,7 @@ def activated(here: Place, engine: Engine, model_id: str, kind: Kind) -> None:
     engine.ask("POST", f"/models/{model_id}/activate", {})
 
 
-def _computes(device: str) -> str:
-    if device != "cpu":
-        return f"GPU ({device})"
-    return f"CPU with {prepare() or 'the BLAS that MLX brings, which is slow'}"
+def _processor(health: dict[str, Any]) -> str:
+    if health["device"] != "cpu":
+        return f"GPU ({health['device']})"
+    return f"CPU with {health['blas']}, {health['gflops']:.0f} GFLOP/s"

@@ -1,10 +1,11 @@
 """Compares our decode loop for Qwen3-TTS with mlx-audio's: `python -m bench.inference`.
 
-Both run in this process, with the same generated weights, loaded once for each; the same BLAS, OpenBLAS unless
-`--without-openblas`; on a CPU both in float32, and neither compiled, as in the engine's worker. Both say the same
-text with the same speaker, sample with temperature 0.9 from 50 codes, and say exactly `--frames` frames: no code is
-the end, in either. After a round of each that is not counted they take turns; figures are medians with quartiles,
-the ratio, theirs to ours, is taken round by round. A clock stops only when what it times has been computed.
+Both run in this process, with the same generated weights, loaded once for each; with the same BLAS, the worker's
+unless `--reference-blas`; on a CPU both in float32, and neither compiled, as in the engine's worker. Both say the
+same text with the same speaker, sample with temperature 0.9 from 50 codes, and say exactly `--frames` frames: no
+code is the end, in either. After a round of each that is not counted they take turns; figures are medians with
+quartiles, the ratio, theirs to ours, is taken round by round. A clock stops only when what it times has been
+computed.
 
 prompt         from the text to its keys and values; ours leaves the last position to the first frame
 codes          talker and code predictor, a frame of all rows: ours as the loop runs them, theirs in the batch
@@ -40,7 +41,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from app.inference import mlx_runtime
+from app.inference import blas, mlx_runtime
 from app.selftest.checkpoint.dims import Size
 from bench.figures import WIDTH
 from bench.inference.table import Line, Table, head, printed
@@ -119,13 +120,14 @@ def sides_of(folder: Path) -> "Sides":
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
     chosen = _parsed(arguments)
-    with patch.object(mlx_runtime, "_OPENBLAS", ()) if chosen.without_openblas else nullcontext():
-        blas = mlx_runtime.prepare()
+    with patch.object(blas, "load", str) if chosen.reference_blas else nullcontext():
+        loaded = mlx_runtime.prepare()
     mlx_runtime.without_compiler()
     # What follows imports MLX, which must come after the BLAS.
     from bench.inference.measures import Plan
 
-    on_gpu = mlx_runtime.device() != "cpu"
+    processor = mlx_runtime.processor(loaded)
+    on_gpu = processor.device != "cpu"
     frames: int = chosen.frames or (_GPU_FRAMES if on_gpu else _FRAMES[chosen.dims])
     rounds: int = chosen.rounds or (_GPU_ROUNDS if on_gpu else _ROUNDS[chosen.dims])
     plan = Plan(frames, frames if on_gpu else min(frames, _CPU_WARM_FRAMES), rounds, chosen.rows)
@@ -133,9 +135,12 @@ def main(arguments: list[str] | None = None) -> int:
     with ExitStack() as stack:
         folder: Path = chosen.checkpoint or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sides = sides_of(written(folder, chosen.dims, ends="never"))
-    of = machine_with_mlx(device=mlx_runtime.device(), blas=blas or "MLX's own")
+    of = machine_with_mlx(device=processor.device, blas=processor.blas, gflops=processor.gflops)
     print(f"{chosen.dims}, {frames} frames, {rounds} rounds, a prompt of {sides.ours.prompt_positions} positions")
-    print(f"{of['device']}, BLAS: {of['blas']}, load average {run.load[0]}\n", flush=True)
+    speed = "" if processor.gflops is None else f", {processor.blas}, {processor.gflops:.0f} GFLOP/s"
+    print(f"{processor.device}{speed}, load average {run.load[0]}\n", flush=True)
+    if processor.warning:
+        print(fill(f"Slow: {processor.warning}.", WIDTH) + "\n", flush=True)
     tables = measure(sides, plan, lambda line: print(line, flush=True))
     report = Comparison(
         **run.facts(),
@@ -156,7 +161,7 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     options.add_argument("--rows", type=_rows, default=(1, 4, 8), metavar="N,…", help="of 1, 2, 4 and 8")
     options.add_argument("--frames", type=_frames, metavar="N", help="a multiple of 4")
     options.add_argument("--rounds", type=int, metavar="N")
-    options.add_argument("--without-openblas", action="store_true", help="leave MLX its own BLAS")
+    options.add_argument("--reference-blas", action="store_true", help="leave MLX the BLAS of its wheel")
     return options.parse_args(arguments)
 
 

@@ -34,6 +34,7 @@ async def test_the_status_says_who_is_here_and_what_it_is_at(running: Running) -
         "speaking": 0,
         "rendering": 0,
         "queued": 0,
+        "warnings": [],
     }
 
 

@@ -60,8 +60,10 @@ class Alone:
         self._spoken: dict[tuple[Qwen3, Utterance], bytes] = {}
 
     def __call__(self, model: Qwen3, wanted: Utterance) -> bytes:
-        """The PCM. Number and lane of an utterance must not matter."""
-        wanted = replace(wanted, id=1, lane="render")
+        """The PCM. The number of an utterance must not matter; its lane may, in the last bit of a sample, for the
+        two are turned into samples in segments of different lengths.
+        """
+        wanted = replace(wanted, id=1)
         key = model, wanted
         if key not in self._spoken:
             spoken = speak(model, wanted)

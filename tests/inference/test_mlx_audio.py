@@ -646,7 +646,7 @@ def test_it_serves_the_workers_pipe(folder: Path, alone: bytes) -> None:
         assert select.select([worker.stdout], [], [], 3 * PATIENCE_S)[0]
         ready = worker.hear()
         assert isinstance(ready, wire.Ready)
-        assert (ready.capacity, ready.device) == (2, "cpu")
+        assert (ready.capacity, ready.processor.device) == (2, "cpu")
         worker.tell(wire.Add([utterance(id=1), utterance("Now!", id=2, lane="speak")]))
 
         heard = worker.frames(1, 2)

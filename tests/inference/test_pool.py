@@ -16,6 +16,7 @@ from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
 from app.inference.model import FinishReason, Lane, Utterance, VoiceSpec
 from app.inference.pool import Pool
+from app.inference.processor import Processor
 from app.inference.take import Take
 from tests.fakes import fake_pcm
 
@@ -471,7 +472,7 @@ async def test_a_worker_that_does_not_speak_the_language_is_given_up(said: wire.
 
 
 async def test_a_worker_that_falls_out_of_step_is_replaced_until_its_work_is_quarantined(spawned: Spawned) -> None:
-    async with pool_of(*saying(wire.packed(wire.Ready(1, "cpu")) + b"\xff\xff\xff\xff")) as pool:
+    async with pool_of(*saying(wire.packed(wire.Ready(1, Processor("cpu"))) + b"\xff\xff\xff\xff")) as pool:
         with pytest.raises(InferenceFailed, match="3 times"):
             await heard(pool.submit(utterance(LONG)))
 
@@ -479,7 +480,7 @@ async def test_a_worker_that_falls_out_of_step_is_replaced_until_its_work_is_qua
 
 
 async def test_frames_of_nobody_are_ignored() -> None:
-    stray = wire.packed(wire.Ready(1, "cpu")) + wire.packed(wire.Frames([])) + wire.packed(wire.Pong())
+    stray = wire.packed(wire.Ready(1, Processor("cpu"))) + wire.packed(wire.Frames([])) + wire.packed(wire.Pong())
     async with pool_of(*saying(stray)) as pool:
         take = pool.submit(utterance(LONG))
         await until(lambda: take.sent)

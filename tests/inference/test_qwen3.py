@@ -27,6 +27,7 @@ from transformers import AutoTokenizer
 from app.inference import wire
 from app.inference.checkpoint import BrokenCheckpoint
 from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceSpec
+from app.inference.processor import REFERENCE_BLAS
 from app.inference.qwen3 import references
 from app.inference.qwen3.loop import Loop
 from app.inference.qwen3.model import Qwen3
@@ -34,6 +35,7 @@ from app.inference.qwen3.prompts import Prompt, Prompts
 from app.inference.qwen3.references import CODES_FILE, References
 from app.inference.qwen3.rows import Row
 from app.inference.qwen3.sampling import Sampling as RowSampling
+from tests.inference.conftest import BLAS
 from tests.inference.qwen3_checkpoints import (
     DEEP,
     EMPTY,
@@ -158,7 +160,7 @@ def test_the_same_utterance_gives_the_same_bytes_after_others(speaker: tuple[Qwe
 
     other = speak(model, utterance(LONGER, voice, seed=2, max_seconds=0.4)).pcm
 
-    assert speak(model, utterance(voice=voice, id=7, lane="speak")).pcm == first
+    assert speak(model, utterance(voice=voice, id=7)).pcm == first
     assert not other.startswith(first[:STEP_BYTES])
 
 
@@ -173,12 +175,13 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
         utterance(TEXT, cloned, id=4, seed=2**64 - 1),
         utterance(TEXT, other, id=5, sampling=Sampling(temperature=0)),
     ]
+    wanted = [replace(one, lane=chance.choice(["speak", "render"])) for one in wanted]
     expected = {one.id: alone(base, one) for one in wanted}
 
     chance.shuffle(wanted)
     spoken: dict[int, Spoken] = {}
     for one in wanted:
-        base.add([replace(one, lane=chance.choice(["speak", "render"])), endless(cloned, id=99)])
+        base.add([one, endless(cloned, id=99)])
         for _ in range(chance.randrange(4)):
             collect(spoken, base.step())
         base.cancel(99)
@@ -307,7 +310,7 @@ def test_it_implements_the_protocol(preset: Qwen3) -> None:
     model: Model = preset
 
     assert model.capacity in (2, 8)
-    assert model.device in ("cpu", "metal", "cuda")
+    assert model.processor.device in ("cpu", "metal", "cuda")
     model.cancel(12_345)
     model.close()
 
@@ -552,7 +555,7 @@ def test_a_render_that_rests_can_be_canceled_while_another_is_spoken(preset: Qwe
 
     assert [(frame.id, frame.finish_reason) for frame in preset.step()] == [(1, CANCELED)]
     finish(preset, spoken)
-    assert spoken[2].pcm == alone(preset, utterance())
+    assert spoken[2].pcm == alone(preset, utterance(lane="speak"))
 
 
 def test_an_utterance_is_forgotten_with_its_last_frame(preset: Qwen3, alone: Alone) -> None:
@@ -1012,7 +1015,11 @@ def test_it_serves_the_workers_pipe_and_ends_with_it(models: Models, preset: Qwe
     render = utterance(LONGER, id=1)
     worker = Worker("-m", "app", "worker", "qwen3", str(models.folder(type="custom_voice", size="1b7")))
     try:
-        assert worker.hear() in (wire.Ready(2, preset.device), wire.Ready(8, preset.device))  # by its BLAS
+        ready = worker.hear()
+        assert isinstance(ready, wire.Ready)
+        assert ready.capacity in (2, 8)  # by its BLAS
+        assert ready.processor.device == preset.processor.device
+        assert ready.processor.blas == (BLAS or REFERENCE_BLAS)
         worker.tell(wire.Add([render]))
         first = worker.hear()
         assert isinstance(first, wire.Frames)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.inference import wire
 from app.inference.model import FinishReason, Frame, Utterance, VoiceSpec
+from app.inference.processor import Processor
 from app.inference.worker import Pipe
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
@@ -121,7 +122,7 @@ def test_a_body_that_is_no_message_is_refused(body: bytes) -> None:
         wire.from_worker(body)
 
 
-@pytest.mark.parametrize("message", [wire.Ready(1, "cpu"), wire.Pong(), wire.Frames([])])
+@pytest.mark.parametrize("message", [wire.Ready(1, Processor("cpu")), wire.Pong(), wire.Frames([])])
 def test_a_message_in_the_wrong_direction_is_refused(message: wire.FromWorker) -> None:
     with pytest.raises(msgspec.DecodeError):
         wire.to_worker(body_of(wire.packed(message)))

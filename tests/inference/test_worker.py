@@ -14,6 +14,7 @@ import pytest
 
 from app.inference import wire
 from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceSpec
+from app.inference.processor import Processor
 from tests.fakes import fake_pcm
 
 PATIENCE_S = 20.0
@@ -121,7 +122,7 @@ def stop(worker: Worker) -> None:
 @pytest.fixture
 def worker(control: Path) -> Generator[Worker]:
     started = Worker("-m", "tests.fakes", str(control), "4")
-    assert started.hear() == wire.Ready(4, "cpu")
+    assert started.hear() == wire.Ready(4, Processor("cpu"))
     yield started
     stop(started)
 
@@ -234,7 +235,7 @@ def test_ctrl_c_does_not_reach_it(worker: Worker) -> None:
 def test_what_libraries_print_does_not_get_into_the_pipe(control: Path) -> None:
     worker = Worker("-c", NOISY, str(control))
     try:
-        assert worker.hear() == wire.Ready(4, "cpu")
+        assert worker.hear() == wire.Ready(4, Processor("cpu"))
         spoken = utterance(1, "Loud enough. " * 10)
 
         worker.tell(wire.Add([spoken]))

@@ -17,6 +17,7 @@ import numpy as np
 
 from app.inference import mlx_runtime
 from app.inference.model import FinishReason, Frame, Lane, Utterance
+from app.inference.processor import Processor
 from app.inference.qwen3.loading import Loaded, load
 from app.inference.qwen3.loop import Heard, Loop
 from app.inference.qwen3.prompts import Prompts
@@ -48,9 +49,10 @@ _DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty"
 class Qwen3:
     """Belongs to the worker's thread."""
 
-    def __init__(self, loaded: Loaded, *, most_rows: int | None = None) -> None:
+    def __init__(self, loaded: Loaded, *, most_rows: int | None = None, blas: str = "") -> None:
         model: Any = loaded.model
-        on_gpu = mlx_runtime.device() != "cpu"
+        self._processor = mlx_runtime.processor(blas)
+        on_gpu = self._processor.device != "cpu"
         vocoder = Vocoder(loaded.decoder, compiled=on_gpu)
         tokenizer: Any = loaded.speech_tokenizer
         tokenizer.decoder = None  # its weights are the vocoder's now, in another layout
@@ -80,14 +82,14 @@ class Qwen3:
         self._canceled: set[int] = set()
 
     @classmethod
-    def load(cls, folder: Path, *, most_rows: int | None = None) -> "Qwen3":
+    def load(cls, folder: Path, *, most_rows: int | None = None, blas: str = "") -> "Qwen3":
         """Read a checkpoint into memory. Raises `BrokenCheckpoint`."""
-        return cls(load(folder), most_rows=most_rows)
+        return cls(load(folder), most_rows=most_rows, blas=blas)
 
     @property
-    def device(self) -> str:
+    def processor(self) -> Processor:
         """What MLX computes on."""
-        return mlx_runtime.device()
+        return self._processor
 
     @property
     def capacity(self) -> int:

@@ -1,0 +1,76 @@
+"""The BLAS that MLX multiplies with on Linux, loaded before MLX is imported.
+
+MLX's wheel for Linux is linked to the reference BLAS, some twenty times slower than OpenBLAS. MLX looks functions
+up by name, and finds them first in a library whose names are open to the whole process. On macOS it has Accelerate.
+
+Worker side: `load` runs on the thread that will import MLX.
+"""
+
+import ctypes
+import logging
+import os
+import sys
+from collections.abc import Generator
+from contextlib import closing, suppress
+from pathlib import Path
+
+from app.inference import openblas_copy
+
+logger = logging.getLogger(__name__)
+
+#: Where a bundle has the copy, below its folder.
+BUNDLED = "blas/libopenblas.so"
+
+#: What Debian, Fedora and conda call theirs, which is used where there is no copy.
+_SYSTEM = ("libopenblas.so.0", "libopenblas.so")
+
+
+def load(cache: Path | None = None) -> str:
+    """Load an OpenBLAS with its names open to the process: "OpenBLAS 0.3.34 (Zen)"; empty where there is none.
+
+    `cache` is the folder of the copy, the user's cache folder unless said otherwise.
+    """
+    if sys.platform != "linux":
+        return ""
+    # With more threads, a row's result would depend on how many rows there are, and the products of a few rows are
+    # too small to share. The decode loop's second stream is what keeps a second core busy.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    with closing(_libraries(cache)) as libraries:
+        library = next(libraries, None)
+    return "" if library is None else _name_of(library)
+
+
+def _libraries(cache: Path | None) -> Generator[ctypes.CDLL]:
+    """From the best to what is better than nothing; each is tried only when it is asked for."""
+    bundle = getattr(sys, "_MEIPASS", "")
+    if bundle:
+        yield from _opened(str(Path(bundle) / BUNDLED))
+    else:
+        try:
+            with openblas_copy.kept(cache) as copy:
+                yield from _opened(str(copy))
+        except OSError as error:
+            logger.warning("MLX may be slow, for there is no copy of OpenBLAS: %s", error)
+    for name in _SYSTEM:
+        yield from _opened(name)
+
+
+def _opened(path: str) -> Generator[ctypes.CDLL]:
+    with suppress(OSError):
+        yield ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+
+
+def _name_of(library: ctypes.CDLL) -> str:
+    words = _said(library, "openblas_get_config").split()
+    version = words[1] if len(words) > 1 else ""
+    core = _said(library, "openblas_get_corename")
+    return f"OpenBLAS {version}".strip() + (f" ({core})" if core else "")
+
+
+def _said(library: ctypes.CDLL, name: str) -> str:
+    try:
+        function = library[name]
+    except AttributeError:  # some builds leave it out
+        return ""
+    function.restype = ctypes.c_char_p
+    return (function() or b"").decode(errors="replace")
