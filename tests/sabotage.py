@@ -561,6 +561,41 @@ SABOTAGES = (
         "pass",
         ("tests/daemon/test_output.py",),
     ),
+    Sabotage(
+        "MLX does not see the BLAS",
+        "app/inference/blas.py",
+        "mode=ctypes.RTLD_GLOBAL",
+        "mode=ctypes.RTLD_LOCAL",
+        ("tests/inference/test_blas.py",),
+    ),
+    Sabotage(
+        "a library that others put into the cache is loaded",
+        "app/inference/openblas_copy.py",
+        "return status.st_uid == os.geteuid() and not status.st_mode & 0o022",
+        "return True",
+        ("tests/inference/test_blas.py",),
+    ),
+    Sabotage(
+        "a damaged copy of the BLAS is loaded",
+        "app/inference/openblas_copy.py",
+        "if path.name == _name(path)",
+        "if path.name",
+        ("tests/inference/test_blas.py",),
+    ),
+    Sabotage(
+        "how many keys there is room for changes a result",
+        "app/inference/qwen3/attending.py",
+        "KEYS = 256",
+        "KEYS = 1 << 20",
+        ("tests/inference/test_qwen3_kernels.py",),
+    ),
+    Sabotage(
+        "how many rows there are changes a result",
+        "app/inference/qwen3/linear.py",
+        "self._least = fewest_rows(inputs, width)",
+        "self._least = 1",
+        ("tests/inference/test_qwen3_kernels.py",),
+    ),
 )
 
 

@@ -157,6 +157,10 @@ def test_its_self_test_passes_in_another_folder_with_an_empty_path(program: Prog
     report = passed(program.run("selftest", "--json"))
 
     assert report["form"] == ("single file" if program.single else "folder")
+    assert not [each for each in report["checks"] if each["warning"]]
+    if sys.platform == "linux":
+        (computed,) = [each["saw"] for each in report["checks"] if each["name"] == "qwen3"]
+        assert "CPU with OpenBLAS 0.3." in computed
     assert list((program.room / "home").iterdir()) == []
     assert list((program.room / "temporary").iterdir()) == [], "something stays in the temporary folder"
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import mlx.core as mx
 import mlx.nn as nn
 
+from app.inference.qwen3.attending import attend
 from app.inference.qwen3.linear import taken
 
 #: Takes new keys and values, each [rows, heads, time, width], and gives those to attend to.
@@ -70,9 +71,7 @@ class Layer:
         normed = mx.fast.rms_norm(qkv[:, : self._heads + self._kv_heads], None, self._eps) * self._qk_norm
         qk = rotary(normed, offset)
         keys, values = remember(qk[:, self._heads :], qkv[:, self._heads + self._kv_heads :])
-        seen = mx.fast.scaled_dot_product_attention(
-            qk[:, : self._heads], keys, values, scale=self._width**-0.5, mask=mask
-        )
+        seen = attend(qk[:, : self._heads], keys, values, mask)
         x = x + self._o(seen.swapaxes(1, 2).reshape(rows, time, -1))
         gate, up = mx.split(self._gate_up(self._norms[1](x)), 2, axis=-1)
         return x + self._down(nn.silu(gate) * up)

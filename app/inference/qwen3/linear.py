@@ -4,6 +4,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeAlias
 
 import mlx.core as mx
@@ -73,6 +74,9 @@ class _Columns:
     below that, and rows are taken by eight. That is three times as fast, and a row's outputs do not depend on how
     many rows there are.
 
+    That kernel exists for AVX-512; elsewhere OpenBLAS rounds a row differently beside others, so there are always
+    as many rows as it takes for that not to show, with zeros in those that nobody needs.
+
     A block meets all rows before the next one does, so it comes from memory once. OpenBLAS's own threads are of no
     use with products so small; half of the blocks go to the stream `aside` instead, when there are many rows.
     """
@@ -82,14 +86,16 @@ class _Columns:
         width = _width(inputs, self._outputs)
         blocks = weight.T.reshape(inputs, self._outputs // width, width).swapaxes(0, 1)
         self._blocks, self._bias, self._aside = mx.contiguous(blocks)[:, None], bias, aside
+        self._least = fewest_rows(inputs, width)
         mx.eval(self._blocks)
 
     def __call__(self, x: mx.array) -> mx.array:
         rows = x.reshape(-1, x.shape[-1])
         count = rows.shape[0]
-        if count > _ROWS:
-            rows = mx.pad(rows, [(0, -count % _ROWS), (0, 0)])
-        groups = rows.reshape(-1, min(count, _ROWS), x.shape[-1])
+        group = _ROWS if count > _ROWS else count + -count % self._least
+        if missing := -count % group:
+            rows = mx.pad(rows, [(0, missing), (0, 0)])
+        groups = rows.reshape(-1, group, x.shape[-1])
         y = self._products(groups).transpose(1, 2, 0, 3).reshape(-1, self._outputs)[:count]
         y = y.reshape(*x.shape[:-1], self._outputs)
         return y if self._bias is None else y + self._bias
@@ -101,6 +107,24 @@ class _Columns:
             return groups @ self._blocks
         first = mx.matmul(groups, self._blocks[:half], stream=self._aside)
         return mx.concatenate([first, groups @ self._blocks[half:]])
+
+
+@cache
+def fewest_rows(inputs: int, columns: int) -> int:
+    """Of which number products must have a multiple of rows, so that each row is the same in all of them up to
+    eight. It is tried out, with numbers that do not matter: kernels are chosen by shape.
+    """
+    weight, rows = (mx.random.normal(shape, key=mx.random.key(0)) for shape in ((inputs, columns), (_ROWS, inputs)))
+    whole = rows @ weight
+
+    def same(start: int, count: int) -> mx.array:
+        return (rows[start : start + count] @ weight == whole[start : start + count]).all()
+
+    for least in (1, 2, 4):
+        found = [same(start, count) for count in range(least, _ROWS, least) for start in range(_ROWS - count + 1)]
+        if bool(mx.stack(found).all()):
+            return least
+    return _ROWS
 
 
 def _width(inputs: int, outputs: int) -> int:

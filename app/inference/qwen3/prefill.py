@@ -7,6 +7,7 @@ beginnings, which are the same for all that a voice says.
 
 from collections import OrderedDict
 
+from app.inference.qwen3.attending import QUERIES
 from app.inference.qwen3.places import Places
 from app.inference.qwen3.rows import Row
 from app.inference.qwen3.slots import Remembered, Slots
@@ -33,14 +34,20 @@ class Prefill:
             self._prefixes.move_to_end(row.prompt.key)
 
     def go_on(self, most: int) -> int:
-        """Put in no more than so many positions of prompts that are not complete; how many it were."""
+        """Put in at most so many positions of prompts that are not complete, and `QUERIES` at least; how many it
+        were.
+        """
         done = 0
         for row in self._places.rows:
             if row.slot is None or row.ready or done >= most:
                 continue
             common, last = row.prompt.common.shape[1], row.prompt.positions - 1
-            # Not across the end of what is common: its keys and values must not depend on what follows.
-            end = min(row.filled + most - done, common if row.filled < common else last)
+            # Not across the end of what is common: its keys and values must not depend on what follows; and by
+            # multiples of what attention takes at once, or they would depend on how much time there is.
+            step = (most - done) // QUERIES * QUERIES
+            if done and not step:
+                break
+            end = min(row.filled + max(step, QUERIES), common if row.filled < common else last)
             self._places.make_room(end + 1)
             self._talker.prefill(self._slots, row.slot, row.inputs(row.filled, end), row.filled)
             done += end - row.filled

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 import mlx.nn as nn
 
+from app.inference.qwen3.attending import attend
 from app.inference.qwen3.attention import Rotary
 from app.inference.qwen3.convolutions import Convolution, Depthwise, Memory, Upsampling
 from app.inference.qwen3.linear import joined
@@ -190,7 +191,7 @@ class _Layer:
         q, k = turned[:, : self._heads], turned[:, self._heads :]
         v = qkv[:, self._heads + self._kv_heads :]
         keys, values = (_with_past(memory, some) for some in (k, v))
-        seen = mx.fast.scaled_dot_product_attention(q, keys, values, scale=self._width**-0.5, mask=mask)
+        seen = attend(q, keys, values, mask)
         x = x + self._scales[0] * self._o(seen.swapaxes(1, 2).reshape(rows, new, -1))
         gate, up = mx.split(self._gate_up(self._normed(1, x)), 2, axis=-1)
         return x + self._scales[1] * self._down(nn.silu(gate) * up)
