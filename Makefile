@@ -47,9 +47,8 @@ dist/qwen-tts.sizes.json: $(VENV)/.bundle bundle.py $(shell find app frozen migr
 test-tauri: bundle  ## Test the Tauri plugin, the client and the example app; needs Rust and Node, see docs/development.md
 	@bash tauri/test.sh
 
-lock: $(VENV)/.dev  ## Pin the newest versions: names, versions and hashes, no addresses
-	$(PIP) install uv
-	$(BIN)/python requirements/lock.py
+lock: $(VENV)/.dev  ## Pin what pyproject.toml asks for: names, versions and hashes; UPGRADE=--upgrade for the newest
+	$(BIN)/python requirements/lock.py $(UPGRADE)
 
 clean:  ## Remove what was made here
 	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist demo.wav

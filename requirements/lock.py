@@ -1,6 +1,11 @@
-"""Pins every dependency for all platforms and Pythons: versions and hashes, and no address of any registry."""
+"""Pins every dependency for all platforms and Pythons: versions and hashes, and no address of any registry.
+
+A pin stays as it is while it satisfies what pyproject.toml asks for; `--upgrade` takes the newest of everything,
+`--upgrade-package=NAME` the newest of one.
+"""
 
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -19,13 +24,12 @@ OPTIONS = (
 
 def lock(name: str, *what: str) -> None:
     """Write `requirements/<name>.txt`."""
-    target = HERE / f"{name}.txt"
-    subprocess.run(
-        ["uv", "pip", "compile", *what, *OPTIONS, f"--output-file={target}"], check=True, cwd=HERE.parent
-    )
+    uv = (sys.executable, "-m", "uv", "pip", "compile")
+    subprocess.run([*uv, *what, *OPTIONS, f"--output-file={HERE / name}.txt"], check=True, cwd=HERE.parent)
 
 
 if __name__ == "__main__":
-    lock("runtime", "pyproject.toml")
+    asked = sys.argv[1:]
+    lock("runtime", "pyproject.toml", *asked)
     for group in ("build", "bundle", "dev"):
-        lock(group, f"--group={group}", f"--constraint={RUNTIME}")
+        lock(group, f"--group={group}", f"--constraint={RUNTIME}", *asked)
