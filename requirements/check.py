@@ -32,4 +32,4 @@ if __name__ == "__main__":
     command = (sys.executable, "-m", "pip", "--disable-pip-version-check", "check")
     checked = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if checked.returncode and (found := complaints(checked.stdout, left_out())):
-        sys.exit("\n".join(found))
+        sys.exit("\n".join([*found, "`make clean` and the same command again make the environment anew"]))
