@@ -67,6 +67,6 @@ def test_an_app_that_uses_the_plugin_is_not_bound_by_the_pins() -> None:
 
 def test_the_oldest_rust_is_the_one_in_the_docs_and_in_the_workflow() -> None:
     oldest = WORKSPACE["package"]["rust-version"]
-    assert f"Rust {oldest}" in (ROOT / "docs/development.md").read_text()
+    assert all(f"Rust {oldest}" in (ROOT / "docs" / page).read_text() for page in ("development.md", "tauri.md"))
     assert f'"{oldest}"' in (ROOT / ".github/workflows/ci.yml").read_text()
     assert all(manifest(member)["package"]["rust-version"] == {"workspace": True} for member in MEMBERS)
