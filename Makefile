@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 or newer and make, nothing else.
+# `make demo` and `make test` need Python and make, nothing else. Which ones: requirements/supported.py.
 
 # Compiled once, the engine starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -7,9 +7,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The locks are complete: pip resolves nothing, and requirements/check.py sees that nothing is amiss.
+LOCKED := $(PIP) install --no-deps --require-hashes
+CHECKED := $(BIN)/python requirements/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-tauri lint sabotage format bench bundle lock clean
+.PHONY: help demo test test-long test-tauri lint sabotage format bench bundle lock platforms clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,25 +51,31 @@ test-tauri: bundle  ## Test the Tauri plugin, the client and the example app; ne
 	@bash tauri/test.sh
 
 lock: $(VENV)/.dev  ## Pin what pyproject.toml asks for: names, versions and hashes; UPGRADE=--upgrade for the newest
-	$(BIN)/python requirements/lock.py $(UPGRADE)
+	$(BIN)/python -m requirements.lock $(UPGRADE)
+
+platforms: $(VENV)/.dev  ## See on which platforms the pinned packages install without a compiler
+	@$(BIN)/python -m requirements.platforms
 
 clean:  ## Remove what was made here
 	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist demo.wav
-	rm -rf tauri/node_modules tauri/target tauri/*/dist tauri/example/e2e/screenshots
+	rm -rf tauri/node_modules tauri/target tauri/Cargo.lock tauri/*/dist tauri/example/e2e/screenshots
 
 $(VENV)/.runtime: pyproject.toml requirements/runtime.txt requirements/build.txt
-	@$(PYTHON) -c 'import sys; sys.exit("q3tts needs Python 3.11 or newer; try make PYTHON=python3.12") \
-		if sys.version_info < (3, 11) else None'
+	@command -v $(PYTHON) >/dev/null || { echo "q3tts needs Python, and there is no $(PYTHON) here"; exit 1; }
+	@$(PYTHON) requirements/supported.py
 	@echo "making the virtual environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(LOCKED) -r requirements/runtime.txt -r requirements/build.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(CHECKED)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(LOCKED) -r requirements/dev.txt
+	@$(CHECKED)
 	@touch $@
 
 $(VENV)/.bundle: $(VENV)/.runtime requirements/bundle.txt
-	@$(PIP) install --require-hashes -r requirements/bundle.txt
+	@$(LOCKED) -r requirements/bundle.txt
+	@$(CHECKED)
 	@touch $@

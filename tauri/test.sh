@@ -33,6 +33,14 @@ if wanted plugin; then
     step "plugin: style"
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
+    step "plugin: with the oldest Rust that Cargo.toml declares"
+    cargo metadata --format-version 1 | node oldest-rust.js
+    oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    if rustup toolchain install "$oldest" --profile minimal --no-self-update; then
+        cargo "+$oldest" check --workspace --all-targets --target-dir target/oldest
+    else
+        echo "Rust $oldest cannot be had here: it was only seen that no crate says that it needs a newer one."
+    fi
     step "plugin: with a scripted engine, and with the bundled one"
     export QWEN_TTS_TEST_REQUIRED=1
     QWEN_TTS_TEST_BINARY=$engine cargo test -p tauri-plugin-qwen-tts

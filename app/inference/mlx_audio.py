@@ -208,6 +208,8 @@ class MlxAudio:
                     raise InferenceFailed("this model cannot speak with a cloned voice")
                 path = Path(voice.folder) / "reference.wav"
                 by_path = getattr(self._model, "preserve_ref_audio_path", False) is True
+                if by_path and importlib.util.find_spec("miniaudio") is None:  # on Linux on ARM
+                    raise InferenceFailed("this model clones with the package miniaudio: pip install miniaudio")
                 audio = str(path) if by_path else _reference(path, self._model.sample_rate)
                 return {"ref_audio": audio, "ref_text": voice.transcript or None}
             case "design":

@@ -586,6 +586,33 @@ def test_a_clone_is_made_from_the_reference_at_the_models_rate(
     assert asked.keywords["ref_text"] == "Said before."
 
 
+class ClonesByPath(Asked):
+    preserve_ref_audio_path = True
+
+    def generate(self, text: str, ref_audio: Any = None) -> Iterator[Any]:
+        return self.note({**locals()})
+
+
+def test_a_model_that_reads_its_reference_itself_is_told_where_it_is(
+    of: Callable[..., "MlxAudio"], clone: VoiceSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "miniaudio", sys.modules[__name__])
+    asked = ClonesByPath()
+    speak(of(asked), utterance(voice=clone))
+
+    assert asked.keywords["ref_audio"] == str(Path(clone.folder) / "reference.wav")
+
+
+def test_a_model_that_reads_its_reference_itself_says_what_it_lacks_for_that(
+    of: Callable[..., "MlxAudio"], clone: VoiceSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "miniaudio", None)
+    spoken = speak(of(ClonesByPath()), utterance(voice=clone))
+
+    assert spoken.reason is FinishReason.ERROR
+    assert "pip install miniaudio" in spoken.last.error
+
+
 def test_a_clone_speaks_otherwise_than_the_models_own_voice(
     small: "MlxAudio", alone: bytes, clone: VoiceSpec
 ) -> None:
