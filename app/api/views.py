@@ -137,7 +137,7 @@ class ChunkView(Struct, frozen=True, kw_only=True):
     chunk_index: int
     start_char: int
     end_char: int
-    boundary: Literal["word", "clause", "sentence", "paragraph", "heading"]
+    boundary: Literal["word", "clause", "sentence", "item", "paragraph", "heading"]
     state: Literal["pending", "done", "gap"]
     attempts: int
     seed: int | None
