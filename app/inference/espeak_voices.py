@@ -189,7 +189,7 @@ def _read(path: Path, name: str) -> _VoiceFile:
 CARD = ModelCard(
     model_id="espeak-ng",
     languages=_languages(),
-    native_settings=frozenset({"rate", "pitch", "volume"}),
+    native_settings=frozenset({"rate", "pitch"}),
     supports_clone=False,
     streams=True,
 )

@@ -100,32 +100,3 @@ def test_the_pitch_scales_the_fundamental_as_far_as_the_library_goes(
     spoken = speak(espeak, replace(utterance(VOICED, voice), pitch=pitch))
 
     assert fundamental(spoken.samples) / normal == pytest.approx(heard, rel=0.05)
-
-
-@pytest.mark.parametrize(("volume", "heard"), [(0.25, -12.6), (0.5, -6.2), (1.5, 3.5), (2.0, 5.7)])
-def test_the_volume_moves_the_level(espeak: Espeak, volume: float, heard: float) -> None:
-    normal = speak(espeak, utterance())
-
-    spoken = speak(espeak, replace(utterance(), volume=volume))
-
-    assert len(spoken.pcm) == len(normal.pcm)
-    assert spoken.level - normal.level == pytest.approx(heard, abs=0.7)
-
-
-def test_the_volume_goes_down_to_silence_and_up_without_wrapping_round(espeak: Espeak) -> None:
-    silent = speak(espeak, replace(utterance(), volume=0.0))
-    normal = speak(espeak, utterance()).samples
-    loud = speak(espeak, replace(utterance(), volume=2.0)).samples
-
-    assert not any(silent.pcm)
-    assert silent.seconds > 5
-    assert np.corrcoef(normal, loud)[0, 1] > 0.97
-    assert np.mean(np.abs(loud) > 0.999) < 0.005
-
-
-@pytest.mark.parametrize("voice", ["de", "!v/klatt4", "!v/f3"])
-def test_the_loudest_samples_do_not_wrap_round(espeak: Espeak, voice: str) -> None:
-    loud = speak(espeak, replace(utterance(PROSE, voice), volume=2.0)).samples
-
-    assert np.abs(loud).max() > 0.99
-    assert np.abs(np.diff(loud)).max() < 1.4

@@ -26,7 +26,6 @@ UTTERANCES = st.builds(
     language=TEXT,
     rate=FACTOR,
     pitch=FACTOR,
-    volume=FACTOR,
 )
 FRAMES = st.builds(
     Frame,
