@@ -93,7 +93,9 @@ class ChunkStore:
             await connection.execute(
                 update(chunks)
                 .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index >= first)
-                .values(state="pending", start_sample=None, end_sample=None, last_seq=None)
+                .values(
+                    state="pending", start_sample=None, end_sample=None, last_seq=None, silence=None, pause=None
+                )
             )
             kept = (
                 await connection.execute(
