@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 MS = 24  # samples
-LEFT = 100 * MS
+LEFT = 250 * MS
 PAUSES = {"word": 0, "clause": 120, "sentence": 320, "item": 450, "paragraph": 650, "heading": 900}
 
 

@@ -192,4 +192,5 @@ CARD = ModelCard(
     native_settings=frozenset({"rate", "pitch"}),
     supports_clone=False,
     streams=True,
+    pauses_at=((0.5, 2.78), (0.75, 1.57), (1.0, 1.0), (1.25, 0.655), (1.5, 0.43), (1.75, 0.267), (2.0, 0.13)),
 )

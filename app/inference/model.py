@@ -7,6 +7,7 @@ is a new class with these five methods.
 
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -90,6 +91,17 @@ class ModelCard(Struct, frozen=True):
     streams: bool  #: frames come while the utterance is still being spoken
     supports_design: bool = False  #: it makes a voice from a description
     supports_instruct: bool = False  #: it can be told how to speak
+    #: How much longer the pauses in what it says are at which rate, ascending; empty if as much as the words.
+    pauses_at: tuple[tuple[float, float], ...] = ()
+
+    def pause_factor(self, rate: float) -> float:
+        """How much longer than at a rate of 1 a pause is inside of what it says."""
+        if not self.pauses_at:
+            return 1 / rate
+        for (lower, long), (upper, short) in pairwise(self.pauses_at):
+            if rate <= upper:
+                return long + (short - long) * (max(rate, lower) - lower) / (upper - lower)
+        return self.pauses_at[-1][1]
 
 
 class Model(Protocol):

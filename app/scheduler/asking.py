@@ -31,6 +31,7 @@ class Started:
     def __init__(self, row: ChunkRow, spoken: str, asked: list[Asked]) -> None:
         self.row, self.spoken, self.asked = row, spoken, asked
         self.attempts = row.attempts
+        self.begins = row.start_sample  #: where in the log the take begins that is to stand, if others were refused
         self.given_up = False  #: the job goes on without it
 
     @property

@@ -17,7 +17,7 @@ from app import SAMPLE_RATE
 from app.audio.log import AudioLog, LogEnd
 from app.audio.seams import Ending
 from app.errors import InferenceFailed
-from app.inference.model import VoiceSpec
+from app.inference.model import ModelCard, VoiceSpec
 from app.inference.pool import Pool
 from app.scheduler.asking import Asking, Started
 from app.scheduler.attempts import ATTEMPTS_ALLOWED
@@ -50,7 +50,7 @@ class JobRun:
         plan: Sequence[ChunkRow],
         *,
         voice: VoiceSpec,
-        native: frozenset[str],
+        card: ModelCard,
         ids: "itertools.count[int]",
         pool: Pool,
         log: AudioLog,
@@ -60,10 +60,10 @@ class JobRun:
         self.job = job
         self._text = text
         self._plan = plan
-        self._asking = Asking(job, voice, native, ids, pool)
+        self._asking = Asking(job, voice, card.native_settings, ids, pool)
         self._pool, self._log, self._chunks = pool, log, chunks
         self._on_progress = on_progress
-        self._pauses = Pauses(text, plan, rate=job.settings.rate)
+        self._pauses = Pauses(text, plan, card, rate=job.settings.rate)
         self._ending = self._pauses.ending(job.chunks_done)  #: of the audio of all chunks that are in the log
         self._next = job.chunks_done
         self._started: deque[Started] = deque()
@@ -124,10 +124,12 @@ class JobRun:
 
     async def _listen_to_next(self) -> None:
         """The next chunk, shown to its listeners as it comes."""
-        started, ending = self._started[0], self._ending
+        started, written = self._started[0], (await self._log.end()).samples
+        begins = min(started.begins or self.job.samples, written)
         # What an earlier run of this job has shown of the chunk stays; the same bytes come again and are dropped.
-        drop = 2 * ((await self._log.end()).samples - self.job.samples)
+        drop = 2 * (written - begins)
         shown = drop > 0
+        ending = self._ending._replace(silence=self._ending.silence + begins - self.job.samples)
         for take, ends in started.asked:
             sound = self._asking.sound(take, self._pauses.seam(ending, started.row, inside=ends))
             async for pcm in take.pcm():
@@ -136,7 +138,7 @@ class JobRun:
                 shown |= sound.heard
             self._go_on()
             if why := sound.objection:
-                await self._refuse(started, why, last=shown)  # what was heard cannot be said again
+                await self._refuse(started, why, heard=shown)  # what was heard cannot be said again
                 if not started.given_up:
                     return
             drop = await self._show(started.row, await sound.finish(), drop)
@@ -180,7 +182,7 @@ class JobRun:
                 pieces.append(await sound.push(pcm))
             self._go_on()
             if why := sound.objection:
-                await self._refuse(started, why, last=False)
+                await self._refuse(started, why, heard=False)
                 nothing = self._pauses.seam(self._ending, started.row)
                 return (b"", nothing.ending) if started.given_up else None
             pieces.append(await sound.finish())
@@ -192,8 +194,8 @@ class JobRun:
         if self._stopping:
             raise Stopped
 
-    async def _refuse(self, started: Started, why: str, *, last: bool) -> None:
-        """Speak a chunk again. When it has been tried often enough, or with `last`, it is given up where the caller
+    async def _refuse(self, started: Started, why: str, *, heard: bool) -> None:
+        """Speak a chunk again. When it has been tried often enough, or was `heard`, it is given up where the caller
         allows that; otherwise raises `InferenceFailed`.
 
         The attempt is in the row, so that a retry of the job does not begin with the seeds that failed.
@@ -203,11 +205,15 @@ class JobRun:
         self._go_on()
         started.attempts += 1
         index = started.row.chunk_index
-        last |= started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED
+        last = heard or started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED
         started.given_up = last and self.job.settings.allow_gaps
         code = "CHUNK_MISSING" if started.given_up else "CHUNK_REFUSED"
         warning = {"code": code, "chunk_index": index, "attempt": started.attempts, "message": why}
-        self.job = await self._chunks.refuse(self.job, index, attempts=started.attempts, warning=warning)
+        if not heard:  # what a listener was given is silence; it stays, and is not a part of the next take
+            started.begins = (await self._log.end()).samples
+        self.job = await self._chunks.refuse(
+            self.job, index, attempts=started.attempts, begins=started.begins, warning=warning
+        )
         if started.given_up:
             return
         if last:

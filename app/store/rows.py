@@ -104,7 +104,7 @@ class ChunkRow(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     seed: int | None = None
     finish_reason: str | None = None
-    start_sample: int | None = None
+    start_sample: int | None = None  #: of a chunk that is not done: behind what is left of takes that were refused
     end_sample: int | None = None
     last_seq: int | None = None
     silence: int | None = None  #: samples at the end of the audio up to here that cannot be heard, volume aside
