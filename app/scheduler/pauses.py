@@ -28,8 +28,8 @@ PAUSE_MS = {
 #: there, or `max_chars` would change the rhythm. The others shrink by the rate, whoever applies it.
 INSIDE = frozenset({Boundary.WORD, Boundary.CLAUSE, Boundary.SENTENCE})
 
-#: So much of a pause is left to what follows it: a take begins with silence of its own, with espeak-ng up to 110 ms,
-#: with neural voices more. What one brings beyond this makes the pause longer; nothing is cut off.
+#: So much of a pause is left to what follows it: a take begins with silence of its own, espeak-ng's with up to 110
+#: ms, those of neural voices with more. What one brings beyond this makes the pause longer; nothing is cut off.
 LEFT_MS = 250
 
 #: So far is looked for a chunk that says something; behind more without words nobody misses a pause.

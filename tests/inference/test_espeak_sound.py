@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from app.inference.espeak import Espeak
-from app.inference.espeak_voices import espeak_voices
+from app.inference.espeak_voices import CARD, espeak_voices
 from app.inference.model import SAMPLE_RATE, FinishReason
 from tests.inference.test_espeak import speak, utterance
 
@@ -100,3 +100,21 @@ def test_the_pitch_scales_the_fundamental_as_far_as_the_library_goes(
     spoken = speak(espeak, replace(utterance(VOICED, voice), pitch=pitch))
 
     assert fundamental(spoken.samples) / normal == pytest.approx(heard, rel=0.05)
+
+
+@pytest.mark.parametrize("voice", ["en-us", "de", "es"])
+@pytest.mark.parametrize("rate", [rate for rate, _ in CARD.pauses_at])
+def test_the_card_says_how_the_pauses_between_sentences_shrink_with_the_rate(
+    espeak: Espeak, voice: str, rate: float
+) -> None:
+    normal = longest_silence(speak(espeak, utterance("Era mana. Era mana.", voice)).samples)
+
+    spoken = longest_silence(speak(espeak, replace(utterance("Era mana. Era mana.", voice), rate=rate)).samples)
+
+    assert 0.29 < normal < 0.33, "what is added between chunks is as long"
+    assert spoken == pytest.approx(0.32 * CARD.pause_factor(rate), rel=0.08, abs=0.01)
+
+
+def longest_silence(samples: NDArray[np.float64]) -> float:
+    """Between two sounds, in seconds."""
+    return float(np.diff(np.flatnonzero(np.abs(samples) >= 256 / 32_768)).max()) / SAMPLE_RATE
