@@ -19,7 +19,7 @@ PACED = Entry(
     card=ModelCard(
         model_id="paced",
         languages=("en",),
-        native_settings=frozenset({"rate", "pitch", "volume"}),
+        native_settings=frozenset({"rate", "pitch"}),
         supports_clone=False,
         streams=True,
     ),

@@ -12,6 +12,8 @@ What it does is written in the text it is to speak, so that a test says what it 
     [short]        give 80 ms, and end as if that were all
     [short:NAME]   the same, unless the file NAME is there; it is made first
     [empty]        give no audio
+    [mute:NAME]    give silence instead, unless the file NAME is there; it is made first
+    [rest:MS]      begin and end with so many milliseconds of silence
     [long]         100 frames more
 
 Run as the worker: `python -m tests.fakes CONTROL_FOLDER [CAPACITY] [GFLOPS]`.
@@ -50,7 +52,8 @@ def fake_pcm(utterance: Utterance) -> bytes:
         return b""
     frames = 1 + int(speaking_seconds(utterance.text) / FRAME_SAYS_S) + (100 if "long" in commands else 0)
     key = f"{utterance.text}|{utterance.seed}|{utterance.voice.name}|{utterance.language}".encode()
-    return shake_128(key).digest(frames * FRAME_BYTES)
+    rest = bytes(48 * int(commands.get("rest", 0)))
+    return rest + shake_128(key).digest(frames * FRAME_BYTES) + rest
 
 
 class FakeModel:
@@ -62,6 +65,7 @@ class FakeModel:
         self._control = control
         self._work: list[tuple[Utterance, int]] = []
         self._canceled: set[int] = set()
+        self._muted: set[int] = set()
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         self._work += [(utterance, 0) for utterance in utterances]
@@ -87,10 +91,14 @@ class FakeModel:
         if "error" in commands:
             return self._end(place, FinishReason.ERROR, error="the fake was told to fail")
         pcm = fake_pcm(utterance)
+        if "mute" in commands and not position and self._first(commands["mute"]):
+            self._muted.add(utterance.id)
+        if muted := utterance.id in self._muted:
+            pcm = bytes(len(pcm))
         if "short" in commands and not position and self._first(commands["short"]):
             return self._end(place, FinishReason.STOP, pcm=pcm[:SHORT_BYTES])
         if position:
-            if "hold" in commands and not (self._control / commands["hold"]).exists():
+            if "hold" in commands and not muted and not (self._control / commands["hold"]).exists():
                 return None
             if "die" in commands and self._first(commands["die"]):
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -34,6 +34,7 @@ LOG = ("tests/audio",)
 BINDING = ("tests/daemon/test_binding.py",)
 DAEMON = ("tests/daemon/test_server.py",)
 GENERATE = ("tests/daemon/test_generate.py",)
+RHYTHM = ("tests/scheduler/test_rhythm.py",)
 
 SABOTAGES = (
     Sabotage(
@@ -189,6 +190,41 @@ SABOTAGES = (
         "        kept = pcm[drop:]\n",
         "        kept = pcm\n",
         ("tests/test_every_model.py",),
+    ),
+    Sabotage(
+        "what was silent and refused is taken for the next take's",
+        "app/scheduler/run.py",
+        "begins = min(started.begins or self.job.samples, written)",
+        "begins = self.job.samples",
+        RHYTHM,
+    ),
+    Sabotage(
+        "the rest of a pause does not come",
+        "app/audio/seams.py",
+        "        return added + held\n",
+        "        return held\n",
+        RHYTHM,
+    ),
+    Sabotage(
+        "silence is judged with the volume",
+        "app/scheduler/sound.py",
+        "self._volume.push(self._seam.push(self._effects.push(pcm)))",
+        "self._seam.push(self._volume.push(self._effects.push(pcm)))",
+        RHYTHM,
+    ),
+    Sabotage(
+        "a restart forgets how silent the audio ends",
+        "app/scheduler/pauses.py",
+        "Ending(row.silence or 0, row.pause)",
+        "Ending(0, row.pause)",
+        RHYTHM,
+    ),
+    Sabotage(
+        "what says nothing has a pause of its own",
+        "app/scheduler/pauses.py",
+        "for row in self._plan[index:following]",
+        "for row in self._plan[index : index + 1]",
+        (*RHYTHM, "tests/scheduler/test_pauses.py"),
     ),
     Sabotage(
         "audio is not synced before its row is committed",

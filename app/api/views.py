@@ -137,7 +137,7 @@ class ChunkView(Struct, frozen=True, kw_only=True):
     chunk_index: int
     start_char: int
     end_char: int
-    boundary: Literal["word", "clause", "sentence", "paragraph", "heading"]
+    boundary: Literal["word", "clause", "sentence", "item", "paragraph", "heading"]
     state: Literal["pending", "done", "gap"]
     attempts: int
     seed: int | None
@@ -160,7 +160,7 @@ class ChunkView(Struct, frozen=True, kw_only=True):
             attempts=chunk.attempts,
             seed=chunk.seed,
             finish_reason=chunk.finish_reason,
-            start_seconds=None if start is None else start / sample_rate,
+            start_seconds=None if start is None or end is None else start / sample_rate,
             end_seconds=None if end is None else end / sample_rate,
         )
 

@@ -1,4 +1,4 @@
-"""The settings that a model cannot apply itself, applied to the audio of one chunk as it comes.
+"""The settings that a model cannot apply itself, applied to the audio of one take as it comes.
 
 Knows nothing of models, jobs or the log: PCM in, PCM out. First tempo and pitch (`stretch.py`), then the volume
 (`limiter.py`); what is at 1.0 does not run, and the libraries are loaded with the first audio that needs them.
@@ -14,7 +14,7 @@ VOLUMES = (0.0, 2.0)
 
 
 class Effects:
-    """One chunk's effects; made anew per chunk, used from one thread at a time.
+    """One take's effects; made anew per take, used from one thread at a time.
 
     `rate` is a factor on the speed: 2.0 is twice as fast and half as long, and the pitch stays. `pitch` is a
     factor on the fundamental frequency: 2.0 is an octave up, and the duration stays; formants move along.
@@ -43,7 +43,7 @@ class Effects:
         Half a sample (an odd number of bytes) is a `ValueError` and is not taken.
         """
         if self._finished:
-            raise RuntimeError("these effects are finished; a chunk has its own")
+            raise RuntimeError("these effects are finished; a take has its own")
         if self._stretch:
             pcm = self._stretch.push(pcm)
         return amplify(pcm, self._volume)
@@ -51,7 +51,7 @@ class Effects:
     def finish(self) -> bytes:
         """No more comes in: the rest. To be called once."""
         if self._finished:
-            raise RuntimeError("these effects are finished; a chunk has its own")
+            raise RuntimeError("these effects are finished; a take has its own")
         self._finished = True
         return amplify(self._stretch.finish(), self._volume) if self._stretch else b""
 

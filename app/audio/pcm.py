@@ -10,6 +10,10 @@ from app import SAMPLE_RATE as SAMPLE_RATE
 #: Of one sample.
 SAMPLE_BYTES = 2
 
+#: A sample of less than -42 dB of full scale is within 255 of zero, so its upper byte is one of these two. To strip
+#: bytes is much quicker than to read samples.
+_SILENT = b"\x00\xff"
+
 
 def sample_count(pcm: bytes | bytearray) -> int:
     """How many samples these bytes are. Half a sample is a mistake of the caller: `ValueError`."""
@@ -34,3 +38,15 @@ def fade_out(pcm: bytes, samples: int) -> bytes:
     layout = f"<{fading}h"
     faded = (value * (fading - i) // fading for i, value in enumerate(struct.unpack(layout, pcm[kept:])))
     return pcm[:kept] + struct.pack(layout, *faded)
+
+
+def silent_start(pcm: bytes) -> int:
+    """How many samples there are before the first that can be heard; all of them if none can."""
+    upper = pcm[1::2]
+    return len(upper) - len(upper.lstrip(_SILENT))
+
+
+def silent_end(pcm: bytes) -> int:
+    """How many samples there are behind the last that can be heard; all of them if none can."""
+    upper = pcm[1::2]
+    return len(upper) - len(upper.rstrip(_SILENT))

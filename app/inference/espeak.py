@@ -177,7 +177,6 @@ def _speech(utterance: Utterance) -> Speech:
         rate=round(175 * utterance.rate),
         pitch=_pitch(utterance.pitch),
         pitch_range=_within_99(50 * utterance.pitch),
-        volume=round(100 * utterance.volume),
     )
 
 

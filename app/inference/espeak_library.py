@@ -40,7 +40,7 @@ LONGEST_PATH = 110
 # The names are those of speak_lib.h.
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000
-_RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
+_RATE, _PITCH, _RANGE = 1, 3, 4
 _POS_CHARACTER = 1
 _CHARS_UTF8 = 1
 
@@ -61,7 +61,6 @@ class Speech(Struct, frozen=True):
     rate: int  #: words per minute, 175 is normal
     pitch: int  #: 0 to 99, 50 is normal
     pitch_range: int  #: 0 to 99, 50 is normal
-    volume: int  #: per cent
 
 
 class EspeakLibrary:
@@ -180,7 +179,6 @@ def _set_up(library: PyDLL, speech: Speech) -> None:
     library.espeak_SetParameter(_RATE, speech.rate, 0)
     library.espeak_SetParameter(_PITCH, speech.pitch, 0)
     library.espeak_SetParameter(_RANGE, speech.pitch_range, 0)
-    library.espeak_SetParameter(_VOLUME, speech.volume, 0)
     # Most noise comes from the library's own generator, that of Reed and caleb from the C library's.
     seed = speech.seed & 0x7FFF_FFFF
     library.espeak_ng_SetRandSeed(seed)

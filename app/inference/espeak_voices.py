@@ -189,7 +189,8 @@ def _read(path: Path, name: str) -> _VoiceFile:
 CARD = ModelCard(
     model_id="espeak-ng",
     languages=_languages(),
-    native_settings=frozenset({"rate", "pitch", "volume"}),
+    native_settings=frozenset({"rate", "pitch"}),
     supports_clone=False,
     streams=True,
+    pauses_at=((0.5, 2.78), (0.75, 1.57), (1.0, 1.0), (1.25, 0.655), (1.5, 0.43), (1.75, 0.267), (2.0, 0.13)),
 )

@@ -7,6 +7,7 @@ is a new class with these five methods.
 
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -49,8 +50,8 @@ class Sampling(Struct, frozen=True):
 class Utterance(Struct, frozen=True):
     """One stretch of text for a model to speak in one go.
 
-    `rate`, `pitch` and `volume` are factors, 1.0 is the voice as it is; they differ from 1.0 only
-    for a model whose card names them as its own (`ModelCard.native_settings`).
+    `rate` and `pitch` are factors, 1.0 is the voice as it is; they differ from 1.0 only for a model
+    whose card names them as its own (`ModelCard.native_settings`). The volume is no model's business.
     """
 
     id: int
@@ -61,7 +62,6 @@ class Utterance(Struct, frozen=True):
     language: str = ""  #: BCP 47, or empty for the voice's own
     rate: float = 1.0
     pitch: float = 1.0
-    volume: float = 1.0
     sampling: Sampling = Sampling()
     instruct: str = ""  #: how to speak, for a model whose card says that it listens to that
     behind: int = 0  #: the utterance that is heard before this one; until that has ended, this one can wait
@@ -87,11 +87,22 @@ class ModelCard(Struct, frozen=True):
 
     model_id: str
     languages: tuple[str, ...]
-    native_settings: frozenset[str]  #: of "rate", "pitch", "volume": those that the model applies itself
+    native_settings: frozenset[str]  #: of "rate", "pitch": those that the model applies itself
     supports_clone: bool
     streams: bool  #: frames come while the utterance is still being spoken
     supports_design: bool = False  #: it makes a voice from a description
     supports_instruct: bool = False  #: it can be told how to speak
+    #: How much longer the pauses in what it says are at which rate, ascending; empty if as much as the words.
+    pauses_at: tuple[tuple[float, float], ...] = ()
+
+    def pause_factor(self, rate: float) -> float:
+        """How much longer than at a rate of 1 a pause is inside of what it says."""
+        if not self.pauses_at:
+            return 1 / rate
+        for (lower, long), (upper, short) in pairwise(self.pauses_at):
+            if rate <= upper:
+                return long + (short - long) * (max(rate, lower) - lower) / (upper - lower)
+        return self.pauses_at[-1][1]
 
 
 class Model(Protocol):

@@ -1,25 +1,43 @@
-"""What a job asks of the model for one of its chunks: its settings, its voice and the chunk's text as utterances.
+"""What a job asks of the model for one of its chunks: its settings, its voice and the chunk's text as utterances;
+and what the model does not do itself.
 
 It knows one job. It does not look at the audio that comes.
 """
 
 import itertools
+from typing import NamedTuple
 
 from app.audio.effects import Effects
+from app.audio.seams import Seam
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
 from app.inference.pool import Pool
 from app.inference.take import Take
 from app.scheduler.attempts import chunk_seed, most_seconds, parts
+from app.scheduler.sound import Sound
 from app.store.rows import ChunkRow, Job
+from app.text.chunking import Boundary
+
+
+class Asked(NamedTuple):
+    """A take that the model was asked for, and what ends it; None where its chunk ends."""
+
+    take: Take
+    ends: Boundary | None
 
 
 class Started:
-    """A chunk that the model was given: its takes, one, or one for each half of it."""
+    """A chunk that the model was given, in one take, or in one for each half of it."""
 
-    def __init__(self, row: ChunkRow, spoken: str, takes: list[Take]) -> None:
-        self.row, self.spoken, self.takes = row, spoken, takes
+    def __init__(self, row: ChunkRow, spoken: str, asked: list[Asked]) -> None:
+        self.row, self.spoken, self.asked = row, spoken, asked
         self.attempts = row.attempts
+        self.begins = row.start_sample  #: where in the log the take begins that is to stand, if others were refused
         self.given_up = False  #: the job goes on without it
+
+    @property
+    def takes(self) -> list[Take]:
+        """Its audio, one after the other."""
+        return [asked.take for asked in self.asked]
 
     @property
     def ended(self) -> bool:
@@ -51,21 +69,21 @@ class Asking:
         self._ids, self._pool = ids, pool
         self._last_id = 0  #: of the utterance that was asked for last
 
-    def takes(self, row: ChunkRow, spoken: str, attempt: int) -> list[Take]:
-        """Have a chunk spoken: the takes that are its audio, one after the other."""
+    def takes(self, row: ChunkRow, spoken: str, attempt: int) -> list[Asked]:
+        """Have a chunk spoken."""
         return [
-            self._take(part, chunk_seed(self._job.seed, row.chunk_index, attempt, number))
+            Asked(self._take(part.spoken, chunk_seed(self._job.seed, row.chunk_index, attempt, number)), part.ends)
             for number, part in enumerate(parts(spoken, attempt))
         ]
 
-    def effects(self) -> Effects:
-        """What the model does not do itself, for one chunk."""
+    def sound(self, take: Take, seam: Seam) -> Sound:
+        """A take with what the model does not do itself. No model does the volume."""
         settings = self._job.settings
-        return Effects(
+        effects = Effects(
             rate=1.0 if "rate" in self._native else settings.rate,
             pitch=1.0 if "pitch" in self._native else settings.pitch,
-            volume=1.0 if "volume" in self._native else settings.volume,
         )
+        return Sound(take, effects, seam, Effects(volume=settings.volume))
 
     def _take(self, spoken: str, seed: int) -> Take:
         settings = self._job.settings
@@ -79,7 +97,6 @@ class Asking:
             language=self._job.language,
             rate=settings.rate if "rate" in self._native else 1.0,
             pitch=settings.pitch if "pitch" in self._native else 1.0,
-            volume=settings.volume if "volume" in self._native else 1.0,
             sampling=Sampling(settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty),
             instruct=settings.instruct,
             max_seconds=most_seconds(spoken, settings.max_seconds),

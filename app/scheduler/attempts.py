@@ -9,8 +9,10 @@ import math
 import re
 import unicodedata
 from hashlib import blake2b
+from typing import NamedTuple
 
 from app.inference.model import FinishReason
+from app.text.chunking import Boundary
 from app.text.clauses import clause_cuts
 from app.text.duration import SYLLABLE_S, speaking_seconds
 from app.text.sentences import sentence_starts
@@ -35,25 +37,35 @@ def chunk_seed(job_seed: int, chunk_index: int, attempt: int, part: int = 0) -> 
     return int.from_bytes(digest) >> 11
 
 
-def parts(spoken: str, attempt: int) -> list[str]:
-    """What the model is to say in one go at this attempt, one after the other: all of it, or two halves."""
-    if attempt % ATTEMPTS_ALLOWED != ATTEMPTS_ALLOWED - 1:
-        return [spoken]
-    cut = _middle(spoken)
-    return [spoken] if cut is None else [spoken[:cut].strip(), spoken[cut:].strip()]
+class Part(NamedTuple):
+    """What the model is to say in one go."""
+
+    spoken: str
+    ends: Boundary | None = None  #: what ends it; None where the chunk ends
 
 
-def _middle(text: str) -> int | None:
+def parts(spoken: str, attempt: int) -> list[Part]:
+    """A chunk as it is spoken at this attempt, one after the other: all of it, or two halves."""
+    cut = _middle(spoken) if attempt % ATTEMPTS_ALLOWED == ATTEMPTS_ALLOWED - 1 else None
+    if cut is None:
+        return [Part(spoken)]
+    at, ends = cut
+    return [Part(spoken[:at].strip(), ends), Part(spoken[at:].strip())]
+
+
+def _middle(text: str) -> tuple[int, Boundary] | None:
     """Where to cut a text in two: between two sentences, or clauses, or words; None for one word."""
     least = len(text) // 5
     starts = [at for at in sentence_starts(text, 0, len(text)) if least <= at <= len(text) - least]
     if starts:
-        return min(starts, key=lambda at: abs(at - len(text) / 2))
+        return min(starts, key=lambda at: abs(at - len(text) / 2)), Boundary.SENTENCE
     cut = next(clause_cuts(text, 0, len(text), math.ceil(0.6 * len(text))), None)
     if cut is None:
         return None
-    between_words = cut.clause or text[cut.at - 1].isspace() or speaking_seconds(text[cut.at]) >= SYLLABLE_S
-    return cut.at if between_words else None
+    if cut.clause:
+        return cut.at, Boundary.CLAUSE
+    between_words = text[cut.at - 1].isspace() or speaking_seconds(text[cut.at]) >= SYLLABLE_S
+    return (cut.at, Boundary.WORD) if between_words else None
 
 
 def most_seconds(spoken: str, allowed: float | None) -> float:

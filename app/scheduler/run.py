@@ -14,15 +14,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from app import SAMPLE_RATE
-from app.audio.effects import Effects
 from app.audio.log import AudioLog, LogEnd
+from app.audio.seams import Ending
 from app.errors import InferenceFailed
-from app.inference.model import VoiceSpec
+from app.inference.model import ModelCard, VoiceSpec
 from app.inference.pool import Pool
-from app.inference.take import Take
 from app.scheduler.asking import Asking, Started
-from app.scheduler.attempts import ATTEMPTS_ALLOWED, objection
-from app.scheduler.heard import Heard
+from app.scheduler.attempts import ATTEMPTS_ALLOWED
+from app.scheduler.pauses import Pauses
 from app.store.chunks import ChunkStore
 from app.store.rows import ChunkDone, ChunkRow, Job
 from app.text.spoken import spoken_text
@@ -51,7 +50,7 @@ class JobRun:
         plan: Sequence[ChunkRow],
         *,
         voice: VoiceSpec,
-        native: frozenset[str],
+        card: ModelCard,
         ids: "itertools.count[int]",
         pool: Pool,
         log: AudioLog,
@@ -61,9 +60,11 @@ class JobRun:
         self.job = job
         self._text = text
         self._plan = plan
-        self._asking = Asking(job, voice, native, ids, pool)
+        self._asking = Asking(job, voice, card.native_settings, ids, pool)
         self._pool, self._log, self._chunks = pool, log, chunks
         self._on_progress = on_progress
+        self._pauses = Pauses(text, plan, card, rate=job.settings.rate)
+        self._ending = self._pauses.ending(job.chunks_done)  #: of the audio of all chunks that are in the log
         self._next = job.chunks_done
         self._started: deque[Started] = deque()
         self._news = asyncio.Event()
@@ -123,25 +124,29 @@ class JobRun:
 
     async def _listen_to_next(self) -> None:
         """The next chunk, shown to its listeners as it comes."""
-        started = self._started[0]
+        started, written = self._started[0], (await self._log.end()).samples
+        begins = min(started.begins or self.job.samples, written)
         # What an earlier run of this job has shown of the chunk stays; the same bytes come again and are dropped.
-        drop = 2 * ((await self._log.end()).samples - self.job.samples)
-        effects, shown = self._asking.effects(), drop > 0
-        for take in started.takes:
-            heard = Heard(self.job.settings.volume)
+        drop = 2 * (written - begins)
+        shown = drop > 0
+        ending = self._ending._replace(silence=self._ending.silence + begins - self.job.samples)
+        for take, ends in started.asked:
+            sound = self._asking.sound(take, self._pauses.seam(ending, started.row, inside=ends))
             async for pcm in take.pcm():
                 self._go_on()
-                heard.add(pcm)
-                shown |= heard.seconds > 0
-                drop = await self._show(started.row, await _applied(effects, pcm), drop)
+                drop = await self._show(started.row, await sound.push(pcm), drop)
+                shown |= sound.heard
             self._go_on()
-            if why := _objection(take, heard):
-                await self._refuse(started, why, last=shown)  # what was heard cannot be said again
+            if why := sound.objection:
+                await self._refuse(started, why, heard=shown)  # what was heard cannot be said again
                 if not started.given_up:
                     return
+            drop = await self._show(started.row, await sound.finish(), drop)
+            ending = sound.ending
+            if started.given_up:
                 break
-        await self._show(started.row, await _applied(effects, None), drop)
-        await self._commit([(started, await self._log.end())])
+        self._ending = ending
+        await self._commit([(started, await self._log.end(), ending)])
 
     async def _show(self, row: ChunkRow, pcm: bytes, drop: int) -> int:
         """Write and show audio, but for its first `drop` bytes; how much is still to be dropped."""
@@ -152,43 +157,45 @@ class JobRun:
 
     async def _render_next(self) -> None:
         """The next chunk, and those behind it that are complete by then, committed together."""
-        ready: list[tuple[Started, LogEnd]] = []
+        ready: list[tuple[Started, LogEnd, Ending]] = []
         try:
             for started in list(self._started):
                 if ready and not started.ended:
                     break
-                pcm = await self._whole(started)
-                if pcm is None:
+                whole = await self._whole(started)
+                if whole is None:
                     break
+                pcm, self._ending = whole
                 await self._append(started.row, pcm)
-                ready.append((started, await self._log.end()))
+                ready.append((started, await self._log.end(), self._ending))
         finally:
             if ready:  # whatever happened to the one behind them
                 await self._commit(ready)
                 self._log.show(self.job.last_seq)
 
-    async def _whole(self, started: Started) -> bytes | None:
-        """All audio of a chunk, none if it is given up; None when a take was refused, and it is spoken again."""
-        effects, pieces = self._asking.effects(), list[bytes]()
-        for take in started.takes:
-            heard = Heard(self.job.settings.volume)
+    async def _whole(self, started: Started) -> tuple[bytes, Ending] | None:
+        """All audio of a chunk, none if it is given up, and how it ends; None when it is to be spoken again."""
+        pieces, ending = list[bytes](), self._ending
+        for take, ends in started.asked:
+            sound = self._asking.sound(take, self._pauses.seam(ending, started.row, inside=ends))
             async for pcm in take.pcm():
-                heard.add(pcm)
-                pieces.append(await _applied(effects, pcm))
+                pieces.append(await sound.push(pcm))
             self._go_on()
-            if why := _objection(take, heard):
-                await self._refuse(started, why, last=False)
-                return b"" if started.given_up else None
-        pieces.append(await _applied(effects, None))
-        return b"".join(pieces)
+            if why := sound.objection:
+                await self._refuse(started, why, heard=False)
+                nothing = self._pauses.seam(self._ending, started.row)
+                return (b"", nothing.ending) if started.given_up else None
+            pieces.append(await sound.finish())
+            ending = sound.ending
+        return b"".join(pieces), ending
 
     def _go_on(self) -> None:
         """Raises `Stopped` when somebody asked for it."""
         if self._stopping:
             raise Stopped
 
-    async def _refuse(self, started: Started, why: str, *, last: bool) -> None:
-        """Speak a chunk again. When it has been tried often enough, or with `last`, it is given up where the caller
+    async def _refuse(self, started: Started, why: str, *, heard: bool) -> None:
+        """Speak a chunk again. When it has been tried often enough, or was `heard`, it is given up where the caller
         allows that; otherwise raises `InferenceFailed`.
 
         The attempt is in the row, so that a retry of the job does not begin with the seeds that failed.
@@ -198,27 +205,31 @@ class JobRun:
         self._go_on()
         started.attempts += 1
         index = started.row.chunk_index
-        last |= started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED
+        last = heard or started.attempts - started.row.attempts >= ATTEMPTS_ALLOWED
         started.given_up = last and self.job.settings.allow_gaps
         code = "CHUNK_MISSING" if started.given_up else "CHUNK_REFUSED"
         warning = {"code": code, "chunk_index": index, "attempt": started.attempts, "message": why}
-        self.job = await self._chunks.refuse(self.job, index, attempts=started.attempts, warning=warning)
+        if not heard:  # what a listener was given is silence; it stays, and is not a part of the next take
+            started.begins = (await self._log.end()).samples
+        self.job = await self._chunks.refuse(
+            self.job, index, attempts=started.attempts, begins=started.begins, warning=warning
+        )
         if started.given_up:
             return
         if last:
             raise InferenceFailed(f"{why}; change the text or the voice, or retry the job", chunk_index=index)
-        started.takes = self._asking.takes(started.row, started.spoken, started.attempts)
+        started.asked = self._asking.takes(started.row, started.spoken, started.attempts)
 
     async def _append(self, row: ChunkRow, pcm: bytes) -> int:
         records = [pcm[at : at + RECORD_BYTES] for at in range(0, len(pcm), RECORD_BYTES)]
         return await self._log.append(row.chunk_index, row.start_char, row.end_char, records)
 
-    async def _commit(self, ready: Sequence[tuple[Started, LogEnd]]) -> None:
+    async def _commit(self, ready: Sequence[tuple[Started, LogEnd, Ending]]) -> None:
         """The log reaches the medium before the rows that speak of it; then it is news."""
         await self._log.sync()
         done: list[ChunkDone] = []
         start_sample = self.job.samples
-        for started, end in ready:
+        for started, end, ending in ready:
             done.append(
                 ChunkDone(
                     chunk_index=started.row.chunk_index,
@@ -229,29 +240,17 @@ class JobRun:
                     start_sample=start_sample,
                     end_sample=end.samples,
                     last_seq=end.records,
+                    silence=ending.silence,
+                    pause=ending.pause,
                 )
             )
             start_sample = end.samples
         now = time.monotonic()
         self._worked_s, self._working_since = self._worked_s + now - self._working_since, now
-        characters = sum(started.row.end_char - started.row.start_char for started, _ in ready)
+        characters = sum(started.row.end_char - started.row.start_char for started, *_ in ready)
         self.job = await self._chunks.finish(
             self.job, done, characters=characters, work_us=round(self._worked_s * 1e6)
         )
         for _ in ready:
             self._started.popleft()
         self._on_progress(self.job)
-
-
-def _objection(take: Take, heard: Heard) -> str | None:
-    asked = take.utterance
-    return objection(asked.text, heard.seconds, take.reason, take.why, rate=asked.rate)
-
-
-async def _applied(effects: Effects, pcm: bytes | None) -> bytes:
-    """PCM with the effects on it, worked out in a thread; None asks for the rest."""
-    if effects.idle:
-        return pcm or b""
-    if pcm is None:
-        return await asyncio.to_thread(effects.finish)
-    return await asyncio.to_thread(effects.push, pcm)

@@ -227,7 +227,7 @@ class Scheduler:
             text,
             plan,
             voice=self._voice_spec(voice),
-            native=self._models.entry(work.job.model_id).card.native_settings,
+            card=self._models.entry(work.job.model_id).card,
             ids=self._ids,
             pool=pool,
             log=log,

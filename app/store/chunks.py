@@ -75,13 +75,17 @@ class ChunkStore:
             )
             return job_of((await connection.execute(statement)).one())
 
-    async def refuse(self, job: Job, index: int, *, attempts: int, warning: dict[str, Any]) -> Job:
-        """A take of a chunk that was not good enough: how many that makes, and a word about it to the job."""
+    async def refuse(
+        self, job: Job, index: int, *, attempts: int, begins: int | None, warning: dict[str, Any]
+    ) -> Job:
+        """A take of a chunk that was not good enough: how many that makes, where in the log the next one begins,
+        and a word about it to the job.
+        """
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(chunks)
                 .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index == index)
-                .values(attempts=attempts)
+                .values(attempts=attempts, start_sample=begins)
             )
             kept = [*job.warnings, warning][-MOST_WARNINGS:]
             statement = update(jobs).where(jobs.c.seq == job.seq).values(warnings=kept).returning(*COLUMNS)
@@ -93,7 +97,9 @@ class ChunkStore:
             await connection.execute(
                 update(chunks)
                 .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index >= first)
-                .values(state="pending", start_sample=None, end_sample=None, last_seq=None)
+                .values(
+                    state="pending", start_sample=None, end_sample=None, last_seq=None, silence=None, pause=None
+                )
             )
             kept = (
                 await connection.execute(

@@ -104,9 +104,11 @@ class ChunkRow(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     seed: int | None = None
     finish_reason: str | None = None
-    start_sample: int | None = None
+    start_sample: int | None = None  #: of a chunk that is not done: behind what is left of takes that were refused
     end_sample: int | None = None
     last_seq: int | None = None
+    silence: int | None = None  #: samples at the end of the audio up to here that cannot be heard, volume aside
+    pause: int | None = None  #: in samples, that is to be before the next sound; None before the first
 
 
 class ChunkDone(Struct, frozen=True, kw_only=True):
@@ -119,6 +121,8 @@ class ChunkDone(Struct, frozen=True, kw_only=True):
     start_sample: int
     end_sample: int
     last_seq: int
+    silence: int
+    pause: int | None
     state: str = "done"  #: or "gap", when the chunk could not be spoken and the caller allows that
 
 

@@ -122,6 +122,8 @@ chunks = Table(
     Column("start_sample", Integer),
     Column("end_sample", Integer),
     Column("last_seq", Integer),  # the AUDIO_CHUNK that ends this chunk
+    Column("silence", Integer),  # samples at the end of the audio up to here that cannot be heard, volume aside
+    Column("pause", Integer),  # samples of silence that there are to be before the next sound
     sqlite_with_rowid=False,
 )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.text.clauses import clause_cuts
-from app.text.paragraphs import Paragraph, paragraphs
+from app.text.paragraphs import Kind, Paragraph, paragraphs
 from app.text.sentences import sentence_starts
 
 MIN_CHARS, MAX_CHARS = 100, 2000  #: the limits of `max_chars`, in code points
@@ -29,6 +29,7 @@ class Boundary(StrEnum):
     WORD = "word"
     CLAUSE = "clause"
     SENTENCE = "sentence"
+    ITEM = "item"  #: of a list, before another one
     PARAGRAPH = "paragraph"
     HEADING = "heading"
 
@@ -72,8 +73,8 @@ def chunk_text(text: str, *, max_chars: int = 400, language: str = "") -> list[C
 
     chunks: list[Chunk] = []
     start = 0
-    for paragraph in paragraphs(text):
-        units = _joined(_units(text, paragraph, max_chars, language), tiny_follows)
+    for paragraph, last in _ended(paragraphs(text)):
+        units = _joined(_units(text, paragraph, last, max_chars, language), tiny_follows)
         for unit in _joined(units, fit):
             chunks.append(Chunk(len(chunks), start, unit.end, unit.boundary))
             start = unit.end
@@ -82,9 +83,25 @@ def chunk_text(text: str, *, max_chars: int = 400, language: str = "") -> list[C
     return chunks
 
 
-def _units(text: str, paragraph: Paragraph, max_chars: int, language: str) -> Iterator[_Unit]:
+def _ended(found: Iterator[Paragraph]) -> Iterator[tuple[Paragraph, Boundary]]:
+    """Each paragraph with what ends it. The last item of a list is followed by something else: a paragraph ends."""
+    held: Paragraph | None = None
+    for paragraph in found:
+        if held is not None:
+            yield held, _boundary(held.kind, paragraph.kind)
+        held = paragraph
+    if held is not None:
+        yield held, _boundary(held.kind, None)
+
+
+def _boundary(kind: Kind, following: Kind | None) -> Boundary:
+    if kind is Kind.HEADING:
+        return Boundary.HEADING
+    return Boundary.ITEM if kind is following is Kind.ITEM else Boundary.PARAGRAPH
+
+
+def _units(text: str, paragraph: Paragraph, last: Boundary, max_chars: int, language: str) -> Iterator[_Unit]:
     """The sentences of a paragraph, the long ones in pieces."""
-    last = Boundary.HEADING if paragraph.heading else Boundary.PARAGRAPH
     for sentence in _sentences(text, paragraph.start, paragraph.end, language, last):
         if sentence.visible_end - sentence.start <= max_chars:
             yield sentence

@@ -1,6 +1,6 @@
 """Cuts a text into paragraphs: what is spoken as a unit, with a longer pause behind it.
 
-Blank lines, form feeds and U+2029 part paragraphs; a heading and each item of a list is one of its own.
+Blank lines, form feeds and U+2029 part paragraphs; a heading, a rule and each item of a list is one of its own.
 It reads plain text and the parts of Markdown that people type into plain text. It knows nothing of
 sentences, and of lengths only that a heading is short.
 """
@@ -28,6 +28,15 @@ _SENTENCE_END = ".!?…:;,。！？：；，、؟؛،۔।॥։።—–"
 _CLOSING = "\"'”’»›)]}」』）】》"
 
 
+class Kind(Enum):
+    """What a paragraph is to the eye."""
+
+    TEXT = auto()
+    HEADING = auto()
+    ITEM = auto()
+    RULE = auto()
+
+
 class Paragraph(msgspec.Struct, frozen=True):
     """A range of code points, half open. It starts with its first visible character.
 
@@ -36,19 +45,12 @@ class Paragraph(msgspec.Struct, frozen=True):
 
     start: int
     end: int
-    heading: bool
-
-
-class _Kind(Enum):
-    TEXT = auto()
-    HEADING = auto()
-    ITEM = auto()
-    RULE = auto()
+    kind: Kind
 
 
 class _Block(NamedTuple):
     start: int
-    kind: _Kind
+    kind: Kind
     lonely: bool  # one short line with nothing directly above or below it: a heading, if text follows
 
 
@@ -57,33 +59,33 @@ def paragraphs(text: str) -> Iterator[Paragraph]:
     held: _Block | None = None
     for block in _blocks(text):
         if held is not None:
-            yield Paragraph(held.start, block.start, held.kind is _Kind.HEADING or held.lonely)
+            yield Paragraph(held.start, block.start, Kind.HEADING if held.lonely else held.kind)
         held = block
     if held is not None:
-        yield Paragraph(held.start, len(text), held.kind is _Kind.HEADING)
+        yield Paragraph(held.start, len(text), held.kind)
 
 
 def _blocks(text: str) -> Iterator[_Block]:
-    start, lines, kind, first = 0, 0, _Kind.TEXT, ""  # the block that is being read; none while `lines` is 0
+    start, lines, kind, first = 0, 0, Kind.TEXT, ""  # the block that is being read; none while `lines` is 0
     apart = True  # whether nothing stands directly above it
     at = 0
     for line in text.splitlines(keepends=True):
         line_start, at = at, at + len(line)
         if line.strip():
             begun = _begins(line, lines, kind)
-            if begun is _Kind.RULE and lines:
+            if begun is Kind.RULE and lines:
                 # Under one line of text it makes that line a title; elsewhere it ends what is above it.
-                titled = lines == 1 and kind is _Kind.TEXT and _UNDERLINE.match(line)
-                yield _Block(start, _Kind.HEADING if titled else kind, lonely=False)
+                titled = lines == 1 and kind is Kind.TEXT and _UNDERLINE.match(line)
+                yield _Block(start, Kind.HEADING if titled else kind, lonely=False)
                 lines, apart = 0, False
                 continue
             if begun is not None and lines:
                 yield _Block(start, kind, lonely=False)
                 lines, apart = 0, False
             if lines == 0:
-                start, kind, first = visible_from(text, line_start), begun or _Kind.TEXT, line
+                start, kind, first = visible_from(text, line_start), begun or Kind.TEXT, line
             lines += 1
-            if kind is _Kind.HEADING or kind is _Kind.RULE:
+            if kind is Kind.HEADING or kind is Kind.RULE:
                 yield _Block(start, kind, lonely=False)
                 lines, apart = 0, False
         if not line.strip() or line[-1] in "\f\u2029":
@@ -94,26 +96,26 @@ def _blocks(text: str) -> Iterator[_Block]:
         yield _Block(start, kind, lonely=False)
 
 
-def _begins(line: str, lines: int, kind: _Kind) -> _Kind | None:
+def _begins(line: str, lines: int, kind: Kind) -> Kind | None:
     """What kind of block this line begins, or None if it can as well be the next line of the one above."""
     if _HASHES.match(line):
-        return _Kind.HEADING
+        return Kind.HEADING
     if _RULE.match(line):
-        return _Kind.RULE
+        return Kind.RULE
     if _BULLET.match(line):
-        return _Kind.ITEM
+        return Kind.ITEM
     number = _NUMBER.match(line)
     # In the midst of a wrapped paragraph "1984. Then" is a year; a list there begins with 1.
-    if number and (lines == 0 or kind is _Kind.ITEM or int(number[1]) == 1):
-        return _Kind.ITEM
+    if number and (lines == 0 or kind is Kind.ITEM or int(number[1]) == 1):
+        return Kind.ITEM
     return None
 
 
-def _is_short(line: str, kind: _Kind) -> bool:
+def _is_short(line: str, kind: Kind) -> bool:
     """Whether a line that stands alone reads as a heading: short, with words, and no end of a sentence."""
     title = line.strip()
     return (
-        kind is _Kind.TEXT
+        kind is Kind.TEXT
         and len(title) <= HEADING_CHARS
         and any(char.isalpha() for char in title)
         and not title.rstrip(_CLOSING).endswith(tuple(_SENTENCE_END))

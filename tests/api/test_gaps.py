@@ -10,6 +10,7 @@ from app.scheduler.attempts import chunk_seed, parts
 from tests.api.asking import finished, render, speak
 from tests.client import Engine, audio_of
 from tests.fakes import FRAME_BYTES, fake_pcm
+from tests.pauses import with_pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +33,11 @@ def said(text: str, index: int, *, attempt: int = 0, part: int = 0) -> bytes:
     """What the fake says for a chunk."""
     seed = chunk_seed(SEED, index, attempt, part)
     return fake_pcm(Utterance(id=1, text=text, voice=VoiceSpec("preset", name="one"), lane="render", seed=seed))
+
+
+def in_a_row(*takes: bytes) -> list[bytes]:
+    """What takes become when each is a paragraph of its own; where nothing is heard, nothing is added."""
+    return with_pauses((take, 0 if place == len(takes) - 1 else 650) for place, take in enumerate(takes))
 
 
 def pages(*paragraphs: str) -> str:
@@ -74,7 +80,7 @@ async def test_a_job_with_a_chunk_that_cannot_be_spoken_fails(
     assert refused["attempts"] == attempts
     assert (await shared.get(f"/jobs/{job_id}/artifacts"))["artifacts"] == []
     heard = said(f"{command} Nobody will hear this.", 1)[:FRAME_BYTES] if heard_at_once(command, submit) else b""
-    assert (await shared.wav(job_id, partial=True))[80:] == said(FIRST, 0) + heard
+    assert (await shared.wav(job_id, partial=True))[80:] == b"".join(in_a_row(said(FIRST, 0), heard))
 
 
 @both_lanes
@@ -101,10 +107,11 @@ async def test_where_gaps_are_allowed_it_is_left_out_and_the_others_are_whole(
     assert gap["finish_reason"] == REFUSALS[command][0]
     # What somebody has heard of it by then cannot be taken back.
     heard = said(hole, 1)[:FRAME_BYTES] if heard_at_once(command, submit) else b""
-    assert (await shared.wav(job_id))[80:] == said(FIRST, 0) + heard + said(LAST, 2)
-    assert audio_of(await shared.events(job_id)) == said(FIRST, 0) + heard + said(LAST, 2)
-    assert gap["start_seconds"] == first["end_seconds"] == len(said(FIRST, 0)) / 48_000
-    assert gap["end_seconds"] == last["start_seconds"] == len(said(FIRST, 0) + heard) / 48_000
+    chunks = in_a_row(said(FIRST, 0), heard, said(LAST, 2))
+    assert (await shared.wav(job_id))[80:] == b"".join(chunks)
+    assert audio_of(await shared.events(job_id)) == b"".join(chunks)
+    assert gap["start_seconds"] == first["end_seconds"] == len(chunks[0]) / 48_000
+    assert gap["end_seconds"] == last["start_seconds"] == len(chunks[0] + chunks[1]) / 48_000
     progress = job["progress"]
     assert (progress["chunks_done"], progress["characters_done"]) == (3, len(text))
 
@@ -142,7 +149,7 @@ async def test_a_third_attempt_of_which_one_half_is_refused_is_a_gap_with_what_w
     shared: Engine, submit: Callable[..., Any]
 ) -> None:
     hole = "The first half of this can be said, the second one cannot [empty]"
-    half, _ = parts(hole, 2)
+    half = parts(hole, 2)[0].spoken
     assert "[empty]" not in half
 
     job_id = await submit(shared, pages(FIRST, hole, LAST), seed=SEED, settings=ALLOWED)
@@ -152,7 +159,9 @@ async def test_a_third_attempt_of_which_one_half_is_refused_is_a_gap_with_what_w
     assert codes(job) == [("CHUNK_REFUSED", 1, 1), ("CHUNK_REFUSED", 1, 2), ("CHUNK_MISSING", 1, 3)]
     assert [chunk["state"] for chunk in await chunks_of(shared, job_id)] == ["done", "gap", "done"]
     heard = said(half, 1, attempt=2) if submit is speak else b""
-    assert (await shared.wav(job_id))[80:] == said(FIRST, 0) + heard + said(LAST, 2)
+    # Its halves are clauses; and it has no full stop, so it ends as a heading does.
+    takes = [(said(FIRST, 0), 650), (heard, 120), (b"", 900), (said(LAST, 2), 0)]
+    assert (await shared.wav(job_id))[80:] == b"".join(with_pauses(takes))
 
 
 @both_lanes
@@ -167,7 +176,8 @@ async def test_gaps_at_both_ends_and_side_by_side_are_each_told(shared: Engine, 
     assert sorted(missing) == [0, 1, 3]
     assert len(job["warnings"]) == 9
     assert [chunk["state"] for chunk in await chunks_of(shared, job_id)] == ["gap", "gap", "done", "gap"]
-    assert (await shared.wav(job_id))[80:] == said(FIRST, 2)
+    # That nothing more would be said was not known when the one that could be said was.
+    assert (await shared.wav(job_id))[80:] == in_a_row(said(FIRST, 2), b"")[0]
 
 
 @both_lanes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.audio.pcm import SAMPLE_RATE, fade_out, sample_count, silence
+from app.audio.pcm import SAMPLE_RATE, fade_out, sample_count, silence, silent_end, silent_start
 
 
 def pcm(*samples: int) -> bytes:
@@ -34,6 +34,14 @@ def test_half_a_sample_is_refused() -> None:
 def test_silence_is_zeros_and_none_of_it_for_a_negative_count() -> None:
     assert samples(silence(3)) == [0, 0, 0]
     assert silence(-1) == b""
+
+
+@pytest.mark.parametrize(
+    ("values", "before", "behind"),
+    [([], 0, 0), ([0, 255, -256], 3, 3), ([256], 0, 0), ([-257], 0, 0), ([5, 900, 0, 0, -900, 7, -7], 1, 2)],
+)
+def test_a_sample_can_be_heard_from_256_on(values: list[int], before: int, behind: int) -> None:
+    assert (silent_start(pcm(*values)), silent_end(pcm(*values))) == (before, behind)
 
 
 def test_a_fade_goes_to_zero_on_a_line_and_leaves_the_rest_alone() -> None:

@@ -101,7 +101,7 @@ def test_an_utterance_without_settings_is_spoken_with_the_librarys_own(
     espeak.step()
 
     ((speech, _),) = heard
-    assert speech == Speech(TEXT, "gmw/en-US", seed=7, rate=175, pitch=50, pitch_range=50, volume=100)
+    assert speech == Speech(TEXT, "gmw/en-US", seed=7, rate=175, pitch=50, pitch_range=50)
 
 
 def test_a_model_without_work_gives_nothing(espeak: Espeak) -> None:

@@ -18,7 +18,7 @@ from app.inference.espeak_library import EspeakLibrary, Speech
 from app.inference.espeak_voices import espeak_data
 from tests.inference.test_espeak import speak, utterance
 
-SPEECH = Speech(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50, volume=100)
+SPEECH = Speech(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50)
 
 LIBC = PyDLL(None)
 

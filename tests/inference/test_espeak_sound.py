@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from app.inference.espeak import Espeak
-from app.inference.espeak_voices import espeak_voices
+from app.inference.espeak_voices import CARD, espeak_voices
 from app.inference.model import SAMPLE_RATE, FinishReason
 from tests.inference.test_espeak import speak, utterance
 
@@ -102,30 +102,19 @@ def test_the_pitch_scales_the_fundamental_as_far_as_the_library_goes(
     assert fundamental(spoken.samples) / normal == pytest.approx(heard, rel=0.05)
 
 
-@pytest.mark.parametrize(("volume", "heard"), [(0.25, -12.6), (0.5, -6.2), (1.5, 3.5), (2.0, 5.7)])
-def test_the_volume_moves_the_level(espeak: Espeak, volume: float, heard: float) -> None:
-    normal = speak(espeak, utterance())
+@pytest.mark.parametrize("voice", ["en-us", "de", "es"])
+@pytest.mark.parametrize("rate", [rate for rate, _ in CARD.pauses_at])
+def test_the_card_says_how_the_pauses_between_sentences_shrink_with_the_rate(
+    espeak: Espeak, voice: str, rate: float
+) -> None:
+    normal = longest_silence(speak(espeak, utterance("Era mana. Era mana.", voice)).samples)
 
-    spoken = speak(espeak, replace(utterance(), volume=volume))
+    spoken = longest_silence(speak(espeak, replace(utterance("Era mana. Era mana.", voice), rate=rate)).samples)
 
-    assert len(spoken.pcm) == len(normal.pcm)
-    assert spoken.level - normal.level == pytest.approx(heard, abs=0.7)
-
-
-def test_the_volume_goes_down_to_silence_and_up_without_wrapping_round(espeak: Espeak) -> None:
-    silent = speak(espeak, replace(utterance(), volume=0.0))
-    normal = speak(espeak, utterance()).samples
-    loud = speak(espeak, replace(utterance(), volume=2.0)).samples
-
-    assert not any(silent.pcm)
-    assert silent.seconds > 5
-    assert np.corrcoef(normal, loud)[0, 1] > 0.97
-    assert np.mean(np.abs(loud) > 0.999) < 0.005
+    assert 0.29 < normal < 0.33, "what is added between chunks is as long"
+    assert spoken == pytest.approx(0.32 * CARD.pause_factor(rate), rel=0.08, abs=0.01)
 
 
-@pytest.mark.parametrize("voice", ["de", "!v/klatt4", "!v/f3"])
-def test_the_loudest_samples_do_not_wrap_round(espeak: Espeak, voice: str) -> None:
-    loud = speak(espeak, replace(utterance(PROSE, voice), volume=2.0)).samples
-
-    assert np.abs(loud).max() > 0.99
-    assert np.abs(np.diff(loud)).max() < 1.4
+def longest_silence(samples: NDArray[np.float64]) -> float:
+    """Between two sounds, in seconds."""
+    return float(np.diff(np.flatnonzero(np.abs(samples) >= 256 / 32_768)).max()) / SAMPLE_RATE

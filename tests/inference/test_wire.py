@@ -27,7 +27,6 @@ UTTERANCES = st.builds(
     language=TEXT,
     rate=FACTOR,
     pitch=FACTOR,
-    volume=FACTOR,
 )
 FRAMES = st.builds(
     Frame,

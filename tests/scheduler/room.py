@@ -22,6 +22,7 @@ from app.start import bind
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
 from tests.fakes import VOICE_ID, fake_entry, fake_pcm
+from tests.pauses import pauses_behind, with_pauses
 from tests.scheduler.recorder import RECORD, Step
 
 PATIENCE_S = 30.0
@@ -85,12 +86,17 @@ class Room:
         return content[HEAD_BYTES:]
 
     async def expected(self, job_id: str) -> bytes:
-        """What the fake says for the chunks of the job that are done, with the seeds that the design gives them."""
+        """What the fake says for the chunks of the job that are done, with the seeds that the design gives them and
+        the pauses that their boundaries ask for.
+        """
         job = await self.job(job_id)
         text, parts = await self.speech.jobs.text(job), await self.speech.chunks.list(job)
         done = [part for part in parts if part.state == "done"]
         assert done == parts[: job.chunks_done]
-        return b"".join(chunk_pcm(job, text, part) for part in done)
+        chunks = [(spoken_text(text[part.start_char : part.end_char]), str(part.boundary)) for part in parts]
+        takes = [chunk_pcm(job, text, part) for part in done]
+        pauses = pauses_behind(chunks)[: len(takes)]
+        return b"".join(with_pauses(zip(takes, pauses, strict=True), rate=job.settings.rate))
 
     @property
     def pool(self) -> Pool:

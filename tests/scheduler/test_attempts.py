@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from app.inference.model import FinishReason
-from app.scheduler.attempts import chunk_seed, least_seconds, most_seconds, objection, parts
+from app.scheduler.attempts import Part, chunk_seed, least_seconds, most_seconds, objection, parts
+from app.text.chunking import Boundary
 
 
 def test_a_seed_is_the_same_in_every_engine_that_will_ever_be() -> None:
@@ -52,18 +53,32 @@ def test_what_the_model_says_of_an_error_is_what_is_objected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoken", "halves"),
+    ("spoken", "halves", "between"),
     [
-        ("One thing, and another. Then a third.", ["One thing, and another.", "Then a third."]),
-        ("one two three four five six", ["one two three", "four five six"]),
-        ("今天天气很好我们去公园吧", ["今天天气很好", "我们去公园吧"]),
-        ("Incomprehensibilities", ["Incomprehensibilities"]),
-        ("Hi", ["Hi"]),
-        ("", [""]),
+        (
+            "One thing, and another. Then a third.",
+            ["One thing, and another.", "Then a third."],
+            Boundary.SENTENCE,
+        ),
+        (
+            "One of the things, and one of another kind.",
+            ["One of the things,", "and one of another kind."],
+            Boundary.CLAUSE,
+        ),
+        ("one two three four five six", ["one two three", "four five six"], Boundary.WORD),
+        ("今天天气很好我们去公园吧", ["今天天气很好", "我们去公园吧"], Boundary.WORD),
+        ("Incomprehensibilities", ["Incomprehensibilities"], None),
+        ("Hi", ["Hi"], None),
+        ("", [""], None),
     ],
 )
-def test_a_chunk_is_spoken_whole_twice_and_then_in_halves(spoken: str, halves: list[str]) -> None:
-    assert [parts(spoken, attempt) for attempt in range(6)] == [[spoken], [spoken], halves] * 2
+def test_a_chunk_is_spoken_whole_twice_and_then_in_halves(
+    spoken: str, halves: list[str], between: Boundary | None
+) -> None:
+    *first, last = halves
+    cut = [*(Part(half, between) for half in first), Part(last)]
+
+    assert [parts(spoken, attempt) for attempt in range(6)] == [[Part(spoken)], [Part(spoken)], cut] * 2
 
 
 def test_the_longest_take_depends_on_the_text_or_on_what_the_caller_says() -> None:

@@ -5,12 +5,12 @@ from array import array
 import pytest
 
 from app import SAMPLE_RATE
-from app.scheduler.heard import QUIET_VOLUME, Heard
+from app.scheduler.heard import Heard
 
 
-def heard(*pieces: list[int], volume: float = 1.0) -> int:
+def heard(*pieces: list[int]) -> int:
     """In samples."""
-    sound = Heard(volume)
+    sound = Heard()
     for piece in pieces:
         sound.add(array("h", piece).tobytes())
     return round(sound.seconds * SAMPLE_RATE)
@@ -33,8 +33,3 @@ def test_it_does_not_matter_in_which_pieces_the_sound_comes() -> None:
 
     assert {heard(samples[:cut], samples[cut:]) for cut in range(len(samples) + 1)} == {6}
     assert heard(*([sample] for sample in samples)) == 6
-
-
-def test_where_next_to_silence_was_asked_for_all_of_it_counts() -> None:
-    assert heard([0, 3, 0], [0], volume=QUIET_VOLUME - 0.01) == 4
-    assert heard([0, 3, 0], [0], volume=QUIET_VOLUME) == 0

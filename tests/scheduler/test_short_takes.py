@@ -1,10 +1,14 @@
 """A take that is much too short for its text is spoken again: no text is lost because the model stopped early."""
 
+from itertools import accumulate
+
 import pytest
+from msgspec.structs import replace
 
 from app.store.rows import Job, JobStatus, Settings
 from tests.fakes import SHORT_BYTES
-from tests.scheduler.room import OpenRoom, Room, audio_of
+from tests.pauses import with_pauses
+from tests.scheduler.room import OpenRoom, Room, audio_of, chunk_pcm
 
 pytestmark = pytest.mark.anyio
 
@@ -62,9 +66,16 @@ async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: str) -> No
     assert codes(job) == [*refused, ("CHUNK_MISSING", 1, TOO_LITTLE)]
     first, gap, last = await room.speech.chunks.list(job)
     assert [part.state for part in (first, gap, last)] == ["done", "gap", "done"]
-    # What somebody has heard of it by then cannot be taken back.
-    assert (gap.end_sample or 0) - (gap.start_sample or 0) == (SHORT_BYTES // 2 if lane == "speak" else 0)
-    assert audio_of(await room.events(job_id)) == await room.wav(job_id)
+    # What somebody has heard of it by then cannot be taken back, and has a pause behind it as any sound has.
+    wav = await room.wav(job_id)
+    said = [
+        chunk_pcm(job, "\n\n".join(text), part) for part in (first, replace(gap, attempts=gap.attempts - 1), last)
+    ]
+    said[1] = said[1][:SHORT_BYTES] if lane == "speak" else b""
+    chunks = with_pauses(zip(said, (650, 650, 0), strict=True))
+    assert wav == b"".join(chunks)
+    assert [part.end_sample for part in (first, gap, last)] == list(accumulate(len(chunk) // 2 for chunk in chunks))
+    assert audio_of(await room.events(job_id)) == wav
 
 
 async def test_after_a_restart_the_next_attempt_goes_on_where_the_short_take_was_refused(

@@ -66,6 +66,8 @@ def done(index: int, *, samples: tuple[int, int], last_seq: int, attempts: int =
         start_sample=samples[0],
         end_sample=samples[1],
         last_seq=last_seq,
+        silence=0,
+        pause=None,
     )
 
 

@@ -56,11 +56,11 @@ def test_the_white_space_between_chunks_does_not_count_and_belongs_to_the_first(
 
 
 def test_a_paragraph_is_never_joined_with_the_next() -> None:
-    text = "One.\n\nTwo.\r\n\r\nThree.\fFour.\u2029Five.\n- Six\n- Seven."
+    text = "One.\n\nTwo.\r\n\r\nThree.\fFour.\u2029Five.\n- Six"
 
     found = [piece.strip() for piece in pieces(text)]
 
-    assert found == ["One.", "Two.", "Three.", "Four.", "Five.", "- Six", "- Seven."]
+    assert found == ["One.", "Two.", "Three.", "Four.", "Five.", "- Six"]
     assert set(boundaries(text)) == {Boundary.PARAGRAPH}
 
 
@@ -68,6 +68,27 @@ def test_a_heading_ends_with_its_own_boundary() -> None:
     text = "# One\nIt began.\n\nTwo\n\nIt ended."
 
     assert boundaries(text) == [Boundary.HEADING, Boundary.PARAGRAPH, Boundary.HEADING, Boundary.PARAGRAPH]
+
+
+@pytest.mark.parametrize("apart", ["\n", "\n\n"])
+def test_an_item_ends_as_one_before_another_item_and_the_last_as_a_paragraph(apart: str) -> None:
+    text = (
+        apart.join(["We need these:", "- milk", "- eggs, and of the", "1. bread", "2. salt"]) + "\n\nThat is all."
+    )
+
+    item, paragraph = Boundary.ITEM, Boundary.PARAGRAPH
+    assert boundaries(text) == [paragraph, item, item, item, paragraph, paragraph]
+    assert boundaries(text.replace("That", "# That")) == [paragraph, item, item, item, paragraph, Boundary.HEADING]
+
+
+def test_two_lists_with_a_rule_between_them_are_two() -> None:
+    assert boundaries("- milk\n- eggs\n\n---\n\n- salt") == [Boundary.ITEM, *[Boundary.PARAGRAPH] * 3]
+
+
+def test_inside_an_item_sentences_end_as_sentences() -> None:
+    text = f"- {'They came home. ' * 8}\n- Nobody spoke."
+
+    assert boundaries(text, 100) == [Boundary.SENTENCE, Boundary.ITEM, Boundary.PARAGRAPH]
 
 
 def test_only_the_last_chunk_of_a_long_heading_ends_a_heading() -> None:

@@ -554,7 +554,7 @@ export interface components {
             start_char: number;
             end_char: number;
             /** @enum {string} */
-            boundary: "word" | "clause" | "sentence" | "paragraph" | "heading";
+            boundary: "word" | "clause" | "sentence" | "item" | "paragraph" | "heading";
             /** @enum {string} */
             state: "pending" | "done" | "gap";
             attempts: number;

@@ -1,0 +1,71 @@
+"""How long the pauses of a job are: by what ends its chunks, and shorter where it is spoken faster.
+
+Between two chunks that say something there is the pause of the strongest boundary from the first of them on,
+through those in between that say nothing. There is none before the first and none behind the last. Pure: it follows
+from the text, the plan and the row of the chunk before, so that a restart comes to the same pauses.
+"""
+
+from collections.abc import Sequence
+
+from app import SAMPLE_RATE
+from app.audio.seams import Ending, Seam
+from app.inference.model import ModelCard
+from app.store.rows import ChunkRow
+from app.text.chunking import Boundary
+from app.text.spoken import spoken_text
+
+#: In milliseconds, at a rate of 1.
+PAUSE_MS = {
+    Boundary.WORD: 0,
+    Boundary.CLAUSE: 120,
+    Boundary.SENTENCE: 320,
+    Boundary.ITEM: 450,
+    Boundary.PARAGRAPH: 650,
+    Boundary.HEADING: 900,
+}
+
+#: These are inside of chunks, too, the more the longer chunks are. So their pauses shrink as the model's own do
+#: there, or `max_chars` would change the rhythm. The others shrink by the rate, whoever applies it.
+INSIDE = frozenset({Boundary.WORD, Boundary.CLAUSE, Boundary.SENTENCE})
+
+#: So much of a pause is left to what follows it: a take begins with silence of its own, espeak-ng's with up to 110
+#: ms, those of neural voices with more. What one brings beyond this makes the pause longer; nothing is cut off.
+LEFT_MS = 250
+
+#: So far is looked for a chunk that says something; behind more without words nobody misses a pause.
+MOST_SILENT = 1_000
+
+
+class Pauses:
+    """Those of one job, with a model that has this card."""
+
+    def __init__(self, text: str, plan: Sequence[ChunkRow], card: ModelCard, *, rate: float) -> None:
+        self._text, self._plan = text, plan
+        self._left = round(LEFT_MS * SAMPLE_RATE / 1000 / rate)
+        inside = card.pause_factor(rate)
+        self._samples = {
+            boundary: round(pause * SAMPLE_RATE / 1000 * (inside if boundary in INSIDE else 1 / rate))
+            for boundary, pause in PAUSE_MS.items()
+        }
+
+    def ending(self, done: int) -> Ending:
+        """How the audio of the first `done` chunks ends."""
+        row = self._plan[done - 1] if done else None
+        return Ending() if row is None else Ending(row.silence or 0, row.pause)
+
+    def seam(self, before: Ending, row: ChunkRow, *, inside: Boundary | None = None) -> Seam:
+        """What joins a take of a chunk to the audio before; `inside` ends one that is not the chunk's last."""
+        pause = self._behind(row.chunk_index) if inside is None else self._samples[inside]
+        return Seam(before, pause=pause, left=self._left)
+
+    def _behind(self, index: int) -> int:
+        """The pause between a chunk and the next that says something; none if one of the two is missing."""
+        if not self._says(index):
+            return 0
+        nearest = range(index + 1, min(index + 1 + MOST_SILENT, len(self._plan)))
+        following = next(filter(self._says, nearest), index)
+        return max((self._samples[Boundary(row.boundary)] for row in self._plan[index:following]), default=0)
+
+    def _says(self, index: int) -> bool:
+        row = self._plan[index]
+        return spoken_text(self._text[row.start_char : row.end_char]) != ""

@@ -1,0 +1,56 @@
+"""One take on its way from the model into the log: effects, what joins it to the audio before it, volume."""
+
+import asyncio
+
+from app.audio.effects import Effects
+from app.audio.seams import Ending, Seam
+from app.inference.take import Take
+from app.scheduler.attempts import objection
+from app.scheduler.heard import Heard
+
+
+class Sound:
+    """Belongs to the event loop; what computes is done in a thread.
+
+    The volume comes last: silence is judged without it, so that the pauses are the same at every volume.
+    """
+
+    def __init__(self, take: Take, effects: Effects, seam: Seam, volume: Effects) -> None:
+        self._take, self._effects, self._seam, self._volume = take, effects, seam, volume
+        self._heard = Heard()
+
+    @property
+    def heard(self) -> bool:
+        """Something can be heard in what the model has given so far."""
+        return self._heard.seconds > 0
+
+    @property
+    def objection(self) -> str | None:
+        """Why the take, which is over, cannot stand for its text."""
+        asked = self._take.utterance
+        return objection(asked.text, self._heard.seconds, self._take.reason, self._take.why, rate=asked.rate)
+
+    @property
+    def ending(self) -> Ending:
+        """How the audio ends behind it, once it is finished."""
+        return self._seam.ending
+
+    async def push(self, pcm: bytes) -> bytes:
+        """Take in what the model gave; what is ready for the log by now comes back."""
+        self._heard.add(pcm)
+        if self._effects.idle and self._volume.idle:
+            return self._seam.push(pcm)
+        return await asyncio.to_thread(self._push, pcm)
+
+    async def finish(self) -> bytes:
+        """No more comes in: the rest, and the silence behind it."""
+        if self._effects.idle and self._volume.idle:
+            return self._seam.finish()
+        return await asyncio.to_thread(self._finish)
+
+    def _push(self, pcm: bytes) -> bytes:
+        return self._volume.push(self._seam.push(self._effects.push(pcm)))
+
+    def _finish(self) -> bytes:
+        rest = self._seam.push(self._effects.finish())
+        return self._volume.push(rest + self._seam.finish())
