@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
+import hypothesis
 import pytest
 
 from app.config import Config
@@ -18,6 +19,10 @@ from tests.fakes import fake_entry
 # With these set, pytest shows every difference in full; between two recordings it does not find them in hours.
 for name in ("CI", "BUILD_NUMBER"):
     os.environ.pop(name, None)
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("q3tts", deadline=None)
+hypothesis.settings.load_profile("q3tts")
 
 Starter: TypeAlias = Callable[..., AbstractAsyncContextManager[Engine]]
 

@@ -47,6 +47,6 @@ def silent_start(pcm: bytes) -> int:
 
 
 def silent_end(pcm: bytes) -> int:
-    """How many samples there are behind the last that can be heard; all of them if none can."""
+    """How many samples there are after the last that can be heard; all of them if none can."""
     upper = pcm[1::2]
     return len(upper) - len(upper.rstrip(_SILENT))

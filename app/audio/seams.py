@@ -1,7 +1,7 @@
 """Where two stretches of audio meet: silence is added, so that the pause between them is as long as it should be.
 
-Only digital silence is added; no sample of a stretch is changed or left out. Most of a pause is added behind a
-stretch at once, the rest in front of the next, when it is known how much silence that brings itself. Pure; knows
+Only digital silence is added; no sample of a stretch is changed or left out. Most of a pause is added at the end of
+a stretch at once, the rest in front of the next, when it is known how much silence that brings itself. Pure; knows
 nothing of text, jobs or the log.
 """
 
@@ -20,7 +20,7 @@ class Ending(NamedTuple):
 class Seam:
     """One stretch of audio, between what is before it and what comes: PCM in, PCM out, with silence at its ends.
 
-    `pause` is the silence that there is to be behind it, of which `left` are for the start of what follows. The
+    `pause` is the silence that must follow it, in samples, of which `left` are for the start of what follows. The
     first samples are held back until one can be heard, or there is enough silence without more. All pushes and
     `finish` together give the same bytes, however the stretch is cut into pushes.
     """
@@ -50,7 +50,7 @@ class Seam:
         return added + held
 
     def finish(self) -> bytes:
-        """No more comes in: the rest. Behind a stretch in which nothing can be heard, nothing is added."""
+        """No more comes in: the rest. After a stretch in which nothing can be heard, nothing is added."""
         if not self._heard:
             held, self._held, self._missing = self._held, b"", 0
             return held
@@ -60,7 +60,7 @@ class Seam:
 
     @property
     def ending(self) -> Ending:
-        """How the audio ends behind it. A stretch that cannot be heard makes the pause no shorter."""
+        """How the audio ends after it. A stretch that cannot be heard makes the pause no shorter."""
         if self._heard:
             return Ending(self._silence, self._pause)
         if self._before.pause is None:

@@ -1,7 +1,7 @@
 """How long the pauses of a job are: by what ends its chunks, and shorter where it is spoken faster.
 
 Between two chunks that say something there is the pause of the strongest boundary from the first of them on,
-through those in between that say nothing. There is none before the first and none behind the last. Pure: it follows
+through those in between that say nothing. There is none before the first and none after the last. Pure: it follows
 from the text, the plan and the row of the chunk before, so that a restart comes to the same pauses.
 """
 
@@ -28,11 +28,12 @@ PAUSE_MS = {
 #: there, or `max_chars` would change the rhythm. The others shrink by the rate, whoever applies it.
 INSIDE = frozenset({Boundary.WORD, Boundary.CLAUSE, Boundary.SENTENCE})
 
-#: So much of a pause is left to what follows it: a take begins with silence of its own, espeak-ng's with up to 110
+#: How much of a pause is left to what follows it: a take begins with silence of its own, espeak-ng's with up to 110
 #: ms, those of neural voices with more. What one brings beyond this makes the pause longer; nothing is cut off.
 LEFT_MS = 250
 
-#: So far is looked for a chunk that says something; behind more without words nobody misses a pause.
+#: How many chunks without words are passed over in search of one that says something; after more of them nobody
+#: misses a pause.
 MOST_SILENT = 1_000
 
 
@@ -55,10 +56,10 @@ class Pauses:
 
     def seam(self, before: Ending, row: ChunkRow, *, inside: Boundary | None = None) -> Seam:
         """What joins a take of a chunk to the audio before; `inside` ends one that is not the chunk's last."""
-        pause = self._behind(row.chunk_index) if inside is None else self._samples[inside]
+        pause = self._after(row.chunk_index) if inside is None else self._samples[inside]
         return Seam(before, pause=pause, left=self._left)
 
-    def _behind(self, index: int) -> int:
+    def _after(self, index: int) -> int:
         """The pause between a chunk and the next that says something; none if one of the two is missing."""
         if not self._says(index):
             return 0

@@ -32,7 +32,7 @@ class Sound:
 
     @property
     def ending(self) -> Ending:
-        """How the audio ends behind it, once it is finished."""
+        """How the audio ends after it, once it is finished."""
         return self._seam.ending
 
     async def push(self, pcm: bytes) -> bytes:
@@ -43,7 +43,7 @@ class Sound:
         return await asyncio.to_thread(self._push, pcm)
 
     async def finish(self) -> bytes:
-        """No more comes in: the rest, and the silence behind it."""
+        """No more comes in: the rest, and the silence after it."""
         if self._effects.idle and self._volume.idle:
             return self._seam.finish()
         return await asyncio.to_thread(self._finish)

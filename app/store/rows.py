@@ -104,11 +104,11 @@ class ChunkRow(Struct, frozen=True, kw_only=True):
     attempts: int = 0
     seed: int | None = None
     finish_reason: str | None = None
-    start_sample: int | None = None  #: of a chunk that is not done: behind what is left of takes that were refused
+    start_sample: int | None = None  #: of a chunk that is not done: after what is left of refused takes
     end_sample: int | None = None
     last_seq: int | None = None
     silence: int | None = None  #: samples at the end of the audio up to here that cannot be heard, volume aside
-    pause: int | None = None  #: in samples, that is to be before the next sound; None before the first
+    pause: int | None = None  #: samples of silence due before the next sound; None before the first
 
 
 class ChunkDone(Struct, frozen=True, kw_only=True):

@@ -123,7 +123,7 @@ chunks = Table(
     Column("end_sample", Integer),
     Column("last_seq", Integer),  # the AUDIO_CHUNK that ends this chunk
     Column("silence", Integer),  # samples at the end of the audio up to here that cannot be heard, volume aside
-    Column("pause", Integer),  # samples of silence that there are to be before the next sound
+    Column("pause", Integer),  # samples of silence due before the next sound
     sqlite_with_rowid=False,
 )
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.text.chunking import Boundary, Chunk, chunk_text
@@ -83,7 +83,6 @@ def cluster_around(text: str, at: int) -> int:
 
 
 @given(TEXTS, LIMITS, LANGUAGES)
-@settings(deadline=None)
 def test_chunks_lie_end_to_end_and_cover_the_text(text: str, max_chars: int, language: str) -> None:
     chunks = chunk_text(text, max_chars=max_chars, language=language)
 
@@ -94,7 +93,6 @@ def test_chunks_lie_end_to_end_and_cover_the_text(text: str, max_chars: int, lan
 
 
 @given(TEXTS, LIMITS, LANGUAGES)
-@settings(deadline=None)
 def test_no_chunk_is_longer_than_the_limit(text: str, max_chars: int, language: str) -> None:
     chunks = chunk_text(text, max_chars=max_chars, language=language)
 
@@ -102,7 +100,6 @@ def test_no_chunk_is_longer_than_the_limit(text: str, max_chars: int, language: 
 
 
 @given(TEXTS, LIMITS)
-@settings(deadline=None)
 @example("a\n\rb", 100)
 @example("\r\n\r\na\r\n\r\nb", 100)
 def test_no_chunk_crosses_a_paragraph(text: str, max_chars: int) -> None:
@@ -114,7 +111,6 @@ def test_no_chunk_crosses_a_paragraph(text: str, max_chars: int) -> None:
 
 
 @given(TEXTS, LIMITS)
-@settings(deadline=None)
 def test_only_a_character_longer_than_the_limit_is_cut_in_two(text: str, max_chars: int) -> None:
     chunks = chunk_text(text, max_chars=max_chars)
 
@@ -123,7 +119,6 @@ def test_only_a_character_longer_than_the_limit_is_cut_in_two(text: str, max_cha
 
 
 @given(TEXTS, LIMITS)
-@settings(deadline=None)
 def test_white_space_belongs_to_the_chunk_before_it(text: str, max_chars: int) -> None:
     chunks = chunk_text(text, max_chars=max_chars)
 
@@ -133,7 +128,6 @@ def test_white_space_belongs_to_the_chunk_before_it(text: str, max_chars: int) -
 
 
 @given(TEXTS, LIMITS)
-@settings(deadline=None)
 def test_the_text_ends_with_the_end_of_a_paragraph(text: str, max_chars: int) -> None:
     chunks = chunk_text(text, max_chars=max_chars)
 
@@ -141,7 +135,6 @@ def test_the_text_ends_with_the_end_of_a_paragraph(text: str, max_chars: int) ->
 
 
 @given(TEXTS, LIMITS, LANGUAGES)
-@settings(deadline=None)
 def test_the_same_text_gives_the_same_chunks(text: str, max_chars: int, language: str) -> None:
     first = chunk_text(text, max_chars=max_chars, language=language)
 
@@ -149,7 +142,6 @@ def test_the_same_text_gives_the_same_chunks(text: str, max_chars: int, language
 
 
 @given(TEXTS, LIMITS)
-@settings(deadline=None)
 def test_every_letter_of_the_text_is_spoken(text: str, max_chars: int) -> None:
     chunks = chunk_text(text, max_chars=max_chars)
 

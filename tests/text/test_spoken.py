@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.text.spoken import spoken_text
@@ -105,7 +105,6 @@ def test_a_single_symbol_can_be_said(text: str) -> None:
 
 
 @given(st.text(st.one_of(st.characters(), st.sampled_from(" \n\r#*_-`~•1.a\u200b\u202e\u0301\ud800"))))
-@settings(deadline=None)
 def test_any_text_gives_one_clean_line(text: str) -> None:
     spoken = spoken_text(text)
 
