@@ -20,11 +20,12 @@ from app.inference.qwen3 import loop, pace
 from app.inference.qwen3.loop import Loop
 from app.inference.qwen3.model import Qwen3
 from app.inference.qwen3.pace import Pace
-from app.inference.qwen3.rows import Row
+from app.inference.qwen3.rows import RENDER_FRAMES, SPEAK_FRAMES, Row
 from app.inference.qwen3.sampling import FirstCode
 from app.inference.qwen3.slots import POSITIONS, ROWS, Slots, positions_for
 from app.inference.qwen3.step import Step
 from app.inference.qwen3.talker import Talker
+from app.inference.qwen3.vocoder import Vocoder, VocoderState
 from tests.inference.codes import Codes, their_codes
 from tests.inference.codes import said as said
 from tests.inference.qwen3_checkpoints import (
@@ -318,8 +319,15 @@ def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(prese
 def test_an_end_at_any_place_of_a_stretch_is_one_end(
     preset: Qwen3, monkeypatch: pytest.MonkeyPatch, end: int, steps: str
 ) -> None:
-    """Also where the end itself has been voiced before anybody looked at it."""
-    allowed = FirstCode.allowed
+    """Also where the end itself has been voiced before anybody looked at it. The vocoder is always given whole
+    stretches, so that no sample depends on when the end was seen.
+    """
+    allowed, step = FirstCode.allowed, Vocoder.step
+    lengths: set[int] = set()
+
+    def noted(vocoder: Vocoder, codes: mx.array, state: VocoderState | None) -> tuple[mx.array, VocoderState]:
+        lengths.add(codes.shape[-1])
+        return step(vocoder, codes, state)
 
     def ends(first: FirstCode, logits: mx.array, history: mx.array, frames: mx.array, rest: Any) -> mx.array:
         logits = allowed(first, logits, history, frames, rest)
@@ -328,6 +336,7 @@ def test_an_end_at_any_place_of_a_stretch_is_one_end(
         return mx.where(over, 1e9, mx.where(codes == preset._loop._talker.end, -mx.inf, logits))
 
     monkeypatch.setattr(FirstCode, "allowed", ends)
+    monkeypatch.setattr(Vocoder, "step", noted)
     preset.add([endless(id=1, lane="speak"), endless(id=2), endless(VIVIAN, id=3, lane="speak", seed=4)])
 
     spoken = finish(preset)
@@ -335,6 +344,7 @@ def test_an_end_at_any_place_of_a_stretch_is_one_end(
     for one in spoken.values():
         assert one.reason is FinishReason.STOP
         assert len(one.pcm) == end * FRAME_BYTES
+    assert lengths <= {*SPEAK_FRAMES, RENDER_FRAMES}
 
 
 @pytest.mark.long

@@ -75,10 +75,9 @@ class Row:
 
     @property
     def due(self) -> int:
-        """Frames that can be voiced now; 0 when there are too few."""
-        if self.reason is not None:
-            return min(self._stretch, max(0, self.valid - self.voiced))  # its end may be voiced already
-        return self._stretch if len(self._unvoiced) >= self._stretch else 0
+        """Frames that are to be voiced now, all of a stretch; 0 when there are too few."""
+        enough = self.voiced < self.valid if self.reason is not None else len(self._unvoiced) >= self._stretch
+        return self._stretch if enough else 0
 
     @property
     def _stretch(self) -> int:
@@ -106,9 +105,14 @@ class Row:
         del self._unvoiced[max(0, valid - self.voiced) :]
 
     def take_due(self) -> mx.array:
-        """The codes to be voiced next, [1, groups, frames]."""
+        """The codes to be voiced next, [1, groups, frames].
+
+        At its end a stretch is filled up, and what was filled in is dropped: the end may be known before the last
+        stretch is due or after it, and samples must not depend on that.
+        """
         frames = self.due
         taken, self._unvoiced = self._unvoiced[:frames], self._unvoiced[frames:]
+        taken += taken[-1:] * (frames - len(taken))
         self.voiced += frames
         self._stretches += 1
         return mx.stack(taken, axis=2)
