@@ -32,8 +32,8 @@ FRAMES_PER_S = 12.5
 #: Where nobody says otherwise; as in the published generation_config.json, that is, never on purpose.
 MOST_FRAMES = 8_192
 
-#: mlx-audio's for clones, which repeat themselves behind a long reference with less.
-LEAST_CLONE_PENALTY = 1.5
+#: As in the official code, an utterance does not end before so many frames.
+LEAST_FRAMES = 2
 
 #: Rows at once where a batch costs nearly what its rows cost one by one.
 FEW_ROWS = 2
@@ -174,16 +174,13 @@ class Qwen3:
 
     def _sampling(self, utterance: Utterance) -> Sampling:
         said = utterance.sampling
-        penalty = self._said("repetition_penalty", said.repetition_penalty)
         return Sampling(
             seed=utterance.seed,
             temperature=self._said("temperature", said.temperature),
             top_k=int(self._said("top_k", said.top_k)),
             top_p=self._said("top_p", said.top_p),
-            penalty=max(penalty, LEAST_CLONE_PENALTY) if utterance.voice.kind == "clone" else penalty,
-            # Two in the official code. One that ends at once is spoken again with another seed, which is better
-            # than two frames of something.
-            least_frames=0,
+            penalty=self._said("repetition_penalty", said.repetition_penalty),
+            least_frames=LEAST_FRAMES,
         )
 
     def _said(self, name: str, said: float | None) -> float:

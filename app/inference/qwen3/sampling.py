@@ -16,9 +16,6 @@ import mlx.core as mx
 #: So many of the likeliest codes are sorted, unless a row wants more.
 USUAL_CANDIDATES = 64
 
-#: The first codes of so many frames are less likely to be chosen again (mlx-audio has the same window).
-HISTORY_FRAMES = 64
-
 
 class Controls(NamedTuple):
     """Of some rows, [rows] each."""
@@ -139,21 +136,20 @@ class FirstCode:
         mx.eval(self._special, self._is_end)
 
     def fresh_history(self, rows: int) -> mx.array:
-        """Of rows that have said nothing: int32, [rows, `HISTORY_FRAMES`]."""
-        return mx.full((rows, HISTORY_FRAMES), self._codes, mx.int32)
+        """Of rows that have said nothing: which codes each has said, bool, [rows, codes]."""
+        return mx.zeros((rows, self._codes), mx.bool_)
 
     def allowed(self, logits: mx.array, history: mx.array, frames: mx.array, controls: Controls) -> mx.array:
-        """Of logits, [rows, codes], the same in float32."""
+        """Of logits, [rows, codes], the same in float32. As in the official code, whatever a row has said since its
+        beginning costs; mlx-audio looks back 64 frames.
+        """
         logits = logits.astype(mx.float32)
-        forbidden = self._special | (self._is_end & (frames < controls.least_frames)[:, None])
-        logits = mx.where(forbidden, -mx.inf, logits)
-        seen = mx.zeros((logits.shape[0], self._codes + 1), mx.bool_)
-        seen = mx.put_along_axis(seen, history, mx.array(True), axis=1)[:, : self._codes]
         penalty = controls.penalty[:, None]
-        return mx.where(seen, mx.where(logits < 0, logits * penalty, logits / penalty), logits)
+        logits = mx.where(history, mx.where(logits < 0, logits * penalty, logits / penalty), logits)
+        forbidden = self._special | (self._is_end & (frames < controls.least_frames)[:, None])
+        return mx.where(forbidden, -mx.inf, logits)
 
     @staticmethod
-    def remembered(history: mx.array, codes: mx.array, frames: mx.array) -> mx.array:
+    def remembered(history: mx.array, codes: mx.array) -> mx.array:
         """The history with these codes, [rows], in it."""
-        at = (frames % HISTORY_FRAMES)[:, None]
-        return mx.put_along_axis(history, at, codes[:, None].astype(mx.int32), axis=1)
+        return mx.put_along_axis(history, codes[:, None], mx.array(True), axis=1)

@@ -100,7 +100,7 @@ class Talker:
             codes = mx.stack(passes, axis=1)
             whole = mx.isfinite(mx.sum(hidden.astype(mx.float32), axis=(1, 2)))
             codes = mx.where(whole[:, None], codes, self.lost).astype(mx.uint32)
-            history = self._first.remembered(history, first, frames)
+            history = self._first.remembered(history, first)
             # What is compiled comes as a whole, and has nothing to give in between.
             return codes, embedded + self._pad, history, *kv, *([] if self._compiled else passes)
 
