@@ -1,7 +1,7 @@
 """Qwen3-TTS: utterances of cloned, preset and designed voices, several at once in one decode loop.
 
-The weights and the module definitions are mlx-audio's, as are the encoder and the speaker vector of a reference;
-what makes speech of them is ours (`loop.py`). Here utterances become rows, and samples become frames.
+The weights and the module definitions are mlx-audio's; what makes speech of them is ours (`loop.py`), and what is
+done around the networks that hear a reference (`hearing.py`). Here utterances become rows, and samples frames.
 """
 
 # mlx-audio has no types, and those of MLX are half unknown.
@@ -17,6 +17,7 @@ import numpy as np
 
 from app.inference import mlx_runtime
 from app.inference.model import FinishReason, Frame, Lane, Utterance
+from app.inference.qwen3.hearing import Hearing
 from app.inference.qwen3.loading import Loaded, load
 from app.inference.qwen3.loop import Heard, Loop
 from app.inference.qwen3.prompts import Prompts
@@ -57,11 +58,9 @@ class Qwen3:
         self._kind = loaded.checkpoint.kind
         self._generation: dict[str, Any] = model.generate_config or {}
         self._prompts = Prompts(model, loaded.checkpoint.language_names)
+        hearing = Hearing(tokenizer, model.speaker_encoder)
         self._references = References(
-            tokenizer.encode,
-            model.extract_speaker_embedding,
-            self._prompts.embedded,
-            loaded.checkpoint.fingerprint,
+            hearing.codes, hearing.speaker, self._prompts.embedded, loaded.checkpoint.fingerprint
         )
         if most_rows is None:
             most_rows = ROWS[-1] if mlx_runtime.batches_pay() else FEW_ROWS
