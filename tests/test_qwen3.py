@@ -345,6 +345,17 @@ async def test_instructions_are_for_models_that_listen_to_them(client: Client, c
     assert "sw" in (await client.post("/jobs", body, 400))["error"]["message"]
 
 
+async def test_the_text_lies_where_the_job_says(client: Client, clone: str) -> None:
+    await activate(client, "base")
+    plain = await render(client, clone)
+    before = await render(client, clone, settings={"text_layout": "before"})
+    beside = await render(client, clone, settings={"text_layout": "beside"})
+
+    assert (await client.get(f"/jobs/{beside}"))["settings"]["text_layout"] == "beside"
+    found = [(await samples(client, job_id)).tobytes() for job_id in (plain, before, beside)]
+    assert found[0] == found[1] != found[2]
+
+
 async def test_a_transcript_that_cannot_be_right_is_refused(client: Client) -> None:
     await activate(client, "base")
     for ref_text in ("Hi.", "This goes on for much longer than three seconds. " * 8):

@@ -81,6 +81,7 @@ class Asking:
             pitch=settings.pitch if "pitch" in self._native else 1.0,
             volume=settings.volume if "volume" in self._native else 1.0,
             sampling=Sampling(settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty),
+            text_layout=settings.text_layout,
             instruct=settings.instruct,
             max_seconds=most_seconds(spoken, settings.max_seconds),
             behind=behind,

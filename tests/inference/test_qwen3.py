@@ -201,6 +201,7 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
         {"sampling": Sampling(temperature=0.3)},
         {"sampling": Sampling(top_k=1)},
         {"sampling": Sampling(top_p=0.2)},
+        {"text_layout": "beside"},
     ],
 )
 def test_whatever_an_utterance_says_is_heard(preset: Qwen3, alone: Alone, changes: dict[str, Any]) -> None:
@@ -209,6 +210,16 @@ def test_whatever_an_utterance_says_is_heard(preset: Qwen3, alone: Alone, change
 
     length = min(len(plain), len(changed))
     assert np.abs(samples_of(plain[:length]) - samples_of(changed[:length])).mean() > 0.001
+
+
+def test_a_prompt_that_is_known_but_for_its_last_position_is_the_same_prompt(models: Models) -> None:
+    fresh = Qwen3.load(models.folder(type="voice_design"))
+    one = utterance(LONGER, DEEP, text_layout="beside")
+
+    first, again = speak(fresh, one), speak(fresh, one)
+
+    assert first.pcm == again.pcm
+    assert first.reason is STOP
 
 
 def test_a_description_and_what_is_said_about_the_words_are_both_heard(design: Qwen3, alone: Alone) -> None:
@@ -1062,6 +1073,7 @@ def test_a_worker_says_what_is_wrong_with_a_checkpoint(tmp_path: Path) -> None:
 
 def test_utterances_of_every_kind_pass_the_wire_unchanged() -> None:
     one: Utterance = utterance(voice=DEEP, sampling=Sampling(0.1, 2, 0.3, 1.4), instruct="Low.", max_seconds=2)
+    one = replace(one, text_layout="beside")
 
     body = wire.packed(wire.Add([one]))[wire.LENGTH_BYTES :]
 

@@ -135,7 +135,7 @@ def shapes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[Any, ...]]:
     step = Talker.step
 
     def noted(talker: Talker, slots: Slots, *rest: Any) -> Step:
-        found.add((slots.rows, slots.positions, rest[-1]))
+        found.add((slots.rows, slots.positions, rest[3]))
         return step(talker, slots, *rest)
 
     monkeypatch.setattr(Talker, "step", noted)
@@ -146,6 +146,7 @@ def mixed(chance: Random, number: int, voices: list[VoiceSpec]) -> Utterance:
     return utterance(
         chance.choice([TEXT, LONGER, "No."]),
         chance.choice(voices),
+        text_layout=chance.choice(["before", "beside"]),
         id=number,
         lane=chance.choice(["speak", "render", "render"]),
         seed=number % 5,
