@@ -33,6 +33,7 @@ from app.inference.qwen3.model import Qwen3
 from app.inference.qwen3.prompts import Prompt, Prompts
 from app.inference.qwen3.references import CODES_FILE, References
 from app.inference.qwen3.rows import Row
+from app.inference.qwen3.sampling import Choice
 from app.inference.qwen3.sampling import Sampling as RowSampling
 from tests.inference.qwen3_checkpoints import (
     DEEP,
@@ -271,6 +272,38 @@ def test_what_nobody_says_is_as_the_checkpoint_has_it(preset: Qwen3, begun: list
     speak(preset, utterance(seed=5, sampling=Sampling(top_k=0)))
 
     assert begun[0].sampling == RowSampling(5, 0.9, 0, 1.0, 1.05, 2)
+
+
+@pytest.mark.parametrize(
+    ("configured", "said", "expected"),
+    [
+        ({}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2)),
+        (
+            {"top_k": 9, "repetition_penalty": 1.2},
+            Sampling(),
+            RowSampling(1, 0.9, 9, 1.0, 1.2, 2, Choice(0.9, 50, 1)),
+        ),
+        ({"subtalker_temperature": 0.5}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2, Choice(0.5, 50, 1.0))),
+        ({"subtalker_temperature": 0.5}, Sampling(0.3, 7, 0.8), RowSampling(1, 0.3, 7, 0.8, 1.05, 2)),
+        ({"do_sample": False}, Sampling(), RowSampling(1, 0.0, 50, 1.0, 1.05, 2, Choice(0.9, 50, 1.0))),
+        ({"subtalker_dosample": False}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2, Choice(0.0, 50, 1.0))),
+        ({"do_sample": False}, Sampling(temperature=0.4), RowSampling(1, 0.4, 50, 1.0, 1.05, 2)),
+    ],
+)
+def test_what_nobody_says_is_as_a_checkpoint_has_it_for_the_first_code_and_for_the_others(
+    models: Models,
+    tmp_path: Path,
+    begun: list[Row],
+    configured: dict[str, Any],
+    said: Sampling,
+    expected: RowSampling,
+) -> None:
+    shutil.copytree(models.folder(type="custom_voice"), tmp_path / "other")
+    (tmp_path / "other" / "generation_config.json").write_text(json.dumps(configured))
+
+    speak(Qwen3.load(tmp_path / "other"), utterance(sampling=said, max_seconds=0.08))
+
+    assert begun[0].sampling == expected
 
 
 def test_a_clone_repeats_itself_as_it_is_told(base: Qwen3, cloned: VoiceSpec, begun: list[Row]) -> None:

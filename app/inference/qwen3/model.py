@@ -17,13 +17,14 @@ import numpy as np
 
 from app.inference import mlx_runtime
 from app.inference.model import FinishReason, Frame, Lane, Utterance
+from app.inference.model import Sampling as Said
 from app.inference.qwen3.hearing import Hearing
 from app.inference.qwen3.loading import Loaded, load
 from app.inference.qwen3.loop import Heard, Loop
 from app.inference.qwen3.prompts import Prompts
 from app.inference.qwen3.references import References
 from app.inference.qwen3.rows import Row
-from app.inference.qwen3.sampling import Sampling
+from app.inference.qwen3.sampling import Choice, Sampling
 from app.inference.qwen3.slots import POSITIONS, ROWS
 from app.inference.qwen3.talker import Talker
 from app.inference.qwen3.vocoder import Vocoder
@@ -44,6 +45,9 @@ _KINDS = {"preset": "custom_voice", "clone": "base", "design": "voice_design"}
 
 #: As the official code has it where neither the caller nor the checkpoint says anything.
 _DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.05}
+
+#: What a checkpoint calls the settings of a frame's other codes.
+_OTHERS, _OTHERS_SAMPLE = "subtalker_", "subtalker_dosample"
 
 
 class Qwen3:
@@ -173,20 +177,28 @@ class Qwen3:
 
     def _sampling(self, utterance: Utterance) -> Sampling:
         said = utterance.sampling
+        first, others = (self._choice(said, *names) for names in (("", "do_sample"), (_OTHERS, _OTHERS_SAMPLE)))
         return Sampling(
-            seed=utterance.seed,
-            temperature=self._said("temperature", said.temperature),
-            top_k=int(self._said("top_k", said.top_k)),
-            top_p=self._said("top_p", said.top_p),
+            utterance.seed,
+            *first,
             penalty=self._said("repetition_penalty", said.repetition_penalty),
             least_frames=LEAST_FRAMES,
+            others=None if others == first else others,
         )
 
-    def _said(self, name: str, said: float | None) -> float:
+    def _choice(self, said: Said, prefix: str, sample: str) -> Choice:
+        """What the caller says counts for all codes of a frame; a checkpoint tells the first from the others."""
+        temperature = self._said("temperature", said.temperature, prefix)
+        if said.temperature is None and self._generation.get(sample) is False:
+            temperature = 0.0
+        top_k = int(self._said("top_k", said.top_k, prefix))
+        return Choice(temperature, top_k, self._said("top_p", said.top_p, prefix))
+
+    def _said(self, name: str, said: float | None, prefix: str = "") -> float:
         """By the caller, else by the checkpoint, else by the official code."""
         if said is not None:
             return said
-        configured = self._generation.get(name)
+        configured = self._generation.get(prefix + name)
         return _DEFAULTS[name] if configured is None else configured
 
     def _frames(self, heard: Heard) -> list[Frame]:

@@ -105,8 +105,8 @@ class Talker:
             beside: mx.array,
             *rest: mx.array,
         ) -> tuple[mx.array, ...]:
-            controls = Controls(*rest[:6])
-            kv = list(rest[6:])
+            count = len(Controls._fields)
+            controls, kv = Controls(*rest[:count]), list(rest[count:])
             rows, room = x.shape[0], kv[0].shape[2]
             at = positions[:, None, None, None]
             mask = mx.contiguous(mx.broadcast_to(mx.arange(room) <= at, (rows, self._heads, 1, room)))
