@@ -236,7 +236,9 @@ async def test_a_deleted_voice_leaves_no_file_and_its_jobs_fail_but_for_their_hi
     assert {path.name for path in folder.iterdir()} == {"reference.wav", "codes.safetensors"}
     at_work = await render(client, voice_id, ENDLESS, settings={"max_seconds": 600})
     await client.until(at_work, "running")
-    waiting = [await render(client, voice_id, number) for number in "123456789"]
+    # Endless too: one of them is spoken beside the first, and a short one might be over before its voice is.
+    endless = {"max_seconds": 600}
+    waiting = [await render(client, voice_id, f"{ENDLESS} {number}", settings=endless) for number in "123456789"]
 
     assert await client.delete(f"/voices/{voice_id}") == {"deleted": True}
 
@@ -278,10 +280,12 @@ async def test_a_chunk_that_stays_silent_is_reported(client: Client, models: Pat
     assert (await client.get("/voices", params={"model_id": "silent"}))["voices"] == []
 
 
-async def test_a_chunk_without_audio_is_reported(client: Client, vivian: str) -> None:
-    job = await ended(client, await render(client, vivian, f"{EMPTY}Empty"))
+async def test_a_chunk_that_ends_at_once_is_reported(client: Client, vivian: str) -> None:
+    """The model gives two frames, as the official code does, which cannot be all of these words."""
+    job = await ended(client, await render(client, vivian, f"{EMPTY}Empty, however many words there are. " * 2))
 
     assert (job["status"], len(job["warnings"])) == ("failed", 3)
+    assert "too little" in job["error"]["message"]
 
 
 async def test_cancel_ends_a_job_at_once_and_the_next_one_is_spoken(client: Client, vivian: str) -> None:
@@ -341,6 +345,17 @@ async def test_instructions_are_for_models_that_listen_to_them(client: Client, c
     assert error["details"]["fields"][0]["field"] == "settings.instruct"
     body = {"voice_id": clone, "text": TEXT, "language": "sw"}
     assert "sw" in (await client.post("/jobs", body, 400))["error"]["message"]
+
+
+async def test_the_text_lies_where_the_job_says(client: Client, clone: str) -> None:
+    await activate(client, "base")
+    plain = await render(client, clone)
+    before = await render(client, clone, settings={"text_layout": "before"})
+    beside = await render(client, clone, settings={"text_layout": "beside"})
+
+    assert (await client.get(f"/jobs/{beside}"))["settings"]["text_layout"] == "beside"
+    found = [(await samples(client, job_id)).tobytes() for job_id in (plain, before, beside)]
+    assert found[0] == found[1] != found[2]
 
 
 async def test_a_transcript_that_cannot_be_right_is_refused(client: Client) -> None:

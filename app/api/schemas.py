@@ -40,6 +40,7 @@ class SpeechSettings(_Body, frozen=True):
     top_k: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     top_p: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
     repetition_penalty: Annotated[float, Meta(ge=1.0, le=2.0)] | None = None
+    text_layout: Literal["before", "beside"] = "before"
     max_seconds: Annotated[float, Meta(ge=1.0, le=600.0)] | None = None
     instruct: Annotated[str, Meta(max_length=1000)] = ""
     allow_gaps: bool = False
@@ -55,6 +56,7 @@ class SpeechSettings(_Body, frozen=True):
             top_k=self.top_k,
             top_p=self.top_p,
             repetition_penalty=self.repetition_penalty,
+            text_layout=self.text_layout,
             max_seconds=self.max_seconds,
             instruct=self.instruct.strip(),
             allow_gaps=self.allow_gaps,
@@ -72,6 +74,7 @@ class SpeechSettings(_Body, frozen=True):
             top_k=settings.top_k,
             top_p=settings.top_p,
             repetition_penalty=settings.repetition_penalty,
+            text_layout=settings.text_layout,
             max_seconds=settings.max_seconds,
             instruct=settings.instruct,
             allow_gaps=settings.allow_gaps,

@@ -209,7 +209,7 @@ def _facts(job: Fields, voice: str, files: list[Fields]) -> dict[str, str]:
 
 def _chosen(settings: Fields) -> list[str]:
     """What is not as usual."""
-    usual = {"rate": 1.0, "pitch": 1.0, "volume": 1.0, "allow_gaps": False, "instruct": ""}
+    usual = {"rate": 1.0, "pitch": 1.0, "volume": 1.0, "allow_gaps": False, "instruct": "", "text_layout": "before"}
     plain = {name: value for name, value in settings.items() if name != "chunking"}
     chosen = [
         f"{name.replace('_', ' ')} {value}"

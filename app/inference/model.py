@@ -17,6 +17,9 @@ from app.inference.processor import Processor
 
 Lane = Literal["speak", "render"]
 
+#: Where a model that speaks in codes finds the text: all of it before them, or token by token beside them.
+TextLayout = Literal["before", "beside"]
+
 
 class FinishReason(StrEnum):
     """Why an utterance has no more frames."""
@@ -63,6 +66,7 @@ class Utterance(Struct, frozen=True):
     rate: float = 1.0
     pitch: float = 1.0
     sampling: Sampling = Sampling()
+    text_layout: TextLayout = "before"  #: for a model that has more than one
     instruct: str = ""  #: how to speak, for a model whose card says that it listens to that
     behind: int = 0  #: the utterance that is heard before this one; until that has ended, this one can wait
     max_seconds: float = 0.0  #: of audio, then it ends with `LENGTH`; 0 leaves the limit to the model

@@ -98,6 +98,7 @@ class Asking:
             rate=settings.rate if "rate" in self._native else 1.0,
             pitch=settings.pitch if "pitch" in self._native else 1.0,
             sampling=Sampling(settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty),
+            text_layout=settings.text_layout,
             instruct=settings.instruct,
             max_seconds=most_seconds(spoken, settings.max_seconds),
             behind=behind,

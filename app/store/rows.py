@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     top_k: int | None = None
     top_p: float | None = None
     repetition_penalty: float | None = None
+    text_layout: Literal["before", "beside"] = "before"  #: all text before the codes, or beside them
     max_seconds: float | None = None  #: the most audio of one chunk
     instruct: str = ""
     allow_gaps: bool = False  #: a chunk that cannot be spoken is left out instead of failing the job

@@ -97,6 +97,8 @@ async def test_the_bounds_of_the_settings_are_told(document: dict[str, Any]) -> 
     assert (penalty["minimum"], penalty["maximum"]) == (1.0, 2.0)
     assert (seconds["minimum"], seconds["maximum"]) == (1.0, 600.0)
     assert (settings["instruct"]["maxLength"], settings["allow_gaps"]["default"]) == (1000, False)
+    layout = settings["text_layout"]
+    assert (layout["enum"], layout["default"]) == (["before", "beside"], "before")
     assert (chunking["max_chars"]["minimum"], chunking["max_chars"]["maximum"]) == (100, 2000)
     assert set(schemas["SubmitRequest"]["required"]) == {"voice_id", "text"}
     assert set(schemas["SpeakRequest"]["required"]) == {"voice_id", "text"}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model as Theirs
+from mlx_audio.tts.models.qwen3_tts.speaker_encoder import Qwen3TTSSpeakerEncoder
 from mlx_audio.tts.models.qwen3_tts.speech_tokenizer import Qwen3TTSSpeechTokenizerEncoder
 from msgspec.structs import replace
 from transformers import AutoTokenizer
@@ -34,6 +34,7 @@ from app.inference.qwen3.model import Qwen3
 from app.inference.qwen3.prompts import Prompt, Prompts
 from app.inference.qwen3.references import CODES_FILE, References
 from app.inference.qwen3.rows import Row
+from app.inference.qwen3.sampling import Choice
 from app.inference.qwen3.sampling import Sampling as RowSampling
 from tests.inference.conftest import BLAS
 from tests.inference.qwen3_checkpoints import (
@@ -204,6 +205,7 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
         {"sampling": Sampling(temperature=0.3)},
         {"sampling": Sampling(top_k=1)},
         {"sampling": Sampling(top_p=0.2)},
+        {"text_layout": "beside"},
     ],
 )
 def test_whatever_an_utterance_says_is_heard(preset: Qwen3, alone: Alone, changes: dict[str, Any]) -> None:
@@ -212,6 +214,16 @@ def test_whatever_an_utterance_says_is_heard(preset: Qwen3, alone: Alone, change
 
     length = min(len(plain), len(changed))
     assert np.abs(samples_of(plain[:length]) - samples_of(changed[:length])).mean() > 0.001
+
+
+def test_a_prompt_that_is_known_but_for_its_last_position_is_the_same_prompt(models: Models) -> None:
+    fresh = Qwen3.load(models.folder(type="voice_design"))
+    one = utterance(LONGER, DEEP, text_layout="beside")
+
+    first, again = speak(fresh, one), speak(fresh, one)
+
+    assert first.pcm == again.pcm
+    assert first.reason is STOP
 
 
 def test_a_description_and_what_is_said_about_the_words_are_both_heard(design: Qwen3, alone: Alone) -> None:
@@ -256,17 +268,50 @@ def test_at_temperature_zero_the_seed_does_not_matter(speaker: tuple[Qwen3, Voic
 def test_a_row_samples_as_its_utterance_says(preset: Qwen3, begun: list[Row]) -> None:
     speak(preset, utterance(seed=5, sampling=Sampling(0.4, 7, 0.8, 1.3)))
 
-    assert begun[0].sampling == RowSampling(5, 0.4, 7, 0.8, 1.3, 0)
+    assert begun[0].sampling == RowSampling(5, 0.4, 7, 0.8, 1.3, 2)
 
 
 def test_what_nobody_says_is_as_the_checkpoint_has_it(preset: Qwen3, begun: list[Row]) -> None:
     speak(preset, utterance(seed=5, sampling=Sampling(top_k=0)))
 
-    assert begun[0].sampling == RowSampling(5, 0.9, 0, 1.0, 1.05, 0)
+    assert begun[0].sampling == RowSampling(5, 0.9, 0, 1.0, 1.05, 2)
 
 
-def test_a_clone_repeats_itself_less(base: Qwen3, cloned: VoiceSpec, begun: list[Row]) -> None:
-    for said, expected in ((None, 1.5), (1.2, 1.5), (1.7, 1.7)):
+@pytest.mark.parametrize(
+    ("configured", "said", "expected"),
+    [
+        ({}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2)),
+        (
+            {"top_k": 9, "repetition_penalty": 1.2},
+            Sampling(),
+            RowSampling(1, 0.9, 9, 1.0, 1.2, 2, Choice(0.9, 50, 1)),
+        ),
+        ({"subtalker_temperature": 0.5}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2, Choice(0.5, 50, 1.0))),
+        ({"subtalker_temperature": 0.5}, Sampling(0.3, 7, 0.8), RowSampling(1, 0.3, 7, 0.8, 1.05, 2)),
+        ({"do_sample": False}, Sampling(), RowSampling(1, 0.0, 50, 1.0, 1.05, 2, Choice(0.9, 50, 1.0))),
+        ({"subtalker_dosample": False}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2, Choice(0.0, 50, 1.0))),
+        ({"do_sample": False}, Sampling(temperature=0.4), RowSampling(1, 0.4, 50, 1.0, 1.05, 2)),
+    ],
+)
+def test_what_nobody_says_is_as_a_checkpoint_has_it_for_the_first_code_and_for_the_others(
+    models: Models,
+    tmp_path: Path,
+    begun: list[Row],
+    configured: dict[str, Any],
+    said: Sampling,
+    expected: RowSampling,
+) -> None:
+    shutil.copytree(models.folder(type="custom_voice"), tmp_path / "other")
+    (tmp_path / "other" / "generation_config.json").write_text(json.dumps(configured))
+
+    speak(Qwen3.load(tmp_path / "other"), utterance(sampling=said, max_seconds=0.08))
+
+    assert begun[0].sampling == expected
+
+
+def test_a_clone_repeats_itself_as_it_is_told(base: Qwen3, cloned: VoiceSpec, begun: list[Row]) -> None:
+    """mlx-audio forces clones to a penalty of 1.5."""
+    for said, expected in ((None, 1.05), (1.0, 1.0), (1.2, 1.2), (1.7, 1.7)):
         speak(base, utterance(voice=cloned, sampling=Sampling(repetition_penalty=said), max_seconds=0.08))
 
         assert begun[-1].sampling.penalty == expected
@@ -287,12 +332,14 @@ def test_a_limit_that_is_not_reached_does_not_matter(preset: Qwen3, alone: Alone
     assert (spoken.reason, spoken.pcm) == (STOP, alone(preset, utterance()))
 
 
-def test_a_model_may_have_nothing_to_say(speaker: tuple[Qwen3, VoiceSpec]) -> None:
+def test_a_model_that_would_end_at_once_gives_the_two_frames_of_the_official_code(
+    speaker: tuple[Qwen3, VoiceSpec],
+) -> None:
     model, voice = speaker
 
     spoken = speak(model, utterance(EMPTY, voice))
 
-    assert (spoken.pcm, spoken.reason) == (b"", STOP)
+    assert (len(spoken.pcm), spoken.reason) == (2 * FRAME_BYTES, STOP)
 
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
@@ -623,7 +670,7 @@ def test_listeners_and_renders_are_each_served_in_the_order_of_arrival(preset: Q
 def test_the_codes_of_a_reference_are_kept_beside_it_and_used_by_the_next_process(
     models: Models, base: Qwen3, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def extract_speaker_embedding(*_: Any) -> None:
+    def speaker(*_: Any) -> None:
         raise AssertionError("the voice is known")
 
     voice = clone(tmp_path, tone(201))
@@ -633,7 +680,7 @@ def test_the_codes_of_a_reference_are_kept_beside_it_and_used_by_the_next_proces
 
     assert stat.S_IMODE(before.st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == [CODES_FILE, "reference.wav"]
-    monkeypatch.setattr(Theirs, "extract_speaker_embedding", extract_speaker_embedding)
+    monkeypatch.setattr(Qwen3TTSSpeakerEncoder, "__call__", speaker)
     assert speak(base, utterance(voice=voice)).pcm == first
     assert encoded == [REFERENCE_FRAMES * FRAME_SAMPLES]
 
@@ -678,9 +725,9 @@ class Ears:
         self.encoded = self.looked_up = 0
 
     def encode(self, audio: mx.array) -> mx.array:
-        assert audio.shape == (1, 1, REFERENCE_FRAMES * FRAME_SAMPLES)
+        assert audio.shape == (REFERENCE_FRAMES * FRAME_SAMPLES,)
         self.encoded += 1
-        return mx.arange(16 * 3).reshape(1, 16, 3)
+        return mx.arange(16 * 3, dtype=mx.int32).reshape(1, 16, 3)
 
     def embed(self, audio: mx.array) -> mx.array:
         return mx.ones((1, 8)) / 3
@@ -728,6 +775,20 @@ def test_the_codes_of_another_model_are_made_anew(tmp_path: Path) -> None:
     for fingerprint, expected in (("this", 1), ("that", 2), ("that", 2), ("this", 3)):
         references_of(ears, fingerprint).get(tmp_path)
         assert ears.encoded == expected
+
+
+def test_what_an_engine_that_heard_otherwise_has_kept_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ears = Ears()
+    clone(tmp_path)
+    references_of(ears).get(tmp_path)
+
+    monkeypatch.setattr(references, "VERSION", references.VERSION + 1)
+
+    for _ in range(2):
+        references_of(ears).get(tmp_path)
+        assert ears.encoded == 2
 
 
 def rewritten(path: Path, **tensors: mx.array) -> None:
@@ -1052,6 +1113,7 @@ def test_a_worker_says_what_is_wrong_with_a_checkpoint(tmp_path: Path) -> None:
 
 def test_utterances_of_every_kind_pass_the_wire_unchanged() -> None:
     one: Utterance = utterance(voice=DEEP, sampling=Sampling(0.1, 2, 0.3, 1.4), instruct="Low.", max_seconds=2)
+    one = replace(one, text_layout="beside")
 
     body = wire.packed(wire.Add([one]))[wire.LENGTH_BYTES :]
 

@@ -17,6 +17,7 @@ from tests.inference.qwen3_checkpoints import LONGER, Models, endless, utterance
 from tests.inference.test_espeak import Spoken, collect, finish, speak
 
 RENDERS = [endless(id=number, seed=number, max_seconds=2) for number in (1, 2, 3)]
+RENDERS[1] = replace(RENDERS[1], text="∞ " + LONGER * 3, text_layout="beside")
 LISTENER = utterance(LONGER, id=99, lane="speak", seed=7)
 
 #: Of the tiny talker's two layers at once, of each pass and of what the next step needs.

@@ -181,7 +181,8 @@ class Loop:
         at = {row.slot: row.position for row in self._places.rows}
         positions = mx.array([at.get(slot, 0) for slot in range(len(placed))], mx.int32)
         frames = mx.array([0 if row is None else row.said for row in placed], mx.int32)
-        step = self._talker.step(self._slots, positions, frames, controls, mode)
+        beside = [None if row is None else row.beside for row in placed]
+        step = self._talker.step(self._slots, positions, frames, controls, mode, beside)
         return _Asked(step, [(row, slot) for slot, row in enumerate(placed) if row is not None], began, alone)
 
     def _placing(self, rows: list[Row]) -> tuple[list[Row | None], Controls, Mode]:

@@ -1,7 +1,7 @@
 """Qwen3-TTS: utterances of cloned, preset and designed voices, several at once in one decode loop.
 
-The weights and the module definitions are mlx-audio's, as are the encoder and the speaker vector of a reference;
-what makes speech of them is ours (`loop.py`). Here utterances become rows, and samples become frames.
+The weights and the module definitions are mlx-audio's; what makes speech of them is ours (`loop.py`), and what is
+done around the networks that hear a reference (`hearing.py`). Here utterances become rows, and samples frames.
 """
 
 # mlx-audio has no types, and those of MLX are half unknown.
@@ -17,13 +17,15 @@ import numpy as np
 
 from app.inference import mlx_runtime
 from app.inference.model import FinishReason, Frame, Lane, Utterance
+from app.inference.model import Sampling as Said
 from app.inference.processor import Processor
+from app.inference.qwen3.hearing import Hearing
 from app.inference.qwen3.loading import Loaded, load
 from app.inference.qwen3.loop import Heard, Loop
 from app.inference.qwen3.prompts import Prompts
 from app.inference.qwen3.references import References
 from app.inference.qwen3.rows import Row
-from app.inference.qwen3.sampling import Sampling
+from app.inference.qwen3.sampling import Choice, Sampling
 from app.inference.qwen3.slots import POSITIONS, ROWS
 from app.inference.qwen3.talker import Talker
 from app.inference.qwen3.vocoder import Vocoder
@@ -33,8 +35,8 @@ FRAMES_PER_S = 12.5
 #: Where nobody says otherwise; as in the published generation_config.json, that is, never on purpose.
 MOST_FRAMES = 8_192
 
-#: mlx-audio's for clones, which repeat themselves behind a long reference with less.
-LEAST_CLONE_PENALTY = 1.5
+#: As in the official code, an utterance does not end before so many frames.
+LEAST_FRAMES = 2
 
 #: Rows at once where a batch costs nearly what its rows cost one by one.
 FEW_ROWS = 2
@@ -44,6 +46,9 @@ _KINDS = {"preset": "custom_voice", "clone": "base", "design": "voice_design"}
 
 #: As the official code has it where neither the caller nor the checkpoint says anything.
 _DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.05}
+
+#: What a checkpoint calls the settings of a frame's other codes.
+_OTHERS, _OTHERS_SAMPLE = "subtalker_", "subtalker_dosample"
 
 
 class Qwen3:
@@ -59,11 +64,9 @@ class Qwen3:
         self._kind = loaded.checkpoint.kind
         self._generation: dict[str, Any] = model.generate_config or {}
         self._prompts = Prompts(model, loaded.checkpoint.language_names)
+        hearing = Hearing(tokenizer, model.speaker_encoder)
         self._references = References(
-            tokenizer.encode,
-            model.extract_speaker_embedding,
-            self._prompts.embedded,
-            loaded.checkpoint.fingerprint,
+            hearing.codes, hearing.speaker, self._prompts.embedded, loaded.checkpoint.fingerprint
         )
         if most_rows is None:
             most_rows = ROWS[-1] if mlx_runtime.batches_pay() else FEW_ROWS
@@ -176,23 +179,28 @@ class Qwen3:
 
     def _sampling(self, utterance: Utterance) -> Sampling:
         said = utterance.sampling
-        penalty = self._said("repetition_penalty", said.repetition_penalty)
+        first, others = (self._choice(said, *names) for names in (("", "do_sample"), (_OTHERS, _OTHERS_SAMPLE)))
         return Sampling(
-            seed=utterance.seed,
-            temperature=self._said("temperature", said.temperature),
-            top_k=int(self._said("top_k", said.top_k)),
-            top_p=self._said("top_p", said.top_p),
-            penalty=max(penalty, LEAST_CLONE_PENALTY) if utterance.voice.kind == "clone" else penalty,
-            # Two in the official code. One that ends at once is spoken again with another seed, which is better
-            # than two frames of something.
-            least_frames=0,
+            utterance.seed,
+            *first,
+            penalty=self._said("repetition_penalty", said.repetition_penalty),
+            least_frames=LEAST_FRAMES,
+            others=None if others == first else others,
         )
 
-    def _said(self, name: str, said: float | None) -> float:
+    def _choice(self, said: Said, prefix: str, sample: str) -> Choice:
+        """What the caller says counts for all codes of a frame; a checkpoint tells the first from the others."""
+        temperature = self._said("temperature", said.temperature, prefix)
+        if said.temperature is None and self._generation.get(sample) is False:
+            temperature = 0.0
+        top_k = int(self._said("top_k", said.top_k, prefix))
+        return Choice(temperature, top_k, self._said("top_p", said.top_p, prefix))
+
+    def _said(self, name: str, said: float | None, prefix: str = "") -> float:
         """By the caller, else by the checkpoint, else by the official code."""
         if said is not None:
             return said
-        configured = self._generation.get(name)
+        configured = self._generation.get(prefix + name)
         return _DEFAULTS[name] if configured is None else configured
 
     def _frames(self, heard: Heard) -> list[Frame]:

@@ -32,6 +32,7 @@ class Prefill:
             self._slots.put(row.slot, prefix)
             row.filled = prefix.positions
             self._prefixes.move_to_end(row.prompt.key)
+            self._begin_if_ready(row)
 
     def go_on(self, most: int) -> int:
         """Put in at most so many positions of prompts that are not complete, and `QUERIES` at least; how many it
@@ -54,9 +55,12 @@ class Prefill:
             row.filled = end
             if end == common:
                 self._keep(row.prompt.key, self._slots.remembered(row.slot, common))
-            if row.ready:
-                self._slots.begin(row.slot, row.inputs(last, last + 1))
+            self._begin_if_ready(row)
         return done
+
+    def _begin_if_ready(self, row: Row) -> None:
+        if row.ready and row.slot is not None:
+            self._slots.begin(row.slot, row.inputs(row.filled, row.filled + 1))
 
     def _keep(self, key: str, prefix: Remembered) -> None:
         self._prefixes[key] = prefix

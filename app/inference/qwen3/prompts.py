@@ -1,8 +1,14 @@
 """What the talker is given before it speaks: text and codes laid over each other, as the official code lays them
-(QwenLM/Qwen3-TTS, `generate` and `generate_icl_prompt`, with all of the text in front).
+(QwenLM/Qwen3-TTS, `generate` and `generate_icl_prompt`). Either all of the text stands before the codes:
 
     preset, design   [instruction] role, codec prefix | text, end of text, start of codes
-    clone            role, codec prefix, transcript   | text, end of text, codes of the reference
+    clone            role, codec prefix, transcript   | text, end of text, start of codes, codes of the reference
+
+or it lies beside them, token by token, from the start of the codes on; what has no room beside the codes of the
+prompt is laid beside those that are made, one for each frame:
+
+    preset, design   [instruction] role, codec prefix | start of codes, beside it the first of the text
+    clone            role, codec prefix, start of codes, codes of the reference, beside them transcript | and text
 
 What stands before the bar does not depend on the text: its keys and values can be used again. It knows nothing of
 rows, nor of who speaks when.
@@ -37,6 +43,7 @@ class Prompt(NamedTuple):
     common: mx.array  #: the same for all texts of a voice
     key: str  #: of what is common
     own: mx.array  #: the last of them is the input of the first frame
+    beside: mx.array  #: the rest of the text, of any length: one for each frame that is made, while there are any
 
     @property
     def positions(self) -> int:
@@ -69,21 +76,31 @@ class Prompts:
         voice = utterance.voice
         told = "\n".join(part for part in (voice.description, utterance.instruct) if part)
         language = self._language(utterance)
-        text = [self._laid(self._spoken(utterance.text), self._codec_pad), self._text_end + self._codec_pad]
+        text = mx.concatenate([self._words(utterance.text), self._text_end], axis=1)
         common = [self._role, self._codec_prefix(voice.name, language, reference)]
         if told:
             common.insert(0, self._projected(self._tokens(_TOLD.format(self._plain(told)))))
         key = f"{voice.kind}\0{voice.name}\0{language}\0{told}"
-        if reference is None:
-            own = [*text, self.pad + self._codec_begin]
+        codes, known = self._codec_begin, text[:, :0]
+        if reference is not None:
+            codes = mx.concatenate([codes, reference.embedded], axis=1)
+            known = self._words(voice.transcript)
+            key += f"\0{reference.key}\0{voice.transcript}\0{utterance.text_layout}"
+        if utterance.text_layout == "before":
+            common.append(known + self._codec_pad)
+            own, beside = [text + self._codec_pad, codes + self.pad], text[:, :0]
         else:
-            common.append(self._laid(self._spoken(voice.transcript), self._codec_pad))
-            own = [*text, self.pad + self._codec_begin, self.pad + reference.embedded]
-            key += f"\0{reference.key}\0{voice.transcript}"
+            length, shared = codes.shape[1], min(known.shape[1], codes.shape[1] - 1)
+            text = mx.concatenate([known, text], axis=1)
+            pads = mx.repeat(self.pad, max(0, length - text.shape[1]), axis=1)
+            laid = mx.concatenate([text[:, :length], pads], axis=1) + codes
+            common.append(laid[:, :shared])
+            own, beside = [laid[:, shared:]], text[:, length:]
         return Prompt(
-            mx.concatenate([part for part in common if part.shape[1]], axis=1),
+            mx.concatenate(common, axis=1),
             sha256(key.encode("utf-8", "surrogateescape")).hexdigest(),
-            mx.concatenate([part for part in own if part.shape[1]], axis=1),
+            mx.concatenate(own, axis=1),
+            beside,
         )
 
     def embedded(self, codes: mx.array) -> mx.array:
@@ -142,5 +159,7 @@ class Prompts:
         """Tokens of text as inputs: [1, tokens, hidden]."""
         return self._talker.text_projection(self._talker.model.text_embedding(mx.array([tokens])))
 
-    def _laid(self, tokens: Sequence[int], over: mx.array) -> mx.array:
-        return self._projected(tokens) + over if tokens else over[:, :0]
+    def _words(self, text: str) -> mx.array:
+        """What is to be said as inputs; none where there are no words."""
+        tokens = self._spoken(text)
+        return self._projected(tokens) if tokens else self.pad[:, :0]

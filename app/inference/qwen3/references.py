@@ -1,7 +1,8 @@
 """What Qwen3-TTS hears in the reference of a clone: its codes and its speaker vector, worked out once, kept beside
 the recording, and used for every chunk from then on.
 
-They belong to the model that made them. With other weights, or another recording, they are worked out anew.
+They belong to the model that made them. With other weights, another recording, or an engine that hears otherwise,
+they are worked out anew.
 """
 
 # mlx-audio has no types, and those of MLX are half unknown.
@@ -21,6 +22,7 @@ import numpy as np
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.inference.model import SAMPLE_RATE
+from app.inference.qwen3.hearing import VERSION
 from app.inference.qwen3.vocoder import Vocoder, VocoderState
 
 CODES_FILE = "codes.safetensors"
@@ -59,8 +61,8 @@ class Reference:
 class References:
     """Belongs to the worker's thread.
 
-    `encode` turns audio, [1, 1, samples], into codes; `embed` turns audio, [samples], into a speaker vector;
-    `embedded` turns codes into inputs of the talker; `fingerprint` is the model's.
+    `encode` turns audio, [samples], into codes; `embed` turns it into a speaker vector; `embedded` turns codes into
+    inputs of the talker; `fingerprint` is the model's.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class References:
     def get(self, folder: Path) -> Reference:
         """The reference in a voice's folder. Raises OSError when its files are gone."""
         recording = (folder / "reference.wav").read_bytes()
-        key = sha256(recording + self._fingerprint.encode()).hexdigest()
+        key = sha256(recording + f"{self._fingerprint}\0{VERSION}".encode()).hexdigest()
         reference = self._at_hand.get(key)
         if reference is None:
             codes, speaker = self._kept(folder, key) or self._worked_out(folder, key, _samples_of(recording))
@@ -101,8 +103,7 @@ class References:
         return (codes, speaker) if whole else None
 
     def _worked_out(self, folder: Path, key: str, audio: mx.array) -> tuple[mx.array, mx.array]:
-        codes = self._encode(audio[None, None]).astype(mx.int32)
-        speaker = self._embed(audio).astype(mx.float32)
+        codes, speaker = self._encode(audio), self._embed(audio)
         mx.eval(codes, speaker)
         if not codes.shape[-1] or not bool(mx.isfinite(speaker).all()):
             raise ValueError("nothing can be heard in reference.wav")

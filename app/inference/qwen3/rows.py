@@ -94,6 +94,12 @@ class Row:
         ]
         return mx.concatenate([part for part in parts if part.shape[1]], axis=1)
 
+    @property
+    def beside(self) -> mx.array | None:
+        """The text that is laid beside the frame it is about to say, [1, 1, hidden]; None when that is over."""
+        text = self.prompt.beside
+        return text[:, self.said : self.said + 1] if self.said < text.shape[1] else None
+
     def say(self, codes: mx.array) -> None:
         """A frame's codes, [1, groups], which are on their way, and which nobody has looked at yet."""
         self.said += 1

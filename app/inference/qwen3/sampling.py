@@ -16,17 +16,29 @@ import mlx.core as mx
 #: So many of the likeliest codes are sorted, unless a row wants more.
 USUAL_CANDIDATES = 64
 
-#: The first codes of so many frames are less likely to be chosen again (mlx-audio has the same window).
-HISTORY_FRAMES = 64
+
+#: More than any vocabulary has.
+_ALL = 1 << 30
+
+
+class Choice(NamedTuple):
+    """Among how many codes one is chosen, and how evenly."""
+
+    temperature: float  #: 0 takes the likeliest
+    top_k: int  #: 0 takes all
+    top_p: float
 
 
 class Controls(NamedTuple):
-    """Of some rows, [rows] each."""
+    """Of some rows, [rows] each. What begins with `other` is for all codes of a frame but its first."""
 
     seeds: mx.array  #: uint32, [rows, 2]
-    temperature: mx.array  #: 0 takes the likeliest
-    top_k: mx.array  #: int32; 0 takes all
+    temperature: mx.array
+    last: mx.array  #: int32; the rank of the last code of `top_k`
     top_p: mx.array
+    other_temperature: mx.array
+    other_last: mx.array  #: int32
+    other_top_p: mx.array
     penalty: mx.array  #: of repetition, 1 is none
     least_frames: mx.array  #: int32; no end before
 
@@ -48,25 +60,46 @@ class Sampling(NamedTuple):
     top_p: float
     penalty: float
     least_frames: int
+    others: Choice | None = None  #: of a frame's other codes, where they are chosen otherwise than its first
+
+    @property
+    def choices(self) -> tuple[Choice, Choice]:
+        """Of a frame's first code and of its others."""
+        first = Choice(self.temperature, self.top_k, self.top_p)
+        return first, self.others or first
 
 
 def controls_of(rows: Sequence[Sampling]) -> tuple[Controls, Mode]:
     """For a batch of these."""
+    firsts, others = ([row.choices[which] for row in rows] for which in (0, 1))
     controls = Controls(
         mx.array([_key(row.seed) for row in rows], mx.uint32),
-        mx.array([row.temperature for row in rows], mx.float32),
-        mx.array([row.top_k for row in rows], mx.int32),
-        mx.array([row.top_p for row in rows], mx.float32),
+        *_arrays(firsts),
+        *_arrays(others),
         mx.array([row.penalty for row in rows], mx.float32),
         mx.array([row.least_frames for row in rows], mx.int32),
     )
-    sampling = [row for row in rows if row.temperature > 0]
+    sampling = [choice for choice in (*firsts, *others) if choice.temperature > 0]
     mode = Mode(
         greedy=not sampling,
-        all_codes=any(not 0 < row.top_k <= USUAL_CANDIDATES for row in sampling),
-        nucleus=any(0 < row.top_p < 1 for row in sampling),
+        all_codes=any(not 0 < choice.top_k <= USUAL_CANDIDATES for choice in sampling),
+        nucleus=any(0 < choice.top_p < 1 for choice in sampling),
     )
     return controls, mode
+
+
+def _arrays(choices: Sequence[Choice]) -> tuple[mx.array, mx.array, mx.array]:
+    return (
+        mx.array([choice.temperature for choice in choices], mx.float32),
+        mx.array([_last(choice) for choice in choices], mx.int32),
+        mx.array([choice.top_p for choice in choices], mx.float32),
+    )
+
+
+def _last(choice: Choice) -> int:
+    if choice.temperature > 0:
+        return choice.top_k - 1 if choice.top_k else _ALL
+    return 0  # nothing comes of it
 
 
 def _key(seed: int) -> tuple[int, int]:
@@ -98,21 +131,26 @@ class Dice:
             self._noise = mx.vmap(noise)(keys)
 
     def choose(self, logits: mx.array, group: int) -> mx.array:
-        """A code for each row, uint32, [rows]; logits are [rows, codes], float32."""
+        """A code for each row, uint32, [rows]; logits are [rows, codes], float32. As in transformers, codes that
+        are as likely as the last of `top_k` are kept with it: in bfloat16 there often are some.
+        """
         if self._noise is None:
             return mx.argmax(logits, axis=-1)
         controls, noise = self._controls, self._noise[:, group]
+        temperature, last, top_p = controls[1:4] if group == 0 else controls[4:7]
         count = min(noise.shape[-1], logits.shape[-1])
         found = mx.argpartition(-logits, count - 1, axis=-1)[:, :count] if count < logits.shape[-1] else None
         values = logits if found is None else mx.take_along_axis(logits, found, axis=-1)
         order = mx.argsort(-values, axis=-1)
         values = mx.take_along_axis(values, order, axis=-1)
-        warm = controls.temperature[:, None] > 0
-        scaled = values / mx.where(warm, controls.temperature[:, None], 1.0)
-        rank, most = mx.arange(count), controls.top_k[:, None]
-        scaled = mx.where((most > 0) & (rank >= most), -mx.inf, scaled)
+        warm = temperature[:, None] > 0
+        scaled = values / mx.where(warm, temperature[:, None], 1.0)
+        if self._mode.all_codes or count < USUAL_CANDIDATES:  # else it is among the usual ones
+            last = mx.minimum(last, count - 1)
+        least = mx.take_along_axis(values, last[:, None], axis=-1)
+        scaled = mx.where(values < least, -mx.inf, scaled)
         if self._mode.nucleus:
-            scaled = _nucleus(scaled, controls.top_p[:, None])
+            scaled = _nucleus(scaled, top_p[:, None])
         picked = mx.argmax(mx.where(warm, scaled + noise[:, :count], values), axis=-1, keepdims=True)
         codes = mx.take_along_axis(order, picked, axis=-1)
         if found is not None:
@@ -139,21 +177,20 @@ class FirstCode:
         mx.eval(self._special, self._is_end)
 
     def fresh_history(self, rows: int) -> mx.array:
-        """Of rows that have said nothing: int32, [rows, `HISTORY_FRAMES`]."""
-        return mx.full((rows, HISTORY_FRAMES), self._codes, mx.int32)
+        """Of rows that have said nothing: which codes each has said, bool, [rows, codes]."""
+        return mx.zeros((rows, self._codes), mx.bool_)
 
     def allowed(self, logits: mx.array, history: mx.array, frames: mx.array, controls: Controls) -> mx.array:
-        """Of logits, [rows, codes], the same in float32."""
+        """Of logits, [rows, codes], the same in float32. As in the official code, whatever a row has said since its
+        beginning costs; mlx-audio looks back 64 frames.
+        """
         logits = logits.astype(mx.float32)
-        forbidden = self._special | (self._is_end & (frames < controls.least_frames)[:, None])
-        logits = mx.where(forbidden, -mx.inf, logits)
-        seen = mx.zeros((logits.shape[0], self._codes + 1), mx.bool_)
-        seen = mx.put_along_axis(seen, history, mx.array(True), axis=1)[:, : self._codes]
         penalty = controls.penalty[:, None]
-        return mx.where(seen, mx.where(logits < 0, logits * penalty, logits / penalty), logits)
+        logits = mx.where(history, mx.where(logits < 0, logits * penalty, logits / penalty), logits)
+        forbidden = self._special | (self._is_end & (frames < controls.least_frames)[:, None])
+        return mx.where(forbidden, -mx.inf, logits)
 
     @staticmethod
-    def remembered(history: mx.array, codes: mx.array, frames: mx.array) -> mx.array:
+    def remembered(history: mx.array, codes: mx.array) -> mx.array:
         """The history with these codes, [rows], in it."""
-        at = (frames % HISTORY_FRAMES)[:, None]
-        return mx.put_along_axis(history, at, codes[:, None].astype(mx.int32), axis=1)
+        return mx.put_along_axis(history, codes[:, None], mx.array(True), axis=1)

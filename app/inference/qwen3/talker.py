@@ -7,7 +7,7 @@ It knows nothing of text, of rows' lives or of sound.
 # mlx-audio has no types, and those of MLX are half unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -21,7 +21,7 @@ from app.inference.qwen3.step import Step
 
 class Talker:
     """Belongs to the worker's thread. `module` is mlx-audio's talker; `pad`, [1, 1, hidden], is what is added to
-    the input of every frame once the text is said; `aside`, on a CPU, is the stream of a second core.
+    the input of every frame beside which there is no text; `aside`, on a CPU, is the stream of a second core.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Talker:
         self._heads: int = config.num_attention_heads
         self._compiled = compiled
         self._steps: dict[Mode, Callable[..., Any]] = {}
+        self._pads: dict[int, mx.array] = {}  #: for so many slots
 
     def slots(self) -> Slots:
         """Room for rows, none yet."""
@@ -53,10 +54,19 @@ class Talker:
         for number, layer in enumerate(self._layers):
             x = layer(x, start, self._rotary, slots.writer(number, slot, start, end), "causal")
 
-    def step(self, slots: Slots, positions: mx.array, frames: mx.array, controls: Controls, mode: Mode) -> Step:
+    def step(
+        self,
+        slots: Slots,
+        positions: mx.array,
+        frames: mx.array,
+        controls: Controls,
+        mode: Mode,
+        beside: Sequence[mx.array | None] = (),
+    ) -> Step:
         """Advance all slots by a frame; nothing is computed before it is launched.
 
-        `positions`, [slots], is where each writes; `frames`, [slots], how many it has said.
+        `positions`, [slots], is where each writes; `frames`, [slots], how many it has said; `beside`, one for each
+        slot or none at all, is the text that lies beside this frame.
         """
         run = self._steps.get(mode)
         if run is None:
@@ -64,19 +74,39 @@ class Talker:
             self._steps[mode] = mx.compile(run) if self._compiled else run
         before, layers = slots.held, len(self._layers)
         codes, slots.x, slots.history, *rest = run(
-            slots.x, slots.history, positions, frames, *controls, *slots.keys, *slots.values
+            slots.x,
+            slots.history,
+            positions,
+            frames,
+            self._laid(slots.rows, beside),
+            *controls,
+            *slots.keys,
+            *slots.values,
         )
         slots.keys, slots.values = rest[:layers], rest[layers : 2 * layers]
         return Step(slots, before, codes, rest[2 * layers :])
+
+    def _laid(self, slots: int, beside: Sequence[mx.array | None]) -> mx.array:
+        """What is added to the inputs that the frame becomes, [slots, 1, hidden]; always one array without text."""
+        if any(text is not None for text in beside):
+            return mx.concatenate([self._pad if text is None else text for text in beside])
+        if slots not in self._pads:
+            self._pads[slots] = mx.repeat(self._pad, slots, axis=0)
+        return self._pads[slots]
 
     def _step_of(self, mode: Mode) -> Callable[..., tuple[mx.array, ...]]:
         layers = len(self._layers)
 
         def run(
-            x: mx.array, history: mx.array, positions: mx.array, frames: mx.array, *rest: mx.array
+            x: mx.array,
+            history: mx.array,
+            positions: mx.array,
+            frames: mx.array,
+            beside: mx.array,
+            *rest: mx.array,
         ) -> tuple[mx.array, ...]:
-            controls = Controls(*rest[:6])
-            kv = list(rest[6:])
+            count = len(Controls._fields)
+            controls, kv = Controls(*rest[:count]), list(rest[count:])
             rows, room = x.shape[0], kv[0].shape[2]
             at = positions[:, None, None, None]
             mask = mx.contiguous(mx.broadcast_to(mx.arange(room) <= at, (rows, self._heads, 1, room)))
@@ -100,9 +130,9 @@ class Talker:
             codes = mx.stack(passes, axis=1)
             whole = mx.isfinite(mx.sum(hidden.astype(mx.float32), axis=(1, 2)))
             codes = mx.where(whole[:, None], codes, self.lost).astype(mx.uint32)
-            history = self._first.remembered(history, first, frames)
+            history = self._first.remembered(history, first)
             # What is compiled comes as a whole, and has nothing to give in between.
-            return codes, embedded + self._pad, history, *kv, *([] if self._compiled else passes)
+            return codes, embedded + beside, history, *kv, *([] if self._compiled else passes)
 
         return run
 

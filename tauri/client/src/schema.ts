@@ -734,6 +734,11 @@ export interface components {
             top_k?: number | null;
             top_p?: number | null;
             repetition_penalty?: number | null;
+            /**
+             * @default before
+             * @enum {string}
+             */
+            text_layout?: "before" | "beside";
             max_seconds?: number | null;
             /** @default  */
             instruct?: string;
