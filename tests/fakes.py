@@ -13,7 +13,7 @@ What it does is written in the text it is to speak, so that a test says what it 
     [short:NAME]   the same, unless the file NAME is there; it is made first
     [empty]        give no audio
     [mute:NAME]    give silence instead, unless the file NAME is there; it is made first
-    [rest:MS]      begin and end with so many milliseconds of silence
+    [rest:MS]      begin and end with this many milliseconds of silence
     [long]         100 frames more
 
 Run as the worker: `python -m tests.fakes CONTROL_FOLDER [CAPACITY] [GFLOPS]`.

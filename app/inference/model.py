@@ -54,7 +54,7 @@ class Utterance(Struct, frozen=True):
     """One stretch of text for a model to speak in one go.
 
     `rate` and `pitch` are factors, 1.0 is the voice as it is; they differ from 1.0 only for a model
-    whose card names them as its own (`ModelCard.native_settings`). The volume is no model's business.
+    whose card names them as its own (`ModelCard.native_settings`). The engine applies the volume.
     """
 
     id: int

@@ -35,7 +35,7 @@ FRAMES_PER_S = 12.5
 #: Where nobody says otherwise; as in the published generation_config.json, that is, never on purpose.
 MOST_FRAMES = 8_192
 
-#: As in the official code, an utterance does not end before so many frames.
+#: As in the official code, an utterance has at least this many frames.
 LEAST_FRAMES = 2
 
 #: Rows at once where a batch costs nearly what its rows cost one by one.

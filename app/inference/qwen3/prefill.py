@@ -35,9 +35,7 @@ class Prefill:
             self._begin_if_ready(row)
 
     def go_on(self, most: int) -> int:
-        """Put in at most so many positions of prompts that are not complete, and `QUERIES` at least; how many it
-        were.
-        """
+        """Put in up to `most` positions of prompts that are not complete, at least `QUERIES`; returns how many."""
         done = 0
         for row in self._places.rows:
             if row.slot is None or row.ready or done >= most:

@@ -41,7 +41,7 @@ class Talker:
         self._heads: int = config.num_attention_heads
         self._compiled = compiled
         self._steps: dict[Mode, Callable[..., Any]] = {}
-        self._pads: dict[int, mx.array] = {}  #: for so many slots
+        self._pads: dict[int, mx.array] = {}  #: by the number of slots
 
     def slots(self) -> Slots:
         """Room for rows, none yet."""
