@@ -611,6 +611,12 @@ export interface components {
             seconds_left: number | null;
             error: components["schemas"]["ErrorBody"] | null;
         };
+        /** EngineWarning */
+        EngineWarning: {
+            /** @constant */
+            code: "SLOW_PROCESSOR";
+            message: string;
+        };
         /** ErrorBody */
         ErrorBody: {
             code: string;
@@ -624,6 +630,9 @@ export interface components {
             engine_version: string;
             active_model_id: string;
             device: string;
+            blas: string | null;
+            gflops: number | null;
+            warnings: components["schemas"]["EngineWarning"][];
             capabilities: components["schemas"]["Capabilities"];
             jobs_queued: number;
             jobs_running: number;
