@@ -94,8 +94,7 @@ class Speech:
         voice = await self.voices.get(request.voice_id)
         self._voice_spec(voice)  # its files are there
         entry = self.models.entry(voice.model_id)
-        language = "" if request.language == "auto" else request.language
-        entry.check_language(voice.name, language)
+        entry.check_language(voice.name, request.language)
         if request.settings.instruct and voice.kind != "design" and not entry.card.supports_instruct:
             why = f"the model {voice.model_id} cannot be told how to speak; leave settings.instruct out"
             raise InvalidRequest(why, fields=[{"field": "settings.instruct", "message": why}])
@@ -105,7 +104,7 @@ class Speech:
                 lane=request.lane,
                 voice_id=voice.id,
                 model_id=voice.model_id,
-                language=language,
+                language=request.language,
                 settings=request.settings,
                 formats=list(request.formats),
                 seed=secrets.randbits(53) if request.seed is None else request.seed,

@@ -26,7 +26,6 @@ from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
-from app.inference.languages import AUTO
 from app.speech import Request, speakable
 from app.store.rows import Settings
 
@@ -171,12 +170,12 @@ async def _request(engine: Engine, wanted: Generate, tag: str, lane: str) -> Req
         if voice.kind == "design":
             instruct = ""  # it is how the voice sounds
     if wanted.language is None and voice.language_hint:
-        tag = AUTO  # which is the voice's own
+        tag = ""  # which is the voice's own
     return Request(
         lane=lane,
         voice_id=voice.id,
         text=wanted.text,
-        language="" if tag == AUTO else tag,
+        language=tag,
         settings=Settings(instruct=instruct),
         seed=wanted.seed,
         title=shorten(wanted.text, TITLE_CHARS, placeholder="…"),

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from app.errors import InvalidRequest, VoiceNotFound
+from app.inference.languages import AUTO
 from app.inference.model import ModelCard
 
 #: Voice ids are derived from it and the voice's name, so it must never change.
@@ -62,10 +63,12 @@ def espeak_voices() -> list[EspeakVoice]:
 
 
 def espeak_name(voice_name: str, language: str) -> str:
-    """What the library's SetVoiceByName takes for a voice that is to speak a language ("gmw/de+f3").
+    """What the library's SetVoiceByName takes for a voice that is to speak a language ("gmw/de+f3"). It cannot tell
+    languages apart, so "auto" is the voice's own, as an empty one is.
 
     The name has the folder in front, which saves the library a search through all files.
     """
+    language = "" if language == AUTO else language
     if voice_name.startswith(VARIANT_PREFIX):
         variant = _variant_files().get(voice_name)
         if variant is None:

@@ -217,6 +217,7 @@ class MlxAudio:
 
     def _language_keyword(self, utterance: Utterance) -> dict[str, Any]:
         tag = utterance.language or utterance.voice.language
+        tag = "" if tag == AUTO else tag
         if self._model_type == "kokoro":
             # First the voice's own accent, which "en" alone is to mean, then the others.
             own = _KOKORO.get(utterance.voice.name[:1], _KOKORO["a"])

@@ -3,6 +3,7 @@
 import asyncio
 
 from app.audio.log import AudioLog
+from app.inference.languages import AUTO
 from app.store.chunks import ChunkStore
 from app.store.rows import ChunkRow, Job
 from app.text.chunking import chunk_text
@@ -53,5 +54,7 @@ def _cut(text: str, job: Job) -> list[ChunkRow]:
             end_char=chunk.end_char,
             boundary=chunk.boundary,
         )
-        for chunk in chunk_text(text, max_chars=job.settings.max_chars, language=job.language)
+        for chunk in chunk_text(
+            text, max_chars=job.settings.max_chars, language="" if job.language == AUTO else job.language
+        )
     ]

@@ -535,10 +535,10 @@ async def test_a_field_at_its_bound_is_kept_as_it_was_given(shared: Engine, chan
         assert kept[name] == ("" if name == "language" and value is None else wanted)
 
 
-async def test_auto_is_the_voices_own_language(shared: Engine) -> None:
+async def test_a_language_that_is_left_to_the_model_is_kept_apart_from_the_voices_own(shared: Engine) -> None:
     job = await shared.post("/jobs", {**HELLO, "language": "auto"}, 201)
 
-    assert job["language"] == ""
+    assert job["language"] == "auto"
 
 
 async def test_one_seed_is_one_sound_and_another_is_another(shared: Engine) -> None:

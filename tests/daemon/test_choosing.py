@@ -30,8 +30,8 @@ TEXT = "The lamp was lit."
         ("de", "de"),
         ("de-AT", "de-AT"),
         ("zh-Hant-TW", "zh-Hant-TW"),
-        ("auto", ""),
-        ("Auto", ""),
+        ("auto", "auto"),
+        ("Auto", "auto"),
         (None, ""),
     ],
 )

@@ -246,12 +246,30 @@ def test_a_clone_depends_on_its_recording_and_on_its_transcript(
     assert alone(base, utterance(voice=clone(tmp_path))) == alone(base, utterance(voice=cloned))
 
 
-def test_a_voice_speaks_its_own_language_unless_told_otherwise(preset: Qwen3, alone: Alone) -> None:
-    german = replace(RYAN, language="de")
+def test_a_voice_that_was_given_a_language_speaks_it_unless_told_otherwise(
+    base: Qwen3, alone: Alone, cloned: VoiceSpec
+) -> None:
+    german = replace(cloned, language="de")
+    own, chosen = alone(base, utterance(voice=german)), alone(base, utterance(voice=cloned))
 
-    own = alone(preset, utterance(voice=german))
-    assert own == alone(preset, utterance(language="de")) == alone(preset, utterance(language="de-AT"))
-    assert alone(preset, utterance(voice=german, language="fr")) == alone(preset, utterance(language="fr")) != own
+    assert own == alone(base, utterance(voice=cloned, language="de"))
+    assert own == alone(base, utterance(voice=cloned, language="de-AT"))
+    assert (
+        own
+        != alone(base, utterance(voice=german, language="fr"))
+        == alone(base, utterance(voice=cloned, language="fr"))
+    )
+    assert own != alone(base, utterance(voice=german, language="auto")) == chosen
+
+
+@pytest.mark.parametrize("language", ["", "auto"])
+def test_what_a_preset_speaks_from_birth_says_nothing_of_the_text(
+    preset: Qwen3, alone: Alone, language: str
+) -> None:
+    chinese = replace(RYAN, language="zh")
+
+    assert alone(preset, utterance(voice=chinese, language=language)) == alone(preset, utterance())
+    assert alone(preset, utterance(voice=chinese, language="zh")) != alone(preset, utterance())
 
 
 def test_a_language_that_the_model_has_not_is_left_to_the_model(preset: Qwen3, alone: Alone) -> None:

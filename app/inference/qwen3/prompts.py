@@ -135,8 +135,13 @@ class Prompts:
         return list(numbers) if isinstance(numbers, list) else [numbers]
 
     def _language(self, utterance: Utterance) -> str:
-        """The model's name for the language, or for the dialect that a speaker's Chinese is."""
-        name = name_of(utterance.language or utterance.voice.language, self._language_names) or AUTO
+        """The model's name for the language, or for the dialect that a speaker's Chinese is.
+
+        Where nobody says one, it is left to the model, as the official code does it: what a preset's speaker speaks
+        from birth says nothing of the text. A voice that somebody made may have been given a language.
+        """
+        own = "" if utterance.voice.kind == "preset" else utterance.voice.language
+        name = name_of(utterance.language or own, self._language_names) or AUTO
         dialect = (self._config.spk_is_dialect or {}).get(utterance.voice.name.lower())
         if dialect and name.lower() in ("chinese", AUTO) and dialect in (self._config.codec_language_id or {}):
             return dialect
