@@ -72,7 +72,7 @@ def check_samples(samples: Samples) -> None:
     a resampler hides clipping, and spreads what is no number.
     """
     if not np.isfinite(samples).all():
-        raise InvalidAudio("the recording has samples that are no numbers; send one that was saved whole")
+        raise InvalidAudio("the recording has NaN or infinite samples; export it again")
     loudness = np.abs(samples)
     peak = float(loudness.max())
     if peak > GREATEST_PEAK:

@@ -60,7 +60,7 @@ def _lines(path: Path, answer: dict[str, Any]) -> list[str]:
         f"  socket   {path}",
         f"  HTTP     {answer['url']}",
         f"  data     {answer['data_dir']}",
-        *(f"  warning  {warning}" for warning in answer["warnings"]),
+        *(f"  warning  {warning}" for warning in answer.get("warnings", [])),  # an older daemon has none
     ]
 
 

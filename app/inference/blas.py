@@ -46,11 +46,14 @@ def _libraries(cache: Path | None) -> Generator[ctypes.CDLL]:
     if bundle:
         yield from _opened(str(Path(bundle) / BUNDLED))
     else:
-        try:
-            with openblas_copy.kept(cache) as copy:
-                yield from _opened(str(copy))
-        except OSError as error:
-            logger.warning("MLX may be slow, for there is no copy of OpenBLAS: %s", error)
+        for copy in (openblas_copy.kept(cache), openblas_copy.used_once()):
+            try:
+                with copy as path:
+                    library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            except OSError as error:  # the cache may be on a medium from which nothing can be run
+                logger.warning("this copy of OpenBLAS cannot be used: %s", error)
+            else:
+                yield library
     for name in _SYSTEM:
         yield from _opened(name)
 

@@ -291,7 +291,7 @@ def _mono(audio: Any) -> NDArray[np.float32]:
         samples = samples.mean(axis=int(np.argmin(samples.shape)))
     samples = samples.reshape(-1)
     if not np.isfinite(samples).all():
-        raise InferenceFailed("the model gave samples that are no numbers")
+        raise InferenceFailed("the model produced NaN or infinite samples")
     return np.ascontiguousarray(samples, np.float32)
 
 

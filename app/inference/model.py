@@ -96,11 +96,11 @@ class ModelCard(Struct, frozen=True):
     streams: bool  #: frames come while the utterance is still being spoken
     supports_design: bool = False  #: it makes a voice from a description
     supports_instruct: bool = False  #: it can be told how to speak
-    #: How much longer the pauses in what it says are at which rate, ascending; empty if as much as the words.
+    #: (rate, factor) pairs, rates ascending: how pauses inside its speech scale; empty if they scale like words.
     pauses_at: tuple[tuple[float, float], ...] = ()
 
     def pause_factor(self, rate: float) -> float:
-        """How much longer than at a rate of 1 a pause is inside of what it says."""
+        """How the pauses inside its speech scale at this rate, relative to a rate of 1."""
         if not self.pauses_at:
             return 1 / rate
         for (lower, long), (upper, short) in pairwise(self.pauses_at):

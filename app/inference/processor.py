@@ -11,7 +11,7 @@ REFERENCE_BLAS = "reference BLAS of MLX"
 
 
 class Processor(Struct, frozen=True):
-    """A device; and of a CPU on which MLX computes, the library that multiplies, and its measured speed."""
+    """A device and, where MLX computes on a CPU, its BLAS and the measured speed."""
 
     device: str  #: "cpu", "metal" or "cuda"
     blas: str = ""

@@ -77,7 +77,7 @@ class Asking:
         ]
 
     def sound(self, take: Take, seam: Seam) -> Sound:
-        """A take with what the model does not do itself. No model does the volume."""
+        """A take with the effects that the model does not apply itself; the volume is always applied here."""
         settings = self._job.settings
         effects = Effects(
             rate=1.0 if "rate" in self._native else settings.rate,

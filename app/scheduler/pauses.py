@@ -32,10 +32,6 @@ INSIDE = frozenset({Boundary.WORD, Boundary.CLAUSE, Boundary.SENTENCE})
 #: ms, those of neural voices with more. What one brings beyond this makes the pause longer; nothing is cut off.
 LEFT_MS = 250
 
-#: How many chunks without words are passed over in search of one that says something; after more of them nobody
-#: misses a pause.
-MOST_SILENT = 1_000
-
 
 class Pauses:
     """Those of one job, with a model that has this card."""
@@ -51,11 +47,18 @@ class Pauses:
 
     def ending(self, done: int) -> Ending:
         """How the audio of the first `done` chunks ends."""
-        row = self._plan[done - 1] if done else None
-        return Ending() if row is None else Ending(row.silence or 0, row.pause)
+        if not done:
+            return Ending()
+        row = self._plan[done - 1]
+        if row.silence is None:  # it was spoken before there were pauses
+            return Ending(0, self._after(done - 1))
+        return Ending(row.silence, row.pause)
 
     def seam(self, before: Ending, row: ChunkRow, *, inside: Boundary | None = None) -> Seam:
-        """What joins a take of a chunk to the audio before; `inside` ends one that is not the chunk's last."""
+        """What joins a take of a chunk to the audio before; `inside` ends one that is not the chunk's last.
+
+        To be called in a thread: a long stretch without words is read to its end.
+        """
         pause = self._after(row.chunk_index) if inside is None else self._samples[inside]
         return Seam(before, pause=pause, left=self._left)
 
@@ -63,8 +66,7 @@ class Pauses:
         """The pause between a chunk and the next that says something; none if one of the two is missing."""
         if not self._says(index):
             return 0
-        nearest = range(index + 1, min(index + 1 + MOST_SILENT, len(self._plan)))
-        following = next(filter(self._says, nearest), index)
+        following = next(filter(self._says, range(index + 1, len(self._plan))), index)
         return max((self._samples[Boundary(row.boundary)] for row in self._plan[index:following]), default=0)
 
     def _says(self, index: int) -> bool:

@@ -22,8 +22,8 @@ async def planned(job: Job, text: str, chunks: ChunkStore) -> list[ChunkRow]:
     return plan
 
 
-async def settled(job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkStore) -> Job:
-    """Make log and rows agree after whatever ended the last run. The job as it is then.
+async def settled(job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkStore) -> tuple[Job, list[ChunkRow]]:
+    """Make log and rows agree after whatever ended the last run. The job and its chunks as they are then.
 
     A listener's log may be ahead of the rows: what was heard stays. A render's log is cut back to its last
     committed chunk. A log that is behind its rows has lost committed audio, by a fault of the medium: the rows
@@ -37,13 +37,14 @@ async def settled(job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkSt
             len(plan),
         )
         job = await chunks.reopen(job, first=first)
+        plan = await chunks.list(job)
     if job.lane == "speak":
         log.show(end.records)
-        return job
+        return job, plan
     if end.records > job.last_seq:
         await log.cut(job.last_seq)
     log.show(job.last_seq)
-    return job
+    return job, plan
 
 
 def _cut(text: str, job: Job) -> list[ChunkRow]:

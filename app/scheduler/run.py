@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from app import SAMPLE_RATE
 from app.audio.log import AudioLog, LogEnd
-from app.audio.seams import Ending
+from app.audio.seams import Ending, Seam
 from app.errors import InferenceFailed
 from app.inference.model import ModelCard, VoiceSpec
 from app.inference.pool import Pool
@@ -24,6 +24,7 @@ from app.scheduler.attempts import ATTEMPTS_ALLOWED
 from app.scheduler.pauses import Pauses
 from app.store.chunks import ChunkStore
 from app.store.rows import ChunkDone, ChunkRow, Job
+from app.text.chunking import Boundary
 from app.text.spoken import spoken_text
 
 #: Chunks that may be started before the first of them is in the log: it bounds the memory of a job.
@@ -131,7 +132,7 @@ class JobRun:
         shown = drop > 0
         ending = self._ending._replace(silence=self._ending.silence + begins - self.job.samples)
         for take, ends in started.asked:
-            sound = self._asking.sound(take, self._pauses.seam(ending, started.row, inside=ends))
+            sound = self._asking.sound(take, await self._seam(ending, started.row, ends))
             async for pcm in take.pcm():
                 self._go_on()
                 drop = await self._show(started.row, await sound.push(pcm), drop)
@@ -177,17 +178,20 @@ class JobRun:
         """All audio of a chunk, none if it is given up, and how it ends; None when it is to be spoken again."""
         pieces, ending = list[bytes](), self._ending
         for take, ends in started.asked:
-            sound = self._asking.sound(take, self._pauses.seam(ending, started.row, inside=ends))
+            sound = self._asking.sound(take, await self._seam(ending, started.row, ends))
             async for pcm in take.pcm():
                 pieces.append(await sound.push(pcm))
             self._go_on()
             if why := sound.objection:
                 await self._refuse(started, why, heard=False)
-                nothing = self._pauses.seam(self._ending, started.row)
+                nothing = await self._seam(self._ending, started.row)
                 return (b"", nothing.ending) if started.given_up else None
             pieces.append(await sound.finish())
             ending = sound.ending
         return b"".join(pieces), ending
+
+    async def _seam(self, before: Ending, row: ChunkRow, inside: Boundary | None = None) -> Seam:
+        return await asyncio.to_thread(self._pauses.seam, before, row, inside=inside)
 
     def _go_on(self) -> None:
         """Raises `Stopped` when somebody asked for it."""

@@ -220,7 +220,7 @@ class Scheduler:
         pool = await self._models.pool(work.job.model_id)  # first: the presets of a model go with it
         voice = await self._voices.get(work.job.voice_id)
         plan = await planned(work.job, text, self._chunks)
-        work.job = await settled(work.job, plan, log, self._chunks)
+        work.job, plan = await settled(work.job, plan, log, self._chunks)
         lane = self._lanes[work.job.lane]
         run = work.run = JobRun(
             work.job,

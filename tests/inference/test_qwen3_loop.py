@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
 from app.inference.qwen3 import loop, pace
+from app.inference.qwen3.attending import QUERIES
 from app.inference.qwen3.loop import Loop
 from app.inference.qwen3.model import Qwen3
 from app.inference.qwen3.pace import Pace
@@ -360,6 +361,32 @@ def test_an_end_at_any_place_of_a_stretch_is_one_end(
     assert lengths <= {*SPEAK_FRAMES, RENDER_FRAMES}
 
 
+def test_prompts_are_put_in_by_whole_parts_however_much_time_there_is(
+    preset: Qwen3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or their keys would depend on who else is there, where a kernel rounds one row differently beside others."""
+    prefill = Talker.prefill
+    parts: list[tuple[int, int]] = []
+
+    def noted(talker: Talker, slots: Slots, slot: int, x: mx.array, start: int) -> None:
+        parts.append((start, start + x.shape[1]))
+        prefill(talker, slots, slot, x, start)
+
+    monkeypatch.setattr(Talker, "prefill", noted)
+    monkeypatch.setattr(pace, "PIECES", (QUERIES + 8,))
+    wanted = [endless(RYAN, id=number, max_seconds=0.2, seed=number) for number in (1, 2, 3)]
+    wanted = [replace(one, text=LONGER * 12) for one in wanted]
+    prompts = [preset._prompts.of(one, None) for one in wanted]
+    preset.add(wanted)
+
+    finish(preset)
+
+    sections = {prompts[0].common.shape[1], *(prompt.positions - 1 for prompt in prompts)}
+    cut = [(start, end) for start, end in parts if end not in sections]
+    assert len(cut) >= 3
+    assert all((end - start) % QUERIES == 0 for start, end in cut)
+
+
 @pytest.mark.long
 def test_a_long_row_that_rested_comes_back_beside_a_new_listener(
     preset: Qwen3, monkeypatch: pytest.MonkeyPatch
@@ -565,5 +592,5 @@ def test_numbers_that_are_none_stay_with_the_row_that_has_come_to_them(
     finish(preset, spoken)
 
     assert (spoken[2].reason, spoken[2].pcm) == (FinishReason.ERROR, b"")
-    assert "numbers that are none" in spoken[2].frames[-1].error
+    assert "NaN or infinite values" in spoken[2].frames[-1].error
     assert {id: spoken[id].pcm for id in alone} == alone

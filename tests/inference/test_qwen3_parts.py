@@ -191,6 +191,16 @@ def test_a_rows_chance_is_its_own() -> None:
     assert not np.array_equal(alone, chosen(logits, one, frames=30, group=1)[:, 0])
 
 
+@pytest.mark.parametrize("one", [warm(7, top_k=50), warm(7, top_k=1), warm(7, temperature=0.0)])
+@pytest.mark.parametrize("other", [warm(1), warm(1, top_k=0), warm(1, top_k=100), warm(1, temperature=0.0)])
+def test_equally_likely_codes_are_drawn_alike_whoever_else_is_there(one: Sampling, other: Sampling) -> None:
+    """In bfloat16, which a GPU computes in, there are many."""
+    numbers = mx.array(np.random.default_rng(3).normal(size=(40, CODES)) * 2.5, mx.bfloat16).astype(mx.float32)
+
+    for logits in np.array(numbers):
+        assert chosen(logits, one, frames=3)[:, 0].tolist() == chosen(logits, one, other, frames=3)[:, 0].tolist()
+
+
 def test_codes_as_likely_as_the_last_of_top_k_are_kept_with_it() -> None:
     """As in transformers, and in bfloat16 there often are some."""
     logits = np.array([1.0, 3.0, 2.0, 0.5, 2.0, 1.0, 2.0, 0.0], np.float32)

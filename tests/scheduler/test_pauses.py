@@ -65,8 +65,8 @@ def test_behind_the_last_chunk_that_says_something_there_is_none() -> None:
     assert pauses_of("One.\n\nTwo.\n\n---\n\n***\n\n") == [650, 0, 0, 0]
 
 
-def test_nobody_waits_while_a_text_without_words_is_looked_through() -> None:
-    assert pauses_of("One.\n\n" + "---\n\n" * 3_000 + "Two.")[0] == 0
+def test_a_long_stretch_without_words_takes_no_pause_away() -> None:
+    assert pauses_of("One.\n\n" + "---\n\n" * 3_000 + "Two.")[0] == 650
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.8, 1.0, 1.25, 2.0])
@@ -86,6 +86,19 @@ def test_between_sentences_the_pauses_are_as_the_model_makes_them_inside_a_chunk
     assert pauses_of(TEXT, CARD, rate) == pytest.approx(pauses_of(TEXT, PLAIN, rate))
 
 
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
+def test_what_is_left_of_a_pause_to_the_next_take_is_shorter_where_it_is_spoken_faster(rate: float) -> None:
+    plan = plan_of(TEXT)
+    seam = Pauses(TEXT, plan, PLAIN, rate=rate).seam(Ending(), plan[1])
+
+    seam.push(b"\x00\x40" * 100)
+    seam.finish()
+
+    silence, pause = seam.ending
+    assert pause is not None
+    assert (pause - silence) / MS == pytest.approx(250 / rate, abs=0.1)
+
+
 def test_a_run_goes_on_with_what_the_row_before_says() -> None:
     plan = plan_of(TEXT)
     plan[1] = replace(plan[1], silence=400 * MS, pause=650 * MS)
@@ -93,4 +106,4 @@ def test_a_run_goes_on_with_what_the_row_before_says() -> None:
 
     assert pauses.ending(0) == Ending(0, None)
     assert pauses.ending(2) == Ending(400 * MS, 650 * MS)
-    assert pauses.ending(3) == Ending(0, None), "a row of before there were pauses"
+    assert pauses.ending(3) == Ending(0, 450 * MS), "a row of before there were pauses"

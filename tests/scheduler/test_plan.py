@@ -100,10 +100,11 @@ async def test_log_and_rows_agree_afterwards(
         if records:
             await log.append(0, 0, 1, [PCM] * records)
 
-        after = await settled(job, await chunks.list(job), log, chunks)
+        after, plan = await settled(job, await chunks.list(job), log, chunks)
 
         kept = speak_keeps if lane == "speak" else render_keeps
         assert after == await jobs.get(job.id)
+        assert plan == await chunks.list(job), "the chunks, too, as they are then"
         assert after.chunks_done == chunks_done
         assert after.last_seq == [0, 2, 5][chunks_done]
         assert after.samples == [0, 100, 250][chunks_done]

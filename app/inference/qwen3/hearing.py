@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.inference.model import SAMPLE_RATE
 
-#: Counts the ways in which recordings have been heard: what was kept of another one is not used.
+#: Of how recordings are heard; codes that were kept under another version are made anew.
 VERSION = 2
 
 WINDOW, HOP, MELS = 1_024, 256, 128

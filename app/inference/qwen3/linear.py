@@ -74,8 +74,8 @@ class _Columns:
     below that, and rows are taken by eight. That is three times as fast, and a row's outputs do not depend on how
     many rows there are.
 
-    That kernel exists for AVX-512; elsewhere OpenBLAS rounds a row differently beside others, so there are always
-    as many rows as it takes for that not to show, with zeros in those that nobody needs.
+    Only the AVX-512 kernel does that; elsewhere a row is rounded differently depending on how many rows stand
+    beside it, so products are padded with rows of zeros until that makes no difference.
 
     A block meets all rows before the next one does, so it comes from memory once. OpenBLAS's own threads are of no
     use with products so small; half of the blocks go to the stream `aside` instead, when there are many rows.
@@ -111,8 +111,8 @@ class _Columns:
 
 @cache
 def fewest_rows(inputs: int, columns: int) -> int:
-    """Of which number products must have a multiple of rows, so that each row is the same in all of them up to
-    eight. It is tried out, with numbers that do not matter: kernels are chosen by shape.
+    """The smallest n such that products whose number of rows is a multiple of n, up to eight, give every row the
+    same result. Found by trial; the values do not matter, since kernels are chosen by shape.
     """
     weight, rows = (mx.random.normal(shape, key=mx.random.key(0)) for shape in ((inputs, columns), (_ROWS, inputs)))
     whole = rows @ weight

@@ -210,11 +210,11 @@ class Qwen3:
         if not np.isfinite(heard.samples).all():
             self._loop.drop(row)
             self._rows.pop(row.utterance_id)
-            return [_last(row.utterance_id, FinishReason.ERROR, "the model gave samples that are no numbers")]
+            return [_last(row.utterance_id, FinishReason.ERROR, "the model produced NaN or infinite samples")]
         pcm = np.rint(np.clip(heard.samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
         if reason is not None:
             del self._rows[row.utterance_id]
-            why = "the model came to numbers that are none" if reason is FinishReason.ERROR else ""
+            why = "the model produced NaN or infinite values" if reason is FinishReason.ERROR else ""
             return [Frame(row.utterance_id, pcm, final=True, finish_reason=reason, error=why)]
         return [Frame(row.utterance_id, pcm)]
 

@@ -16,7 +16,6 @@ import mlx.core as mx
 #: So many of the likeliest codes are sorted, unless a row wants more.
 USUAL_CANDIDATES = 64
 
-
 #: More than any vocabulary has.
 _ALL = 1 << 30
 
@@ -99,7 +98,7 @@ def _arrays(choices: Sequence[Choice]) -> tuple[mx.array, mx.array, mx.array]:
 def _last(choice: Choice) -> int:
     if choice.temperature > 0:
         return choice.top_k - 1 if choice.top_k else _ALL
-    return 0  # nothing comes of it
+    return 0  # greedy rows do not use it
 
 
 def _key(seed: int) -> tuple[int, int]:
@@ -139,10 +138,9 @@ class Dice:
         controls, noise = self._controls, self._noise[:, group]
         temperature, last, top_p = controls[1:4] if group == 0 else controls[4:7]
         count = min(noise.shape[-1], logits.shape[-1])
-        found = mx.argpartition(-logits, count - 1, axis=-1)[:, :count] if count < logits.shape[-1] else None
-        values = logits if found is None else mx.take_along_axis(logits, found, axis=-1)
-        order = mx.argsort(-values, axis=-1)
-        values = mx.take_along_axis(values, order, axis=-1)
+        # All are sorted, which keeps the order of equal ones; a partition does not, and noise goes by rank.
+        order = mx.argsort(-logits, axis=-1)[:, :count]
+        values = mx.take_along_axis(logits, order, axis=-1)
         warm = temperature[:, None] > 0
         scaled = values / mx.where(warm, temperature[:, None], 1.0)
         if self._mode.all_codes or count < USUAL_CANDIDATES:  # else it is among the usual ones
@@ -152,10 +150,7 @@ class Dice:
         if self._mode.nucleus:
             scaled = _nucleus(scaled, top_p[:, None])
         picked = mx.argmax(mx.where(warm, scaled + noise[:, :count], values), axis=-1, keepdims=True)
-        codes = mx.take_along_axis(order, picked, axis=-1)
-        if found is not None:
-            codes = mx.take_along_axis(found, codes, axis=-1)
-        return codes[:, 0]
+        return mx.take_along_axis(order, picked, axis=-1)[:, 0]
 
 
 def _nucleus(sorted_logits: mx.array, top_p: mx.array) -> mx.array:

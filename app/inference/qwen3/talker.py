@@ -36,7 +36,7 @@ class Talker:
         self._first = FirstCode(config.vocab_size, config.codec_eos_token_id)
         self._vocabulary: int = config.vocab_size
         self.end: int = config.codec_eos_token_id
-        self.lost: int = config.vocab_size  #: instead of a row's codes, where it has come to numbers that are none
+        self.lost: int = config.vocab_size  #: instead of a row's codes, where they come of NaN or infinite values
         self.groups: int = config.num_code_groups
         self._heads: int = config.num_attention_heads
         self._compiled = compiled
