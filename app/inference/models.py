@@ -279,7 +279,7 @@ class Models:
         if listed.state is State.DOWNLOADING:
             raise WrongState(f"the model {model_id} is being downloaded; cancel that first")
         if model_id in (self._active_id, self.transcriber_id):
-            raise WrongState(f"the model {model_id} is active; activate another one first, or unload this one")
+            raise WrongState(f"the model {model_id} is active; activate another one first")
         if listed.folder is not None:
             if not await self._closed(model_id):
                 raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
