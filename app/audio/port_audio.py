@@ -123,7 +123,8 @@ class PortAudio:
             return library.query_devices(kind="output")["name"]
         except (library.PortAudioError, ValueError) as error:
             raise NoSpeakers(
-                "no audio device that can be played to was found; connect one, choose it in the system settings, or save a file: q3tts -o FILE TEXT"
+                "no audio device that can be played to was found; connect one, choose it in the system settings, "
+                "or save a file: q3tts -o FILE TEXT"
             ) from error
 
     def _renewed(self, library: Any) -> bool:
