@@ -473,7 +473,7 @@ def test_a_text_that_no_buffer_has_room_for_is_refused_and_a_long_limit_is_cut(
     assert begun[0].most_positions == 32_768
 
 
-def test_samples_that_are_no_numbers_end_an_utterance(models: Models) -> None:
+def test_samples_that_are_not_finite_end_an_utterance(models: Models) -> None:
     model = models.model(type="custom_voice", sound="nan")
     model.add([utterance(id=1), utterance(id=2)])
 
@@ -482,7 +482,7 @@ def test_samples_that_are_no_numbers_end_an_utterance(models: Models) -> None:
     for number in (1, 2):
         frame = spoken[number].frames[-1]
         assert (spoken[number].pcm, frame.final, frame.finish_reason) == (b"", True, ERROR)
-        assert "no numbers" in frame.error
+        assert "NaN or infinite samples" in frame.error
 
 
 def test_an_exception_ends_its_utterance_and_no_other(
