@@ -649,8 +649,8 @@ SABOTAGES = (
     Sabotage(
         "a library that others put into the cache is loaded",
         "app/inference/openblas_copy.py",
-        "if status.st_uid not in mine or (status.st_mode & 0o022",
-        "if False and (status.st_mode & 0o022",
+        "return bool(status.st_mode & others)",
+        "return False",
         ("tests/inference/test_blas.py",),
     ),
     Sabotage(

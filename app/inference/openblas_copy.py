@@ -106,15 +106,19 @@ def _is_private(folder: Path) -> bool:
     """Whether only this user and root can put a library there, which the worker would run: into it, or by moving
     one of the folders above it.
     """
-    mine = {os.geteuid(), 0}
     if folder.stat().st_uid != os.geteuid():
         return False
-    for path in (folder.resolve(), *folder.resolve().parents):
-        status = path.stat()
-        sticky = bool(status.st_mode & stat.S_ISVTX)
-        if status.st_uid not in mine or (status.st_mode & 0o022 and not (sticky and path != folder.resolve())):
-            return False
-    return True
+    resolved = folder.resolve()
+    return not _others_write(resolved.stat()) and all(
+        above.st_uid in (os.geteuid(), 0) and (above.st_mode & stat.S_ISVTX or not _others_write(above))
+        for above in map(Path.stat, resolved.parents)
+    )
+
+
+def _others_write(status: os.stat_result) -> bool:
+    """Whether others may write to it. A group with the user's own number has no other members, by custom."""
+    others = stat.S_IWOTH if status.st_gid == os.geteuid() else stat.S_IWOTH | stat.S_IWGRP
+    return bool(status.st_mode & others)
 
 
 def _found_in(folder: Path) -> Path | None:

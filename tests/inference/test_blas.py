@@ -170,6 +170,20 @@ def test_a_copy_that_cannot_be_loaded_is_made_once_more_elsewhere(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+@pytest.mark.parametrize(("group", "used"), [(0, True), (65_534, False)])
+def test_a_folder_that_a_group_may_write_to_is_used_if_that_is_the_users_own(
+    tmp_path: Path, group: int, used: bool
+) -> None:
+    folder = tmp_path / "cache" / "blas"
+    folder.mkdir(parents=True)
+    os.chown(folder.parent, -1, group)
+    folder.parent.chmod(0o775)
+
+    with openblas_copy.kept(folder) as path:
+        assert (path.parent == folder) is used
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
 @pytest.mark.parametrize("place", ["itself", "above", "to be made"])
 def test_a_folder_of_somebody_else_is_not_used_and_nothing_is_made_there(tmp_path: Path, place: str) -> None:
     theirs = tmp_path / "theirs"
