@@ -642,8 +642,8 @@ SABOTAGES = (
     Sabotage(
         "MLX does not see the BLAS",
         "app/inference/blas.py",
-        "mode=ctypes.RTLD_GLOBAL",
-        "mode=ctypes.RTLD_LOCAL",
+        "library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)",
+        "library = ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)",
         ("tests/inference/test_blas.py",),
     ),
     Sabotage(
