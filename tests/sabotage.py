@@ -215,8 +215,8 @@ SABOTAGES = (
     Sabotage(
         "a restart forgets how silent the audio ends",
         "app/scheduler/pauses.py",
-        "Ending(row.silence or 0, row.pause)",
-        "Ending(0, row.pause)",
+        "return Ending(row.silence, row.pause)",
+        "return Ending(0, row.pause)",
         RHYTHM,
     ),
     Sabotage(
