@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 
+from app.api.choices import choices_of
 from app.errors import InvalidRequest
 
 #: What msgspec says: the message, then where, unless it is the body as a whole.
@@ -29,6 +30,8 @@ class StrictRequest(Request[Any, Any, Any]):
             said = _SAID.fullmatch(str(error))
             assert said is not None, "the pattern takes anything"
             field, message = said["field"] or "", said["message"]
+            if choices := choices_of(expected.annotation, field):
+                message += f"; it can be {' or '.join(choices)}"
             where = f"{field}: " if field else ""
             raise InvalidRequest(
                 f"the request is not valid: {where}{message}", fields=[{"field": field, "message": message}]

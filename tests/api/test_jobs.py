@@ -409,7 +409,7 @@ async def test_settings_outside_their_bounds_are_refused(shared: Engine, setting
         ("repetition_penalty", 0.99999, ">= 1.0"),
         ("repetition_penalty", 2.00001, "<= 2.0"),
         ("repetition_penalty", {}, "Expected `float"),
-        ("text_layout", "behind", "Invalid enum value"),
+        ("text_layout", "behind", 'it can be "before" or "beside"'),
         ("text_layout", None, "Expected `str`"),
         ("max_seconds", 0.99999, ">= 1.0"),
         ("max_seconds", 600.00001, "<= 600.0"),

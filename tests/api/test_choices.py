@@ -1,0 +1,26 @@
+"""What a field may be, for an error that says so."""
+
+import pytest
+
+from app.api.choices import choices_of
+from app.api.schemas import SpeakRequest, SubmitRequest
+
+
+@pytest.mark.parametrize(
+    ("path", "choices"),
+    [
+        ("settings.text_layout", ['"before"', '"beside"']),
+        ("formats[...]", ['"wav"']),
+        ("formats", []),
+        ("settings.rate", []),
+        ("settings.chunking.max_chars", []),
+        ("nothing.of.that", []),
+        ("", []),
+    ],
+)
+def test_only_a_choice_has_choices(path: str, choices: list[str]) -> None:
+    assert choices_of(SubmitRequest, path) == choices
+
+
+def test_a_setting_has_the_same_choices_at_every_route() -> None:
+    assert choices_of(SpeakRequest, "settings.text_layout") == choices_of(SubmitRequest, "settings.text_layout")
