@@ -1,8 +1,11 @@
 """Which values a field of a request may have, where they are few: for an error that says what would be right."""
 
+import re
 from typing import Any
 
 from msgspec import inspect
+
+_STEP = re.compile(r"\[\.\.\.\]|[^.\[]+")
 
 
 def choices_of(kind: Any, path: str) -> list[str]:
@@ -10,7 +13,7 @@ def choices_of(kind: Any, path: str) -> list[str]:
     none where it is not a choice.
     """
     found = [inspect.type_info(kind)]
-    for name in path.replace("[...]", ".[...]").split("."):
+    for name in _STEP.findall(path):
         found = [inner for each in found for inner in _inner(each, name)]
     return [f'"{value}"' for each in found for one in _alternatives(each) for value in _values(one)]
 
