@@ -15,7 +15,7 @@ def loud(pcm: bytes) -> list[int]:
 
 
 def with_pauses(takes: Iterable[tuple[bytes, int]], *, rate: float = 1.0) -> list[bytes]:
-    """The audio of each take, from the takes of a job's beginning and the pause in milliseconds behind each."""
+    """The audio of each take, from the takes of a job's beginning and the pause in milliseconds after each."""
     found: list[bytes] = []
     due = silent = 0
     for take, pause_ms in takes:
@@ -33,7 +33,7 @@ def with_pauses(takes: Iterable[tuple[bytes, int]], *, rate: float = 1.0) -> lis
 
 
 def pauses_behind(chunks: Sequence[tuple[str, str]]) -> list[int]:
-    """In milliseconds, to the next chunk that says something; from what each says and the boundary behind it."""
+    """In milliseconds, to the next chunk that says something; from what each says and the boundary that ends it."""
     pauses: list[int] = []
     for place, (spoken, _) in enumerate(chunks):
         later = [index for index in range(place + 1, len(chunks)) if chunks[index][0]]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
-from app.store.rows import Settings
+from app.store.rows import Settings, TextLayout
 
 #: Enough for the longest novels; a body may be larger only for reference audio.
 MOST_CHARS = 5_000_000
@@ -40,7 +40,7 @@ class SpeechSettings(_Body, frozen=True):
     top_k: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     top_p: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
     repetition_penalty: Annotated[float, Meta(ge=1.0, le=2.0)] | None = None
-    text_layout: Literal["before", "beside"] = "before"
+    text_layout: TextLayout = "before"
     max_seconds: Annotated[float, Meta(ge=1.0, le=600.0)] | None = None
     instruct: Annotated[str, Meta(max_length=1000)] = ""
     allow_gaps: bool = False

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 #: Where a bundle has the copy, below its folder.
 BUNDLED = "blas/libopenblas.so"
 
-#: What Debian, Fedora and conda call theirs, which is used where there is no copy.
+#: The name of the library in Debian, Fedora and conda. It is used if there is no copy.
 _SYSTEM = ("libopenblas.so.0", "libopenblas.so")
 
 

@@ -9,6 +9,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 Kind = TypeVar("Kind", bound=Struct)
 
+TextLayout = Literal["before", "beside"]
+
 
 class JobStatus(StrEnum):
     """Where a job is. Comments tell who moves it on."""
@@ -35,7 +37,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     top_k: int | None = None
     top_p: float | None = None
     repetition_penalty: float | None = None
-    text_layout: Literal["before", "beside"] = "before"  #: all text before the codes, or beside them
+    text_layout: TextLayout = "before"  #: all text before the codes, or beside them
     max_seconds: float | None = None  #: the most audio of one chunk
     instruct: str = ""
     allow_gaps: bool = False  #: a chunk that cannot be spoken is left out instead of failing the job

@@ -26,7 +26,7 @@ def through(seam: Seam, pcm: bytes, *, piece: int = 1_000) -> bytes:
 
 
 def joined(*stretches: tuple[tuple[int, int, int], int]) -> list[bytes]:
-    """Stretches, each with the pause behind it, as they become one after the other."""
+    """Stretches, each with the pause after it, joined one after the other."""
     found: list[bytes] = []
     before = Ending()
     for stretch, pause in stretches:

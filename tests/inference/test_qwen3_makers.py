@@ -166,7 +166,7 @@ def compare(case: Case, kept: dict[str, NDArray[Any]], said: list[Codes], heard:
 
 
 def test_enough_is_compared(kept: dict[str, NDArray[Any]]) -> None:
-    """Longer than the window that mlx-audio's penalty looks back, with codes that come again behind it; and takes
+    """Longer than the window that mlx-audio's penalty looks back, with codes that recur beyond it; and takes
     that end by themselves.
     """
     frames = {case.name: len(kept[f"{case.name}/codes"]) for case in CASES}

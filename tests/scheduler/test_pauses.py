@@ -22,7 +22,7 @@ def plan_of(text: str) -> list[ChunkRow]:
 
 
 def pauses_of(text: str, card: ModelCard = PLAIN, rate: float = 1.0) -> list[float]:
-    """In milliseconds, behind each chunk."""
+    """In milliseconds, after each chunk."""
     plan = plan_of(text)
     pauses = Pauses(text, plan, card, rate=rate)
     found: list[float] = []

@@ -35,6 +35,20 @@ def pauses_in(pcm: bytes) -> list[int]:
     return [round(pause) for pause in silences(pcm, least_ms=20)]
 
 
+async def canceled_and_retried(room: Room, job_id: str) -> bytes:
+    """The whole audio of a job that is canceled before the gate opens; it begins with what was heard until then."""
+    await room.speech.cancel(job_id)
+    heard = audio_of(await room.events(job_id))
+    room.release("gate")
+
+    await room.speech.retry(job_id)
+
+    await room.completed(job_id)
+    wav = await room.wav(job_id)
+    assert wav.startswith(heard)
+    return wav
+
+
 @both_lanes
 async def test_a_boundary_has_its_pause(room: Room, lane: str) -> None:
     job_id = await room.submit(*TEXT, lane=lane)
@@ -88,15 +102,9 @@ async def test_a_listener_s_job_that_is_tried_again_goes_on_at_the_very_sample(r
     job_id = await room.submit(*text, lane="speak", seed=5)
     async with room.speech.follow(job_id, after_seq=3) as events:  # of the second chunk
         await anext(events)
-    await room.speech.cancel(job_id)
-    heard = audio_of(await room.events(job_id))
-    room.release("gate")
 
-    await room.speech.retry(job_id)
+    wav = await canceled_and_retried(room, job_id)
 
-    await room.completed(job_id)
-    wav = await room.wav(job_id)
-    assert wav.startswith(heard)
     assert wav == await room.expected(job_id) == audio_of(await room.events(job_id))
     assert pauses_in(wav)[0] == 650
 
@@ -196,13 +204,7 @@ async def test_it_does_so_when_the_job_is_stopped_after_that(room: Room) -> None
     job_id = await room.submit(text, "And this.", lane="speak", seed=4)
     await room.until(job_id, lambda job: bool(job.warnings))
     await room.seen(Step("add", text))
-    await room.speech.cancel(job_id)
-    heard = audio_of(await room.events(job_id))
-    room.release("gate")
 
-    await room.speech.retry(job_id)
+    wav = await canceled_and_retried(room, job_id)
 
-    await room.completed(job_id)
-    wav = await room.wav(job_id)
-    assert wav.startswith(heard)
     assert said(wav) == said(await room.expected(job_id))

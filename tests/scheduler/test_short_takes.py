@@ -66,7 +66,7 @@ async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: str) -> No
     assert codes(job) == [*refused, ("CHUNK_MISSING", 1, TOO_LITTLE)]
     first, gap, last = await room.speech.chunks.list(job)
     assert [part.state for part in (first, gap, last)] == ["done", "gap", "done"]
-    # What somebody has heard of it by then cannot be taken back, and has a pause behind it as any sound has.
+    # What somebody has heard of it by then cannot be taken back, and is followed by a pause like any sound.
     wav = await room.wav(job_id)
     said = [
         chunk_pcm(job, "\n\n".join(text), part) for part in (first, replace(gap, attempts=gap.attempts - 1), last)

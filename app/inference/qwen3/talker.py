@@ -20,8 +20,8 @@ from app.inference.qwen3.step import Step
 
 
 class Talker:
-    """Belongs to the worker's thread. `module` is mlx-audio's talker; `pad`, [1, 1, hidden], is what is added to
-    the input of every frame beside which there is no text; `aside`, on a CPU, is the stream of a second core.
+    """Belongs to the worker's thread. `module` is mlx-audio's talker; `pad`, [1, 1, hidden], is added to the
+    input of every frame that has no text beside it; `aside`, on a CPU, is the stream of a second core.
     """
 
     def __init__(
