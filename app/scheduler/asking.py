@@ -8,7 +8,7 @@ import itertools
 from typing import NamedTuple
 
 from app.audio.effects import Effects
-from app.audio.seams import Seam
+from app.audio.seams import Ending, Seam
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
 from app.inference.pool import Pool
 from app.inference.take import Take
@@ -32,6 +32,8 @@ class Started:
         self.row, self.spoken, self.asked = row, spoken, asked
         self.attempts = row.attempts
         self.begins = row.start_sample  #: where in the log the take begins that is to stand, if others were refused
+        #: How the audio ends before that, if others were refused.
+        self.before = None if row.silence is None else Ending(row.silence, row.pause)
         self.given_up = False  #: the job goes on without it
 
     @property

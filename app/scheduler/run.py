@@ -23,7 +23,7 @@ from app.scheduler.asking import Asking, Started
 from app.scheduler.attempts import ATTEMPTS_ALLOWED
 from app.scheduler.pauses import Pauses
 from app.store.chunks import ChunkStore
-from app.store.rows import ChunkDone, ChunkRow, Job
+from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, Job
 from app.text.chunking import Boundary
 from app.text.spoken import spoken_text
 
@@ -130,7 +130,7 @@ class JobRun:
         # What an earlier run of this job has shown of the chunk stays; the same bytes come again and are dropped.
         drop = 2 * (written - begins)
         shown = drop > 0
-        ending = self._ending._replace(silence=self._ending.silence + begins - self.job.samples)
+        ending = started.before or self._ending
         for take, ends in started.asked:
             sound = self._asking.sound(take, await self._seam(ending, started.row, ends))
             async for pcm in take.pcm():
@@ -213,10 +213,15 @@ class JobRun:
         started.given_up = last and self.job.settings.allow_gaps
         code = "CHUNK_MISSING" if started.given_up else "CHUNK_REFUSED"
         warning = {"code": code, "chunk_index": index, "attempt": started.attempts, "message": why}
-        if not heard:  # what a listener was given is silence; it stays, and is not a part of the next take
-            started.begins = (await self._log.end()).samples
+        # What a listener was given stays. It is not a part of the next take, which is whole, after a pause.
+        written = (await self._log.end()).samples
+        silence = self._ending.silence + written - self.job.samples
+        before = self._pauses.broken_off if heard else self._ending._replace(silence=silence)
+        started.begins, started.before = written, before
         self.job = await self._chunks.refuse(
-            self.job, index, attempts=started.attempts, begins=started.begins, warning=warning
+            self.job,
+            ChunkRefused(index, started.attempts, start_sample=written, silence=before.silence, pause=before.pause),
+            warning=warning,
         )
         if started.given_up:
             return

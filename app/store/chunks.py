@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from app.store.database import Database
 from app.store.jobs import COLUMNS, job_of
-from app.store.rows import ChunkDone, ChunkRow, Job, JobStatus, struct_of
+from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, Job, JobStatus, struct_of
 from app.store.tables import chunks, jobs
 
 #: A job keeps its latest warnings; a book on a bad day would have thousands.
@@ -75,17 +75,13 @@ class ChunkStore:
             )
             return job_of((await connection.execute(statement)).one())
 
-    async def refuse(
-        self, job: Job, index: int, *, attempts: int, begins: int | None, warning: dict[str, Any]
-    ) -> Job:
-        """A take of a chunk that was not good enough: how many that makes, where in the log the next one begins,
-        and a word about it to the job.
-        """
+    async def refuse(self, job: Job, refused: ChunkRefused, *, warning: dict[str, Any]) -> Job:
+        """A take of a chunk that was not good enough, with a warning for the job."""
+        values = msgspec.structs.asdict(refused)
+        index = values.pop("chunk_index")
         async with self._database.transaction() as connection:
             await connection.execute(
-                update(chunks)
-                .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index == index)
-                .values(attempts=attempts, start_sample=begins)
+                update(chunks).where(chunks.c.job_seq == job.seq, chunks.c.chunk_index == index).values(values)
             )
             kept = [*job.warnings, warning][-MOST_WARNINGS:]
             statement = update(jobs).where(jobs.c.seq == job.seq).values(warnings=kept).returning(*COLUMNS)

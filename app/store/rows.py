@@ -114,6 +114,16 @@ class ChunkRow(Struct, frozen=True, kw_only=True):
     pause: int | None = None  #: samples of silence due before the next sound; None before the first
 
 
+class ChunkRefused(Struct, frozen=True):
+    """What is kept of a chunk whose take was refused: where the next one begins, and how the audio ends there."""
+
+    chunk_index: int
+    attempts: int
+    start_sample: int
+    silence: int
+    pause: int | None
+
+
 class ChunkDone(Struct, frozen=True, kw_only=True):
     """What is known of a chunk once its take is in the log and synced."""
 

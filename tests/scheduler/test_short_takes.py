@@ -5,6 +5,7 @@ from itertools import accumulate
 import pytest
 from msgspec.structs import replace
 
+from app.scheduler.attempts import chunk_seed
 from app.store.rows import Job, JobStatus, Settings
 from tests.fakes import SHORT_BYTES
 from tests.pauses import with_pauses
@@ -76,6 +77,35 @@ async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: str) -> No
     assert wav == b"".join(chunks)
     assert [part.end_sample for part in (first, gap, last)] == list(accumulate(len(chunk) // 2 for chunk in chunks))
     assert audio_of(await room.events(job_id)) == wav
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_what_a_listener_heard_is_said_again_from_its_start_when_the_job_is_retried(
+    open_room: OpenRoom, place: int
+) -> None:
+    """With another seed it is another take: the rest of that would not fit to the part that was heard."""
+    parts = [FIRST, LAST]
+    parts.insert(place, f"[short:once] [hold:gate] {CUT}")
+    async with open_room() as room:
+        job_id = await room.submit(*parts, lane="speak")
+        assert (await room.ended(job_id)).status is JobStatus.FAILED
+        await room.speech.retry(job_id)
+        await room.started(job_id)
+
+    async with open_room() as room:  # that it was restarted in between makes no difference
+        room.release("gate")
+        await room.speech.retry(job_id)
+        await room.completed(job_id)
+
+        job, rows = await room.job(job_id), await room.speech.chunks.list(await room.job(job_id))
+        said = [chunk_pcm(job, "\n\n".join(parts), row) for row in rows]
+        refused = replace(rows[place], attempts=0, seed=chunk_seed(job.seed, place, 0))
+        said.insert(place, chunk_pcm(job, "\n\n".join(parts), refused)[:SHORT_BYTES])
+        pauses = [650, 650]
+        pauses.insert(place, 320)
+        wav = await room.wav(job_id)
+        assert wav == b"".join(with_pauses(zip(said, [*pauses[:3], 0], strict=True)))
+        assert audio_of(await room.events(job_id)) == wav
 
 
 async def test_after_a_restart_the_next_attempt_goes_on_where_the_short_take_was_refused(
