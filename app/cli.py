@@ -12,7 +12,7 @@ from app import __version__
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning, SpeechError, StartFailed
-from app.executable import end_with_bootloader
+from app.process.executable import end_with_bootloader
 
 #: Where the commands are that are loaded when they are called. In this order they are shown.
 _COMMANDS = {

@@ -14,7 +14,7 @@ from functools import partial
 
 from app.config import Config
 from app.daemon.binding import Bound
-from app.parent import when_gone
+from app.process.parent import when_gone
 from app.server import serving
 from app.sidecar import hold_lease
 

@@ -23,7 +23,6 @@ from app.daemon.binding import Bound, bind_socket
 from app.daemon.engine import Engine, Speakers
 from app.daemon.server import Daemon
 from app.errors import ModelNotFound, ModelNotReady, StartFailed, StorageFailed
-from app.executable import program
 from app.inference import catalogue
 from app.inference.catalogue import Entry
 from app.inference.downloads import Downloads
@@ -32,6 +31,7 @@ from app.inference.pool import Pool
 from app.inference.shelf import Shelf
 from app.inference.transcriber import Transcriber
 from app.library import Library
+from app.process.executable import program
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
 from app.speech import Speech

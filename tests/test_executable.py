@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app import executable
+from app.process import executable
 from app.selftest import check
 
 
@@ -60,7 +60,7 @@ def test_from_source_the_environment_of_other_programs_is_ours(monkeypatch: pyte
 def test_a_single_file_ends_when_what_unpacked_it_is_killed(tmp_path: Path) -> None:
     python = (
         "import sys, signal; sys._MEIPASS = '/nowhere/_MEI1'\n"
-        "from app.executable import end_with_bootloader\n"
+        "from app.process.executable import end_with_bootloader\n"
         "signal.signal(signal.SIGTERM, lambda *_: (print('asked to end', flush=True), sys.exit(0)))\n"
         "end_with_bootloader(); print('ready', flush=True)\n"
         "while True: signal.pause()"

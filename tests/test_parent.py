@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.parent import when_gone
+from app.process.parent import when_gone
 from tests.process import TOKEN, told
 
 

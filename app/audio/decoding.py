@@ -16,8 +16,8 @@ from typing import BinaryIO
 import msgspec
 
 from app.audio.reference import MOST_TRACEBACK, Answer, Failed, Heard, Kind, Order, Recording, Refused, kind_of
-from app.child import end_with_parent, own_pipes
 from app.errors import InvalidAudio
+from app.process.child import end_with_parent, own_pipes
 
 #: Seconds on the clock. The engine waits no longer either; this is for a child whose engine has gone.
 LONGEST_S = 15

@@ -11,9 +11,9 @@ from contextlib import suppress
 
 import msgspec
 
-from app import children
 from app.audio.reference import Failed, Heard, Order, Recording, Refused
 from app.errors import InvalidAudio
+from app.process import children
 
 #: On the clock: a busy machine takes longer over it than the child may compute.
 LIMIT_S = 10.0

@@ -20,7 +20,7 @@ from msgspec import Struct
 from app import SAMPLE_RATE
 from app.audio.wav import HEAD_BYTES, wav_head
 from app.errors import StorageFailed
-from app.folders import sync_folder
+from app.process.files import sync_folder
 
 PCM_NAME, WAV_NAME, INDEX_NAME = "audio.pcm", "audio.wav", "audio.idx"
 

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from app import SAMPLE_RATE
 from app.audio.wav import wav_head, write_wav
 from app.errors import InvalidAudio, StorageFailed
-from app.folders import sync_folder
+from app.process.files import sync_folder
 
 #: No recording is shorter than the head of a WAV file.
 LEAST_BYTES, MOST_BYTES = 44, 20 * 1024 * 1024

@@ -16,8 +16,8 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from app import SAMPLE_RATE
 from app.audio.output import Output, Playback, Stopped
 from app.audio.port_audio import PortAudio
-from app.children import to_the_end
 from app.errors import NoSpeakers
+from app.process.children import to_the_end
 
 #: How long a device has to be found and opened: a sound server may be on its way, or not answer.
 FIND_S = 10.0

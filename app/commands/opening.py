@@ -11,7 +11,7 @@ from app.commands.command import UNAVAILABLE, Command, Failed, Where, which_engi
 from app.commands.engine import Engine, connected, data_folder
 from app.commands.finding import SHOWN, job_id_of
 from app.commands.terminal import say
-from app.executable import outside
+from app.process.executable import outside
 
 
 @click.command("open", cls=Command)

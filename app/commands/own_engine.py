@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from app.errors import StartFailed
-from app.executable import program
+from app.process.executable import program
 
 #: How long it may take to say that it is ready, and how long to end. In seconds.
 START_S, STOP_S = 60.0, 10.0

@@ -21,7 +21,7 @@ from app.config import default_data_dir
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning
-from app.executable import is_frozen, outside, program
+from app.process.executable import is_frozen, outside, program
 
 Steps: TypeAlias = Sequence[Sequence[str]]
 

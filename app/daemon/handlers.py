@@ -19,13 +19,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app import SAMPLE_RATE, __version__
-from app.children import to_the_end
 from app.daemon.choosing import LANGUAGE, active_models_voice, language_tag, named_voice
 from app.daemon.engine import Engine
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
+from app.process.children import to_the_end
 from app.speech import Request, speakable
 from app.store.rows import Settings
 

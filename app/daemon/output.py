@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from app.audio.wav import WavFile
 from app.errors import InvalidRequest, StorageFailed
-from app.folders import sync_folder
+from app.process.files import sync_folder
 
 #: As any program makes files; the user's own mask takes from it.
 FILE_MODE = 0o644

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.errors import StartFailed
-from app.executable import independent, program
+from app.process.executable import independent, program
 
 
 def detach(arguments: Sequence[str]) -> dict[str, Any]:

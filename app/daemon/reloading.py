@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from app.daemon import handlers
 from app.daemon.engine import Engine
 from app.errors import SpeechError
-from app.executable import is_frozen
+from app.process.executable import is_frozen
 
 Handle: TypeAlias = Callable[[Engine, dict[str, Any]], Awaitable[dict[str, Any]]]
 

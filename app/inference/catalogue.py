@@ -11,10 +11,10 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from app.errors import InferenceFailed, InvalidRequest
-from app.executable import program
 from app.inference.checkpoint import Checkpoint
 from app.inference.languages import name_of
 from app.inference.model import Model, ModelCard
+from app.process.executable import program
 
 #: Voice ids are derived from it, the model and the speaker's name, so it must never change.
 NAMESPACE = UUID("6f1b7a52-7f0e-5f43-9d43-0f6f5a1c2b9e")

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from app.executable import is_frozen
 from app.inference.languages import tag_of
 from app.inference.model import ModelCard
 from app.inference.model_folder import (
@@ -27,6 +26,7 @@ from app.inference.model_folder import (
 )
 from app.inference.published import ALIASES, CARRIED, FAMILIES, NATIVE_LANGUAGES, Kind, Task
 from app.inference.qwen3_layout import CodecConfig, Qwen3Config, TalkerConfig, codec_parts, require, talker_parts
+from app.process.executable import is_frozen
 
 #: Plain language models are of these types too: a folder is taken for speech only if its name says so.
 _AMBIGUOUS = frozenset({"llama", "qwen3", "dense"})

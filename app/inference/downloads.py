@@ -19,9 +19,9 @@ from typing import Literal, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from app import children
 from app.errors import InvalidRequest, StorageFailed, WrongState
-from app.folders import sync_folder
+from app.process import children
+from app.process.files import sync_folder
 
 #: The speed of a download is what came in this time.
 WINDOW_S = 10.0

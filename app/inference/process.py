@@ -6,8 +6,8 @@ It knows the wire. It does not know what the messages are about, or when a worke
 import asyncio
 from collections.abc import Sequence
 
-from app import children
 from app.inference import wire
+from app.process import children
 
 
 class WorkerLost(Exception):

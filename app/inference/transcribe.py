@@ -15,11 +15,11 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from app.child import ABANDONED, end_with_parent, own_pipes
 from app.errors import InferenceFailed, SpeechError
 from app.inference.checkpoint import BrokenCheckpoint, read_checkpoint
 from app.inference.languages import tag_of
 from app.inference.model import SAMPLE_RATE
+from app.process.child import ABANDONED, end_with_parent, own_pipes
 
 if TYPE_CHECKING:
     import numpy as np

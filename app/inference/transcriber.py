@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from app import children
 from app.errors import InferenceFailed
+from app.process import children
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import select
 import time
 from collections.abc import Callable
 
-from app.child import end_with_parent, own_pipes
 from app.inference import wire
 from app.inference.model import Frame, Model
+from app.process.child import end_with_parent, own_pipes
 
 #: Frames of a fast model are gathered for this long, so that each message carries some. The first frame after a
 #: rest goes out at once.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from app.executable import is_frozen, unpacked
+from app.process.executable import is_frozen, unpacked
 from app.selftest.sidecar import Engine
 
 #: Says in one line what it saw, or that and a warning. Raises `Wrong`.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app import SAMPLE_RATE
 from app.audio.listening import Listener
 from app.errors import InvalidAudio
-from app.executable import program
+from app.process.executable import program
 from app.selftest.check import Place, Wrong, form
 
 Samples = NDArray[np.float32]

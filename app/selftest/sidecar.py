@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
-from app.executable import program
+from app.process.executable import program
 
 #: In seconds: a machine that unpacks and scans a new program for the first time is slow.
 START_S, ANSWER_S, END_S = 120.0, 60.0, 10.0

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from app.executable import is_frozen
+from app.process.executable import is_frozen
 from app.selftest.check import Place, Wrong, form
 from app.selftest.hearing import spoken
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from app import children
 from app.audio.listening import AT_ONCE, Listener
 from app.audio.reference import Recording
 from app.errors import InvalidAudio
+from app.process import children
 from tests.audio.recordings import KINDS, file, quiet, tone
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from app.errors import InvalidRequest
-from app.executable import program
 from app.inference import catalogue
+from app.process.executable import program
 
 
 def test_a_family_that_is_not_there_is_not_loaded() -> None:

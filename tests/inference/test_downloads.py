@@ -13,9 +13,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from app import children
 from app.errors import Conflict, InvalidRequest, WrongState
 from app.inference.downloads import Download, Downloads
+from app.process import children
 from tests.inference.hub import PATIENCE_S, Hub
 from tests.inference.test_fetch import COMMAND, FILES, MODEL, TOTAL, WEIGHTS, environment, whole
 

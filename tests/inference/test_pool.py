@@ -235,7 +235,7 @@ async def test_work_for_a_worker_that_died_a_moment_ago_is_done_by_the_next(pool
 async def test_a_worker_that_does_not_answer_is_killed_and_its_work_done_again(
     control: Path, spawned: Spawned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.children.GRACE_S", 0.02)
+    monkeypatch.setattr("app.process.children.GRACE_S", 0.02)
     async with pool_of(*fake(control), ping_s=0.02, answer_s=0.3) as pool:
         hanging, innocent = pool.submit(utterance(f"[hang:once] {LONG}")), pool.submit(utterance(LONG))
 
@@ -440,7 +440,7 @@ async def test_two_bad_starts_are_forgiven_again_and_again(control: Path, spawne
 async def test_a_worker_that_starts_too_slowly_is_given_up(
     spawned: Spawned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.children.GRACE_S", 0.02)
+    monkeypatch.setattr("app.process.children.GRACE_S", 0.02)
     async with pool_of("sleep", "1000", start_s=0.02) as pool:
         with pytest.raises(ModelNotReady, match="does not start"):
             await heard(pool.submit(utterance(LONG)))
