@@ -15,9 +15,9 @@ from litestar.types import ASGIApp
 
 from app.api.app import make_app
 from app.api.guard import App, Guard
-from app.audio.listening import Listener
-from app.audio.logs import AudioLogs
-from app.audio.speakers import Speakers as AudioDevice
+from app.audio.log.logs import AudioLogs
+from app.audio.playback.speakers import Speakers as AudioDevice
+from app.audio.recordings.decoder import Listener
 from app.config import DATABASE_FILE, Config, private_folder
 from app.daemon.binding import Bound, bind_socket
 from app.daemon.engine import Engine, Speakers

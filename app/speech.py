@@ -16,8 +16,8 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from app.audio.log import AudioLog, LogEnd, LogEvent
-from app.audio.logs import AudioLogs
+from app.audio.log.log import AudioLog, LogEnd, LogEvent
+from app.audio.log.logs import AudioLogs
 from app.audio.wav import WavFile
 from app.errors import (
     EmptyText,

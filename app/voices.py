@@ -11,8 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from app.audio.listening import Listener
-from app.audio.reference import Recording, from_base64, from_path, write_voice
+from app.audio.recordings.decoder import Listener
+from app.audio.recordings.reference import Recording, from_base64, from_path, write_voice
 from app.audio.wav import WavFile, write_wav
 from app.errors import (
     Forbidden,

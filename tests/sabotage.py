@@ -200,7 +200,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "the rest of a pause does not come",
-        "app/audio/seams.py",
+        "app/audio/effects/seams.py",
         "        return added + held\n",
         "        return held\n",
         RHYTHM,
@@ -277,7 +277,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "a damaged record is played",
-        "app/audio/log_file.py",
+        "app/audio/log/log_file.py",
         "return len(pcm) == 2 * count and crc ==",
         "return len(pcm) == 2 * count or crc ==",
         LOG,

@@ -25,7 +25,7 @@ from av.container import InputContainer
 from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
 
-from app.audio.reference import LONGEST_S, Kind
+from app.audio.recordings.reference import LONGEST_S, Kind
 from app.audio.sound import Samples, Sound, check_whole, too_long
 from app.errors import InvalidAudio
 

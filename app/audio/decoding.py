@@ -15,7 +15,17 @@ from typing import BinaryIO
 
 import msgspec
 
-from app.audio.reference import MOST_TRACEBACK, Answer, Failed, Heard, Kind, Order, Recording, Refused, kind_of
+from app.audio.recordings.reference import (
+    MOST_TRACEBACK,
+    Answer,
+    Failed,
+    Heard,
+    Kind,
+    Order,
+    Recording,
+    Refused,
+    kind_of,
+)
 from app.errors import InvalidAudio
 from app.process.child import end_with_parent, own_pipes
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
-from app.audio.reference import LONGEST_S, Recording
+from app.audio.recordings.reference import LONGEST_S, Recording
 from app.audio.sound import Samples, Sound, at_our_rate, check_length, mono, pcm_of
 from app.errors import InvalidAudio
 

@@ -11,7 +11,7 @@ import soxr  # pyright: ignore[reportMissingTypeStubs]  # typed inline, but with
 from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
-from app.audio.reference import LONGEST_S, SHORTEST_S
+from app.audio.recordings.reference import LONGEST_S, SHORTEST_S
 from app.errors import InvalidAudio
 
 Samples: TypeAlias = NDArray[np.float32]

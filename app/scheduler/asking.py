@@ -7,8 +7,8 @@ It knows one job. It does not look at the audio that comes.
 import itertools
 from typing import NamedTuple
 
-from app.audio.effects import Effects
-from app.audio.seams import Ending, Seam
+from app.audio.effects.effects import Effects
+from app.audio.effects.seams import Ending, Seam
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
 from app.inference.pool import Pool
 from app.inference.take import Take

@@ -8,7 +8,7 @@ from the text, the plan and the row of the chunk before, so that a restart comes
 from collections.abc import Sequence
 
 from app import SAMPLE_RATE
-from app.audio.seams import Ending, Seam
+from app.audio.effects.seams import Ending, Seam
 from app.inference.model import ModelCard
 from app.store.rows import ChunkRow
 from app.text.chunking import Boundary

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.audio.log import AudioLog
+from app.audio.log.log import AudioLog
 from app.inference.languages import AUTO
 from app.store.chunks import ChunkStore
 from app.store.rows import ChunkRow, Job

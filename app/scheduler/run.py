@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from app import SAMPLE_RATE
-from app.audio.log import AudioLog, LogEnd
-from app.audio.seams import Ending, Seam
+from app.audio.effects.seams import Ending, Seam
+from app.audio.log.log import AudioLog, LogEnd
 from app.errors import InferenceFailed
 from app.inference.model import ModelCard, VoiceSpec
 from app.inference.pool import Pool

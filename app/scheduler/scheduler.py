@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from app.audio.log import AudioLog
-from app.audio.logs import AudioLogs
+from app.audio.log.log import AudioLog
+from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound, WrongState
 from app.events import JobProgress, JobStarted
 from app.inference.model import VoiceSpec

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
-from app.audio.listening import Listener
+from app.audio.recordings.decoder import Listener
 from app.errors import InvalidAudio
 from app.process.executable import program
 from app.selftest.check import Place, Wrong, form

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.audio.decoding import decoded
-from app.audio.reference import Recording
+from app.audio.recordings.reference import Recording
 from app.errors import InvalidAudio
 from tests.audio.recordings import (
     KINDS,

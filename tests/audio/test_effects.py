@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
-from app.audio.effects import Effects
-from app.audio.limiter import KNEE, amplify
+from app.audio.effects.effects import Effects
+from app.audio.effects.limiter import KNEE, amplify
 
 Signal = NDArray[np.float64]
 
@@ -250,7 +250,7 @@ def test_pushes_of_a_few_samples_give_the_same_bytes(piece: int) -> None:
 
 def test_another_process_gives_the_same_bytes() -> None:
     script = (
-        "import sys, hashlib; from app.audio.effects import Effects;"
+        "import sys, hashlib; from app.audio.effects.effects import Effects;"
         "effects = Effects(rate=1.3, pitch=0.9, volume=1.4); pcm = sys.stdin.buffer.read();"
         "print(hashlib.sha256(effects.push(pcm) + effects.finish()).hexdigest())"
     )
@@ -401,7 +401,7 @@ def test_with_any_other_setting_they_are_not_idle(setting: dict[str, float]) -> 
 )
 def test_libraries_are_loaded_only_by_audio_that_needs_them(use: str, loaded: str) -> None:
     script = (
-        "import sys; from app.audio.effects import Effects;"
+        "import sys; from app.audio.effects.effects import Effects;"
         f"{use};"
         "print(sorted({'av', 'numpy', 'soxr', 'soundfile'} & set(sys.modules)))"
     )

@@ -16,8 +16,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from app.audio.listening import AT_ONCE, Listener
-from app.audio.reference import Recording
+from app.audio.recordings.decoder import AT_ONCE, Listener
+from app.audio.recordings.reference import Recording
 from app.errors import InvalidAudio
 from app.process import children
 from tests.audio.recordings import KINDS, file, quiet, tone
@@ -164,7 +164,7 @@ async def test_a_decoder_that_wants_too_much_memory_is_refused_in_words() -> Non
 async def test_a_decoder_that_crashes_is_a_refusal(crash: str, code: str, caplog: pytest.LogCaptureFixture) -> None:
     assert await refusal(child(crash)) == DAMAGED
 
-    assert [record.name for record in caplog.records] == ["app.audio.listening"]
+    assert [record.name for record in caplog.records] == ["app.audio.recordings.decoder"]
     assert caplog.text.endswith(f"{code}\n")
 
 
@@ -406,7 +406,7 @@ def test_the_engine_holds_neither_a_decoder_nor_numpy() -> None:
         [
             sys.executable,
             "-c",
-            "import sys, app.audio.listening\n"
+            "import sys, app.audio.recordings.decoder\n"
             "print([name for name in ('numpy', 'av', 'soxr', 'soundfile', 'app.audio.decoding', 'app.audio.sound')"
             " if name in sys.modules])",
         ],

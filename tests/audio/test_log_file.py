@@ -19,7 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.audio.log_file import INDEX_NAME, PCM_NAME, WAV_NAME, LogFile, Record
+from app.audio.log.log_file import INDEX_NAME, PCM_NAME, WAV_NAME, LogFile, Record
 from app.audio.wav import HEAD_BYTES
 from app.errors import StorageFailed
 
@@ -340,7 +340,7 @@ def test_a_sync_reaches_both_files_and_the_folders(tmp_path: Path, monkeypatch: 
 
     log = LogFile(tmp_path / "job")
     log.append(0, 0, 1, FIRST)
-    monkeypatch.setattr("app.audio.log_file._sync", note)
+    monkeypatch.setattr("app.audio.log.log_file._sync", note)
     monkeypatch.setattr(os, "fsync", note)
 
     log.sync()
@@ -366,7 +366,7 @@ def test_a_file_is_on_the_medium_before_it_gets_its_name(tmp_path: Path, monkeyp
 
         return noted
 
-    monkeypatch.setattr("app.audio.log_file._sync", note("sync"))
+    monkeypatch.setattr("app.audio.log.log_file._sync", note("sync"))
     monkeypatch.setattr(os, "rename", note("rename", rename))
     monkeypatch.setattr(os, "fsync", note("sync folder"))
 

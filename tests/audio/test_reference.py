@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from app.audio import reference
-from app.audio.reference import Kind, Recording, from_base64, from_path, kind_of, write_voice
+from app.audio.recordings import reference
+from app.audio.recordings.reference import Kind, Recording, from_base64, from_path, kind_of, write_voice
 from app.errors import InvalidAudio, StorageFailed
 from tests.audio.recordings import KINDS, file, tone
 
@@ -202,7 +202,7 @@ def test_a_file_that_may_not_be_read_is_refused_like_the_rest(open_folder: Path)
         path.write_bytes(file(tone()))
         path.chmod(mode)
     program = (
-        "import os, sys; from app.audio.reference import from_path; from app.errors import InvalidAudio\n"
+        "import os, sys; from app.audio.recordings.reference import from_path; from app.errors import InvalidAudio\n"
         "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "from_path(sys.argv[1])\n"
         "try: from_path(sys.argv[2])\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.audio.seams import Ending, Seam
+from app.audio.effects.seams import Ending, Seam
 
 LEFT = 100
 

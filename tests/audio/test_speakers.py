@@ -10,8 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from app.audio import output, speakers
-from app.audio.speakers import Played, Speakers
+from app.audio.playback import output, speakers
+from app.audio.playback.speakers import Played, Speakers
 from app.errors import NoSpeakers
 from tests.audio.devices import BUFFER, Sounddevice, plugged_into
 
@@ -441,7 +441,7 @@ def told(program: str, *, folder: Path | None = None) -> str:
 
 def test_the_module_and_the_object_load_no_library() -> None:
     program = (
-        "import sys; from app.audio.speakers import Speakers; Speakers()\n"
+        "import sys; from app.audio.playback.speakers import Speakers; Speakers()\n"
         "print([name for name in sys.modules if name in ('sounddevice', '_sounddevice', 'numpy', 'cffi')])"
     )
 
@@ -459,7 +459,7 @@ def test_a_missing_library_is_told_with_what_to_do() -> None:
     program = (
         "import ctypes.util; ctypes.util.find_library = lambda name: None\n"
         "import asyncio\n"
-        "from app.audio.speakers import Speakers; from app.errors import NoSpeakers\n"
+        "from app.audio.playback.speakers import Speakers; from app.errors import NoSpeakers\n"
         "try: asyncio.run(Speakers().check())\n"
         "except NoSpeakers as error: print(error.message)"
     )
@@ -471,7 +471,7 @@ def test_portaudio_that_does_not_start_is_told(tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text("raise RuntimeError('it is Monday')")
     program = (
         "import asyncio\n"
-        "from app.audio.speakers import Speakers; from app.errors import NoSpeakers\n"
+        "from app.audio.playback.speakers import Speakers; from app.errors import NoSpeakers\n"
         "try: asyncio.run(Speakers().check())\n"
         "except NoSpeakers as error: print(error.message)"
     )
@@ -497,7 +497,7 @@ class RawOutputStream:
 
 CANCELING = """
 import asyncio
-from app.audio.speakers import Speakers
+from app.audio.playback.speakers import Speakers
 async def pcm():
     yield bytes(100)
 async def main():

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from app import SAMPLE_RATE
-from app.audio.speakers import Played, Speakers
+from app.audio.playback.speakers import Played, Speakers
 from app.errors import NoSpeakers
 from tests.audio.pulse import PATIENCE_S, Pulse, Recording, pulse, skip_without_speakers
 
@@ -271,7 +271,7 @@ async def test_a_sound_server_that_ends_in_the_middle_is_told_and_found_again(
 
 PLAYING = """
 import asyncio
-from app.audio.speakers import Speakers
+from app.audio.playback.speakers import Speakers
 from app.errors import NoSpeakers
 async def pcm():
     yield bytes(4800)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import anyio
 import msgspec
 
-from app.audio.log import LogEvent
+from app.audio.log.log import LogEvent
 from app.config import Config
 from app.events import AudioChunk, JobStarted
 from app.inference.model import Utterance, VoiceSpec

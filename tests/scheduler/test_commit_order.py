@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.audio.log_file import LogFile, Record
+from app.audio.log.log_file import LogFile, Record
 from app.store.chunks import ChunkStore
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, ChunkDone, Job

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from app.audio.seams import Ending
+from app.audio.effects.seams import Ending
 from app.inference.espeak_voices import CARD
 from app.inference.model import ModelCard
 from app.scheduler.pauses import PAUSE_MS, Pauses

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.audio.logs import AudioLogs
+from app.audio.log.logs import AudioLogs
 from app.scheduler.plan import LONG_TEXT, planned, settled
 from app.store.chunks import ChunkStore
 from app.store.database import Database

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.audio.listening import Listener
+from app.audio.recordings.decoder import Listener
 from app.selftest import check, checks, database, encoders, ending, engine, folder, hearing, sidecar, speech
 from app.selftest.check import Finding, Place, Wrong, place
 from app.selftest.checks import NAMES

@@ -8,7 +8,7 @@ import time
 from threading import Event
 
 from app import SAMPLE_RATE
-from app.audio.port_audio import Device, PortAudio
+from app.audio.playback.port_audio import Device, PortAudio
 from app.errors import NoSpeakers
 
 SAMPLE_BYTES = 2

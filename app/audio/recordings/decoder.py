@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
-from app.audio.reference import Failed, Heard, Order, Recording, Refused
+from app.audio.recordings.reference import Failed, Heard, Order, Recording, Refused
 from app.errors import InvalidAudio
 from app.process import children
 

@@ -4,8 +4,8 @@ Knows nothing of models, jobs or the log: PCM in, PCM out. First tempo and pitch
 (`limiter.py`); what is at 1.0 does not run, and the libraries are loaded with the first audio that needs them.
 """
 
-from app.audio.limiter import amplify
-from app.audio.stretch import Stretch
+from app.audio.effects.limiter import amplify
+from app.audio.effects.stretch import Stretch
 
 #: Least and greatest value of each, inclusive.
 RATES = (0.5, 2.0)

@@ -14,8 +14,8 @@ from queue import SimpleQueue
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from app import SAMPLE_RATE
-from app.audio.output import Output, Playback, Stopped
-from app.audio.port_audio import PortAudio
+from app.audio.playback.output import Output, Playback, Stopped
+from app.audio.playback.port_audio import PortAudio
 from app.errors import NoSpeakers
 from app.process.children import to_the_end
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from app.audio.log_file import LogFile, Record
+from app.audio.log.log_file import LogFile, Record
 from app.errors import StorageFailed
 from app.events import AudioChunk, AudioData, FinalEvent, JobProgress, JobStarted, TextRange
 

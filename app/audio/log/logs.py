@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.audio.log import AudioLog
+from app.audio.log.log import AudioLog
 
 #: Threads for writing: as many as there can be jobs at work.
 WRITERS = 16
