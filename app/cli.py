@@ -189,8 +189,8 @@ def _in_the_background(token: str | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 def worker(family: str, folder: Path | None) -> None:
     """Be the process that owns the model. The engine starts it; nobody else does."""
-    from app.inference.catalogue import load
     from app.inference.worker import main as work
+    from app.models.spec import load
 
     sys.exit(work(lambda: load(family, folder)))
 

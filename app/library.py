@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from app.errors import ModelNotFound, ModelNotReady, WrongState
-from app.inference.catalogue import Entry
-from app.inference.models import Listed, Models
+from app.models.registry import Listed, Models
+from app.models.spec import Entry
 from app.store.clock import now_us
 from app.store.jobs import JobStore
 from app.store.preferences import Preferences

@@ -23,14 +23,13 @@ from app.daemon.binding import Bound, bind_socket
 from app.daemon.engine import Engine, Speakers
 from app.daemon.server import Daemon
 from app.errors import ModelNotFound, ModelNotReady, StartFailed, StorageFailed
-from app.inference import catalogue
-from app.inference.catalogue import Entry
-from app.inference.downloads import Downloads
-from app.inference.models import Models
-from app.inference.pool import Pool
-from app.inference.shelf import Shelf
-from app.inference.transcriber import Transcriber
 from app.library import Library
+from app.models.downloads import Downloads
+from app.models.installed import Shelf
+from app.models.registry import Models
+from app.models.spec import Entry, espeak
+from app.models.transcriber import Transcriber
+from app.models.worker.supervisor import Pool
 from app.process.executable import program
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
@@ -90,7 +89,7 @@ async def serving(
     """
     logging.getLogger("uvicorn.error").addFilter(_expected)  # the same one is added once
     async with AsyncExitStack() as stack:
-        parts = await _built(config, builtin or [catalogue.espeak()], sock, stack, on_failure)
+        parts = await _built(config, builtin or [espeak()], sock, stack, on_failure)
         server = Server(
             uvicorn.Config(
                 parts.app,

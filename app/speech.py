@@ -26,7 +26,7 @@ from app.errors import (
     WrongState,
 )
 from app.inference.model import VoiceSpec
-from app.inference.models import Models
+from app.models.registry import Models
 from app.scheduler.feed import Feed
 from app.scheduler.progress import final_event
 from app.scheduler.scheduler import Scheduler

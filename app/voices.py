@@ -23,8 +23,8 @@ from app.errors import (
     VoiceNotFound,
 )
 from app.inference.model import FinishReason, Utterance, VoiceSpec
-from app.inference.models import Models
-from app.inference.transcriber import Transcriber, Transcript
+from app.models.registry import Models
+from app.models.transcriber import Transcriber, Transcript
 from app.scheduler.scheduler import Scheduler
 from app.store.clock import now_us
 from app.store.rows import Voice

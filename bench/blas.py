@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from app import SAMPLE_RATE
 from app.inference.model import Utterance, VoiceSpec
-from app.inference.pool import Pool
+from app.models.worker.supervisor import Pool
 from bench.blas_worker import PACKAGED, REFERENCE, SYSTEM, SYSTEM_ONE, has_system_blas
 from bench.figures import Figure, ratios, rounds_of, table
 from bench.report import Report, Run, close, machine_with_mlx, parser, written
@@ -103,7 +103,9 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--seconds", type=float, default=1.0, help="of audio  [default: %(default)s]")
     options.add_argument("--without-reference", action="store_true", help="it takes minutes with the larger sizes")
     chosen = options.parse_args(arguments)
-    logging.getLogger("app.inference.pool").setLevel(logging.ERROR)  # that one is slow is what is measured
+    logging.getLogger("app.models.worker.supervisor").setLevel(
+        logging.ERROR
+    )  # that one is slow is what is measured
     choices = [PACKAGED, *((SYSTEM_ONE, SYSTEM) if has_system_blas() else ())]
     if not chosen.without_reference:
         choices.append(REFERENCE)

@@ -7,8 +7,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from app.inference import blas
-from app.inference.catalogue import load
 from app.inference.worker import main
+from app.models.spec import load
 
 #: What a choice loads before MLX is imported.
 PACKAGED, REFERENCE, SYSTEM, SYSTEM_ONE = "packaged", "reference", "system", "system-one-thread"

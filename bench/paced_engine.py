@@ -7,8 +7,8 @@ from pathlib import Path
 
 from app import SAMPLE_RATE
 from app.config import Config, private_folder
-from app.inference.catalogue import Entry, Preset
 from app.inference.model import ModelCard
+from app.models.spec import Entry, Preset
 from app.server import serving
 from app.sidecar import Announcer, Payload, hold_lease, read_payload
 from app.start import bind

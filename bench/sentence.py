@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 from app import SAMPLE_RATE
-from app.inference.catalogue import of_checkpoint
 from app.inference.checkpoint import read_checkpoint
 from app.inference.model import Utterance, VoiceSpec
-from app.inference.pool import Pool
 from app.inference.processor import Processor
+from app.models.spec import of_checkpoint
+from app.models.worker.supervisor import Pool
 
 SENTENCE = "The tide is out, and the keeper of the light is asleep."
 

@@ -29,10 +29,10 @@ from functools import lru_cache
 from hashlib import shake_128
 from pathlib import Path
 
-from app.inference.catalogue import Entry, Preset
 from app.inference.model import FinishReason, Frame, ModelCard, Utterance
 from app.inference.processor import Processor
 from app.inference.worker import main
+from app.models.spec import Entry, Preset
 from app.text.duration import speaking_seconds
 
 FRAME_BYTES = 28_800  # 600 ms

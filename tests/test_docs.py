@@ -22,7 +22,7 @@ from app.api.views import DownloadView, ModelView
 from app.cli import cli
 from app.daemon.handlers import ACTIONS, Generate
 from app.events import BINARY_HEAD, BINARY_MAGIC, Event
-from app.inference.models import State
+from app.models.registry import State
 from app.sidecar import Payload
 
 ROOT = Path(__file__).resolve().parents[1]

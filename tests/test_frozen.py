@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.inference.published import CARRIED
+from app.inference.families import CARRIED
 from frozen import contents, licenses, metal, sizes, stripping
 from frozen.triple import target_triple
 

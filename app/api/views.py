@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from app.api.schemas import SpeechSettings
 from app.events import ErrorBody, Progress
-from app.inference.downloads import Download
 from app.inference.model import ModelCard
-from app.inference.models import Listed
+from app.models.downloads import Download
+from app.models.registry import Listed
 from app.store.rows import Artifact, ChunkRow, Job, Voice
 
 

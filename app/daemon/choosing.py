@@ -4,8 +4,8 @@ import re
 
 from app.daemon.engine import Engine
 from app.errors import InvalidRequest, ModelNotReady, VoiceNotFound
-from app.inference.catalogue import Entry
 from app.inference.languages import AUTO, NAMES, tag_of
+from app.models.spec import Entry
 from app.store.rows import Voice
 
 #: What is spoken when nobody says anything else.

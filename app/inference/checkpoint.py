@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from app.inference.families import ALIASES, CARRIED, FAMILIES, NATIVE_LANGUAGES, Kind, Task
 from app.inference.languages import tag_of
 from app.inference.model import ModelCard
 from app.inference.model_folder import (
@@ -24,7 +25,6 @@ from app.inference.model_folder import (
     read_json,
     tensors_in,
 )
-from app.inference.published import ALIASES, CARRIED, FAMILIES, NATIVE_LANGUAGES, Kind, Task
 from app.inference.qwen3_layout import CodecConfig, Qwen3Config, TalkerConfig, codec_parts, require, talker_parts
 from app.process.executable import is_frozen
 

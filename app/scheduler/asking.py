@@ -10,8 +10,8 @@ from typing import NamedTuple
 from app.audio.effects.effects import Effects
 from app.audio.effects.seams import Ending, Seam
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
-from app.inference.pool import Pool
-from app.inference.take import Take
+from app.models.worker.supervisor import Pool
+from app.models.worker.take import Take
 from app.scheduler.attempts import chunk_seed, most_seconds, parts
 from app.scheduler.sound import Sound
 from app.store.rows import ChunkRow, Job

@@ -18,7 +18,7 @@ from app.audio.effects.seams import Ending, Seam
 from app.audio.log.log import AudioLog, LogEnd
 from app.errors import InferenceFailed
 from app.inference.model import ModelCard, VoiceSpec
-from app.inference.pool import Pool
+from app.models.worker.supervisor import Pool
 from app.scheduler.asking import Asking, Started
 from app.scheduler.attempts import ATTEMPTS_ALLOWED
 from app.scheduler.pauses import Pauses

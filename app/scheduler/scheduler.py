@@ -17,7 +17,7 @@ from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound, WrongState
 from app.events import JobProgress, JobStarted
 from app.inference.model import VoiceSpec
-from app.inference.models import Models
+from app.models.registry import Models
 from app.scheduler.at_work import Ask, AtWork
 from app.scheduler.feed import Feed
 from app.scheduler.lanes import LANES, MOST_ACTIVE, Lane

@@ -4,7 +4,7 @@ import asyncio
 
 from app.audio.effects.effects import Effects
 from app.audio.effects.seams import Ending, Seam
-from app.inference.take import Take
+from app.models.worker.take import Take
 from app.scheduler.attempts import objection
 from app.scheduler.heard import Heard
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.config import Config
-from app.inference.catalogue import Entry
+from app.models.spec import Entry
 from app.server import serving
 from app.start import bind
 from tests.client import PATIENCE_S, TOKEN, Engine

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.inference.catalogue import Entry, Preset
 from app.inference.model import Utterance, VoiceSpec
+from app.models.spec import Entry, Preset
 from app.scheduler.attempts import chunk_seed
 from app.text.spoken import spoken_text
 from tests.client import Engine

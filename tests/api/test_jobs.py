@@ -9,7 +9,7 @@ import anyio
 import msgspec
 import pytest
 
-from app.inference.catalogue import Entry
+from app.models.spec import Entry
 from tests.api.asking import AT_WORK, finished, full_lane, job_in, render, speak
 from tests.api.conftest import Opener
 from tests.api.raw import error_in

@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from app import server
-from app.inference import catalogue
-from app.inference.published import PUBLISHED
+from app.models import spec
+from app.models.published import PUBLISHED
 from tests.api.asking import finished, render, speak
 from tests.api.conftest import OpenerOfModels
 from tests.api.models import (
@@ -94,7 +94,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Program]:
     def program(name: str, *arguments: str) -> Sequence[str]:
         return programs[name](*arguments)
 
-    for user in (catalogue, server):
+    for user in (spec, server):
         monkeypatch.setattr(user, "program", program)
     return programs
 

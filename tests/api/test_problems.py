@@ -13,7 +13,7 @@ from app import errors
 from app.api.problems import HTTP_CODES, status_of
 from app.audio.recordings.decoder import Listener
 from app.audio.recordings.reference import Recording
-from app.inference.catalogue import Entry
+from app.models.spec import Entry
 from app.store.rows import Voice
 from tests.api.asking import finished, job_in, render
 from tests.api.conftest import Opener

@@ -12,8 +12,8 @@ from typing import Any
 import anyio
 import pytest
 
-from app.audio.log.log import BATCH_BYTES, AudioLog, LogEvent
 from app.audio.log import log as log_module
+from app.audio.log.log import BATCH_BYTES, AudioLog, LogEvent
 from app.audio.log.log_file import LogFile
 from app.audio.log.logs import AudioLogs
 from app.errors import StorageFailed

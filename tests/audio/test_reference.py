@@ -202,7 +202,9 @@ def test_a_file_that_may_not_be_read_is_refused_like_the_rest(open_folder: Path)
         path.write_bytes(file(tone()))
         path.chmod(mode)
     program = (
-        "import os, sys; from app.audio.recordings.reference import from_path; from app.errors import InvalidAudio\n"
+        "import os, sys\n"
+        "from app.audio.recordings.reference import from_path\n"
+        "from app.errors import InvalidAudio\n"
         "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "from_path(sys.argv[1])\n"
         "try: from_path(sys.argv[2])\n"

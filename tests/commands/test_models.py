@@ -10,7 +10,7 @@ import pytest
 from app.commands import progress
 from app.commands.engine import Engine
 from app.commands.models import words_for
-from app.inference.published import PUBLISHED
+from app.models.published import PUBLISHED
 from tests.api.models import _WEIGHTS as WEIGHTS  # pyright: ignore[reportPrivateUsage]
 from tests.api.models import broken, checkpoint
 from tests.commands.commands import PATIENCE_S, Shell, assert_fits, daemon, until

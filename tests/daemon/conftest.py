@@ -17,7 +17,7 @@ from app.daemon.engine import Engine as Asked
 from app.daemon.reloading import Handlers
 from app.daemon.server import Daemon
 from app.errors import NoSpeakers
-from app.inference.catalogue import Entry
+from app.models.spec import Entry
 from app.server import serving
 from app.start import bind
 from tests.client import PATIENCE_S, TOKEN, Engine

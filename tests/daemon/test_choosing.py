@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from app.errors import InvalidRequest
-from app.inference.catalogue import Entry, Preset
+from app.models.spec import Entry, Preset
 from tests.audio.recordings import file, tone
 from tests.daemon.asking import jobs_of, ok, refused
 from tests.daemon.conftest import Opener, Running

@@ -7,19 +7,19 @@ from uuid import UUID
 import pytest
 
 from app.errors import InvalidRequest
-from app.inference import catalogue
+from app.models import spec
 from app.process.executable import program
 
 
 def test_a_family_that_is_not_there_is_not_loaded() -> None:
     with pytest.raises(ValueError, match="nobody"):
-        catalogue.load("nobody", None)
+        spec.load("nobody", None)
     with pytest.raises(ValueError, match="nobody"):
-        catalogue.load("nobody", Path("folder"))
+        spec.load("nobody", Path("folder"))
 
 
 def test_the_embedded_model_has_voices_with_ids_of_their_own() -> None:
-    entry = catalogue.espeak()
+    entry = spec.espeak()
 
     presets = entry.presets()
 
@@ -31,7 +31,7 @@ def test_the_embedded_model_has_voices_with_ids_of_their_own() -> None:
 
 
 def test_a_language_that_a_voice_cannot_speak_is_refused() -> None:
-    entry = catalogue.espeak()
+    entry = spec.espeak()
     english = next(preset for preset in entry.presets() if preset.language == "en-US")
 
     entry.check_language(english.name, "")

@@ -14,7 +14,7 @@ import anyio.lowlevel
 import pytest
 
 from app.errors import Conflict, InvalidRequest, WrongState
-from app.inference.downloads import Download, Downloads
+from app.models.downloads import Download, Downloads
 from app.process import children
 from tests.inference.hub import PATIENCE_S, Hub
 from tests.inference.test_fetch import COMMAND, FILES, MODEL, TOTAL, WEIGHTS, environment, whole
@@ -392,7 +392,7 @@ async def test_what_has_ended_has_no_speed() -> None:
 
 
 async def test_the_engine_does_not_load_the_hubs_library() -> None:
-    code = "import sys, app.inference.downloads as d; print([m for m in sys.modules if 'huggingface' in m])"
+    code = "import sys, app.models.downloads as d; print([m for m in sys.modules if 'huggingface' in m])"
     process = await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", code, stdout=asyncio.subprocess.PIPE)
 
     output, _ = await process.communicate()

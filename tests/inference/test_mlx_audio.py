@@ -26,7 +26,7 @@ SECONDS = 4.96
 PROGRAM = """
 import sys
 from pathlib import Path
-from app.inference.catalogue import load
+from app.models.spec import load
 from app.inference.worker import main
 
 sys.exit(main(lambda: load("mlx_audio", Path(sys.argv[1]))))

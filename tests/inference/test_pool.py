@@ -15,9 +15,9 @@ import pytest
 from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
 from app.inference.model import FinishReason, Lane, Utterance, VoiceSpec
-from app.inference.pool import Pool
 from app.inference.processor import Processor
-from app.inference.take import Take
+from app.models.worker.supervisor import Pool
+from app.models.worker.take import Take
 from tests.fakes import fake_pcm
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from app.inference.families import ALIASES, FAMILIES, NATIVE_LANGUAGES, Task
 from app.inference.languages import name_of, tag_of
-from app.inference.published import ALIASES, FAMILIES, NATIVE_LANGUAGES, PUBLISHED, Published, Task
+from app.models.published import PUBLISHED, Published
 
 IDS_OF_THE_SEED = (
     "qwen3-tts-12hz-0.6b-base",

@@ -1025,7 +1025,7 @@ def noticed(event, arguments):
                 seen.append("dlopen")
 
 sys.addaudithook(noticed)
-from app.inference.catalogue import load
+from app.models.spec import load
 from app.inference.model import Utterance, VoiceSpec
 
 model = load("qwen3", folder)

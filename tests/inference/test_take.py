@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.errors import InferenceFailed
 from app.inference.model import FinishReason, Frame, Utterance, VoiceSpec
-from app.inference.take import Take
+from app.models.worker.take import Take
 
 pytestmark = pytest.mark.anyio
 

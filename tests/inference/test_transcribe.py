@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from app.errors import InferenceFailed
-from app.inference.transcriber import Transcriber, Transcript
+from app.models.transcriber import Transcriber, Transcript
 from tests.inference import small_models
 from tests.inference.test_worker import PATIENCE_S, alive, wait_for
 
@@ -263,7 +263,7 @@ print(json.dumps({"text": "alone"}))
 
 
 def test_the_engines_side_has_no_native_code() -> None:
-    program = "import sys, app.inference.transcriber; print({'numpy', 'mlx', 'mlx_audio'} & set(sys.modules))"
+    program = "import sys, app.models.transcriber; print({'numpy', 'mlx', 'mlx_audio'} & set(sys.modules))"
 
     assert subprocess.check_output(python(program)) == b"set()\n"
 

@@ -10,8 +10,8 @@ import pytest
 
 from app.errors import ModelNotReady
 from app.inference.model import FinishReason
-from app.inference.pool import Pool
-from app.inference.turn import Next, Tenure, Turn, Wanted
+from app.models.worker.residency import Next, Tenure, Turn, Wanted
+from app.models.worker.supervisor import Pool
 from tests.fakes import fake_pcm
 from tests.inference.test_pool import LONG, begun, fake, heard, until, utterance, whole
 

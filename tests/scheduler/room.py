@@ -14,7 +14,7 @@ from app.audio.log.log import LogEvent
 from app.config import Config
 from app.events import AudioChunk, JobStarted
 from app.inference.model import Utterance, VoiceSpec
-from app.inference.pool import Pool
+from app.models.worker.supervisor import Pool
 from app.scheduler.attempts import chunk_seed
 from app.server import serving
 from app.speech import Request, Speech

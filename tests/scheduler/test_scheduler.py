@@ -12,8 +12,8 @@ import pytest
 from app.errors import JobNotFound, StorageFailed, WrongState
 from app.events import AudioChunk, FinalEvent, JobCanceled, JobDone, JobError, JobProgress, JobStarted
 from app.inference.model import Utterance
-from app.inference.pool import Pool
-from app.inference.take import Take
+from app.models.worker.supervisor import Pool
+from app.models.worker.take import Take
 from app.scheduler.lanes import MOST_ACTIVE
 from app.speech import Request
 from app.store.jobs import JobStore

@@ -18,13 +18,13 @@ from types import TracebackType
 from msgspec import Struct
 
 from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState
-from app.inference.catalogue import Entry
-from app.inference.downloads import Download, Downloads
-from app.inference.pool import Pool
 from app.inference.processor import Processor
-from app.inference.published import PUBLISHED, Published
-from app.inference.shelf import Found, Shelf
-from app.inference.turn import Turn
+from app.models.downloads import Download, Downloads
+from app.models.installed import Found, Shelf
+from app.models.published import PUBLISHED, Published
+from app.models.spec import Entry
+from app.models.worker.residency import Turn
+from app.models.worker.supervisor import Pool
 
 logger = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from msgspec import DecodeError
 from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
 from app.inference.model import FinishReason, Utterance
-from app.inference.process import WorkerLost, WorkerProcess
 from app.inference.processor import Processor
-from app.inference.take import Take
-from app.inference.turn import Next, Tenure, Turn, Wanted
+from app.models.worker.process import WorkerLost, WorkerProcess
+from app.models.worker.residency import Next, Tenure, Turn, Wanted
+from app.models.worker.take import Take
 
 KILLS_ALLOWED = 3
 STARTS_ALLOWED = 3

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from app.inference.catalogue import Entry, of_checkpoint
 from app.inference.checkpoint import BrokenCheckpoint, fingerprint_of, read_checkpoint
+from app.models.spec import Entry, of_checkpoint
 
 #: What a model may be called: it is a part of URLs and of paths.
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
