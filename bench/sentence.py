@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from app import SAMPLE_RATE
-from app.inference.checkpoint import read_checkpoint
+from app.inference.checkpoint.inspect import read_checkpoint
 from app.inference.model import Utterance, VoiceSpec
 from app.inference.processor import Processor
 from app.models.spec import of_checkpoint

@@ -445,7 +445,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "a checkpoint may name code",
-        "app/inference/model_folder.py",
+        "app/inference/checkpoint/folder.py",
         '("auto_map", "model_file", "custom_pipelines", "custom_code", "custom_generate", "trust_remote_code")',
         "()",
         ("tests/inference/test_checkpoint_folder.py",),

@@ -27,7 +27,7 @@ from soxr import resample  # pyright: ignore[reportMissingTypeStubs, reportUnkno
 
 from app.errors import InferenceFailed, SpeechError
 from app.inference import mlx_runtime
-from app.inference.checkpoint import read_checkpoint
+from app.inference.checkpoint.inspect import read_checkpoint
 from app.inference.lanes import Lanes, Work
 from app.inference.languages import AUTO, name_of
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceSpec

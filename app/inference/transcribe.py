@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from app.errors import InferenceFailed, SpeechError
-from app.inference.checkpoint import BrokenCheckpoint, read_checkpoint
+from app.inference.checkpoint.inspect import BrokenCheckpoint, read_checkpoint
 from app.inference.languages import tag_of
 from app.inference.model import SAMPLE_RATE
 from app.process.child import ABANDONED, end_with_parent, own_pipes

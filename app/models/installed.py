@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from app.inference.checkpoint import BrokenCheckpoint, fingerprint_of, read_checkpoint
+from app.inference.checkpoint.inspect import BrokenCheckpoint, fingerprint_of, read_checkpoint
 from app.models.spec import Entry, of_checkpoint
 
 #: What a model may be called: it is a part of URLs and of paths.

@@ -2,8 +2,8 @@
 
 It downloads nothing and knows nothing of folders. A revision is the commit that is fetched, so that what a
 repository's owner changes later does not reach anybody by itself; what arrives is inspected before it is loaded
-(`app/inference/checkpoint`). Every revision stands beside its repository's name in several independent public projects
-that pin it. `bytes` is about what the files have at that revision, for a progress bar to start with.
+(`app/inference/checkpoint`). Several independent public projects pin each of these revisions for its repository.
+`bytes` is about what the files have at that revision, for a progress bar to start with.
 """
 
 from typing import Literal

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from app.errors import InferenceFailed, InvalidRequest
-from app.inference.checkpoint import Checkpoint
+from app.inference.checkpoint.inspect import Checkpoint
 from app.inference.languages import name_of
 from app.inference.model import Model, ModelCard
 from app.process.executable import program

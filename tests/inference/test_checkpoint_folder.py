@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.inference import model_folder
-from app.inference.checkpoint import BrokenCheckpoint, Speaker, fingerprint_of, read_checkpoint
+from app.inference.checkpoint import folder as model_folder
+from app.inference.checkpoint.inspect import BrokenCheckpoint, Speaker, fingerprint_of, read_checkpoint
 
 LANGUAGES = {"chinese": 2055, "english": 2050, "beijing_dialect": 2074, "sichuan_dialect": 2062, "klingon": 2100}
 SPEAKERS = {"vivian": 3, "uncle_fu": [4], "dylan": 5, "eric": 6, "ryan": 7, "ono_anna": 8, "sohee": 9, "My_own": 10}

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from transformers import AutoTokenizer
 
 from app.inference import wire
-from app.inference.checkpoint import BrokenCheckpoint
+from app.inference.checkpoint.inspect import BrokenCheckpoint
 from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceSpec
 from app.inference.processor import REFERENCE_BLAS
 from app.inference.qwen3 import references

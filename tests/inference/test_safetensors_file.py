@@ -12,7 +12,7 @@ import pytest
 from safetensors import SafetensorError
 from safetensors import deserialize as _deserialize  # pyright: ignore[reportUnknownVariableType]
 
-from app.inference.safetensors_file import MAX_HEADER, BrokenFile, Tensor, check
+from app.inference.checkpoint.safetensors import MAX_HEADER, BrokenFile, Tensor, check
 
 deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = _deserialize
 
@@ -226,7 +226,7 @@ def _mutated(random_: random.Random) -> bytes:
 
 def test_these_modules_bring_nothing_native_into_the_engine() -> None:
     script = (
-        "import sys, app.inference.checkpoint, app.models.published\n"
+        "import sys, app.inference.checkpoint.inspect, app.models.published\n"
         "print(*sorted({'numpy', 'mlx', 'mlx_audio', 'transformers', 'safetensors', 'torch'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

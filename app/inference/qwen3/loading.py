@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 import mlx.core as mx
 from mlx.utils import tree_flatten
 
-from app.inference.checkpoint import BrokenCheckpoint, Checkpoint, read_checkpoint
+from app.inference.checkpoint.inspect import BrokenCheckpoint, Checkpoint, read_checkpoint
 
 
 class Loaded(NamedTuple):

@@ -12,10 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from app.inference.families import ALIASES, CARRIED, FAMILIES, NATIVE_LANGUAGES, Kind, Task
-from app.inference.languages import tag_of
-from app.inference.model import ModelCard
-from app.inference.model_folder import (
+from app.inference.checkpoint.folder import (
     BrokenCheckpoint,
     Files,
     check_json,
@@ -25,7 +22,17 @@ from app.inference.model_folder import (
     read_json,
     tensors_in,
 )
-from app.inference.qwen3_layout import CodecConfig, Qwen3Config, TalkerConfig, codec_parts, require, talker_parts
+from app.inference.checkpoint.qwen3 import (
+    CodecConfig,
+    Qwen3Config,
+    TalkerConfig,
+    codec_parts,
+    require,
+    talker_parts,
+)
+from app.inference.families import ALIASES, CARRIED, FAMILIES, NATIVE_LANGUAGES, Kind, Task
+from app.inference.languages import tag_of
+from app.inference.model import ModelCard
 from app.process.executable import is_frozen
 
 #: Plain language models are of these types too: a folder is taken for speech only if its name says so.

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from app.inference.checkpoint.folder import BrokenCheckpoint
 from app.inference.families import Kind
-from app.inference.model_folder import BrokenCheckpoint
 
 _Layers = Annotated[int, Meta(ge=1, le=256)]
 _Width = Annotated[int, Meta(ge=1, le=65_536)]

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar, cast
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import decode
 
-from app.inference.safetensors_file import BrokenFile, check
+from app.inference.checkpoint.safetensors import BrokenFile, check
 
 T = TypeVar("T")
 
