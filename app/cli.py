@@ -189,8 +189,8 @@ def _in_the_background(token: str | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 def worker(family: str, folder: Path | None) -> None:
     """Be the process that owns the model. The engine starts it; nobody else does."""
-    from app.inference.worker import main as work
-    from app.models.spec import load
+    from app.workers.synthesis.load import load
+    from app.workers.synthesis.main import main as work
 
     sys.exit(work(lambda: load(family, folder)))
 
@@ -201,7 +201,7 @@ def worker(family: str, folder: Path | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def fetch(repository: str, revision: str, folder: Path) -> None:
     """Be the process that downloads a model. The engine starts it."""
-    from app.inference.fetch import main as download
+    from app.workers.download.fetch import main as download
 
     sys.exit(download(repository, revision, folder))
 
@@ -209,7 +209,7 @@ def fetch(repository: str, revision: str, folder: Path) -> None:
 @cli.command(hidden=True)
 def decode() -> None:
     """Be the process that reads a stranger's recording. The engine starts it."""
-    from app.audio.decoding import main as read
+    from app.workers.recording.main import main as read
 
     sys.exit(read())
 
@@ -218,8 +218,8 @@ def decode() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def transcribe(folder: Path) -> None:
     """Be the process that turns a recording into text. The engine starts it."""
-    from app.inference.mlx_runtime import prepare
-    from app.inference.transcribe import main as listen
+    from app.workers.synthesis.mlx_runtime import prepare
+    from app.workers.transcription import main as listen
 
     prepare()
     sys.exit(listen(folder))

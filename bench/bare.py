@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from app.inference.espeak import Espeak
 from app.inference.espeak_voices import espeak_voices
 from app.inference.model import Utterance, VoiceSpec
 from app.scheduler.attempts import chunk_seed
 from app.text.chunking import chunk_text
 from app.text.spoken import spoken_text
+from app.workers.synthesis.espeak.model import Espeak
 
 VOICE = "en-us"
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from app.inference import blas
-from app.inference.worker import main
-from app.models.spec import load
+from app.workers.synthesis.blas import preload
+from app.workers.synthesis.load import load
+from app.workers.synthesis.main import main
 
 #: What a choice loads before MLX is imported.
 PACKAGED, REFERENCE, SYSTEM, SYSTEM_ONE = "packaged", "reference", "system", "system-one-thread"
@@ -36,12 +36,12 @@ def _load_system_with_one_thread() -> str:
 
 
 _LOADS = {
-    PACKAGED: blas.load,
+    PACKAGED: preload.load,
     REFERENCE: str,
     SYSTEM: _load_system,
     SYSTEM_ONE: _load_system_with_one_thread,
 }
 
 if __name__ == "__main__":
-    with patch.object(blas, "load", _LOADS[sys.argv[1]]):
+    with patch.object(preload, "load", _LOADS[sys.argv[1]]):
         sys.exit(main(lambda: load("qwen3", Path(sys.argv[2]))))

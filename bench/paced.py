@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
 from app.inference.processor import Processor
-from app.inference.worker import main
+from app.workers.synthesis.main import main
 
 FRAME_S = 0.08
 FRAME_BYTES = 2 * round(SAMPLE_RATE * FRAME_S)

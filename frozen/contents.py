@@ -17,7 +17,7 @@ BY_NAME = (
     "alembic.command",
     "alembic.op",
     "alembic.context",
-    "app.inference.espeak",
+    "app.workers.synthesis.espeak.model",
     "mlx.__array_api_info",
     "mlx._reprlib_fix",
     "mlx_audio.tts.models.qwen3_tts",

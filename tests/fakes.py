@@ -31,9 +31,9 @@ from pathlib import Path
 
 from app.inference.model import FinishReason, Frame, ModelCard, Utterance
 from app.inference.processor import Processor
-from app.inference.worker import main
 from app.models.spec import Entry, Preset
 from app.text.duration import speaking_seconds
+from app.workers.synthesis.main import main
 
 FRAME_BYTES = 28_800  # 600 ms
 FRAME_SAYS_S = 2.0  # what a calm speaker would need for a frame's words: it speaks as fast as it may
@@ -133,7 +133,7 @@ class FakeModel:
 def fake_entry(
     control: Path, *, capacity: int = 4, native: frozenset[str] = frozenset(), gflops: str = ""
 ) -> Entry:
-    """The fake as the catalogue would list it. `gflops` is how fast it says that it multiplies."""
+    """The fake as the engine sees it. `gflops` is how fast it says that it multiplies."""
     return Entry(
         card=ModelCard(
             model_id="fake",

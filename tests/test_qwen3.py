@@ -18,8 +18,8 @@ import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from app.inference.fetch import PARTS
 from app.selftest.checkpoint import write_checkpoint
+from app.workers.download.fetch import PARTS
 from tests.client import Client, audio_of, next_event
 from tests.inference import small_models
 from tests.inference.hub import Hub

@@ -1,6 +1,6 @@
 """What the engine knows of a model without starting it, and how its worker is started.
 
-A model is built in, like espeak-ng, or is a folder with a checkpoint. Which folders there are is for `models.py`.
+A model is built in, like espeak-ng, or is a folder with a checkpoint. Which folders there are is for `registry.py`.
 """
 
 import sys
@@ -10,15 +10,14 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct
 
-from app.errors import InferenceFailed, InvalidRequest
+from app.errors import InvalidRequest
 from app.inference.checkpoint.inspect import Checkpoint
 from app.inference.languages import name_of
-from app.inference.model import Model, ModelCard
+from app.inference.model import ModelCard
 from app.process.executable import program
 
 #: Voice ids are derived from it, the model and the speaker's name, so it must never change.
 NAMESPACE = UUID("6f1b7a52-7f0e-5f43-9d43-0f6f5a1c2b9e")
-
 
 #: The longest step of a large model: of Qwen3-TTS, the prompt of a clone. On a CPU that takes minutes, and a model
 #: that does not stream says a whole sentence in one step.
@@ -92,30 +91,3 @@ def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> Entry:
         fingerprint=checkpoint.fingerprint,
         answer_s=GPU_ANSWER_S if checkpoint.family == "qwen3" and sys.platform == "darwin" else CPU_ANSWER_S,
     )
-
-
-def load(family: str, folder: Path | None) -> Model:
-    """The model itself. Only the worker calls this: it imports what the engine must never have."""
-    if family == "espeak-ng":
-        from app.inference.espeak_voices import espeak_data
-
-        if espeak_data() is None:
-            raise InferenceFailed("this build of q3tts has no espeak-ng; activate another model")
-        from app.inference.espeak import Espeak
-
-        return Espeak()
-    if folder is None:
-        raise ValueError(f"there is no model {family!r}")
-    from app.inference.mlx_runtime import prepare, without_compiler
-
-    blas = prepare()  # before MLX is imported
-    without_compiler()
-    if family == "qwen3":
-        from app.inference.qwen3.model import Qwen3
-
-        return Qwen3.load(folder, blas=blas)
-    if family == "mlx_audio":
-        from app.inference.mlx_audio import MlxAudio
-
-        return MlxAudio.load(folder, blas=blas)
-    raise ValueError(f"there is no family of models {family!r}")

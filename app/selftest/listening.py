@@ -3,8 +3,8 @@
 import os
 from importlib import import_module
 
-from app.inference.mlx_runtime import prepare
 from app.selftest.check import Place
+from app.workers.synthesis.mlx_runtime import prepare
 
 #: mlx-audio's modules for what the engine offers, and what they load when a checkpoint names it.
 MODULES = ("mlx_audio.stt.utils", "mlx_audio.stt.models.qwen3_asr", "mlx_audio.stt.models.whisper")

@@ -8,9 +8,9 @@ import os
 from importlib.metadata import version
 from typing import Any
 
-from app.inference.mlx_runtime import prepare
 from app.selftest.check import Place, Wrong, form
 from app.selftest.checkpoint.tokenizer import write_tokenizer
+from app.workers.synthesis.mlx_runtime import prepare
 
 TEXT = "The tide is out: 潮が引いた, à marée basse."
 

@@ -41,8 +41,9 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from app.inference import blas, mlx_runtime
 from app.selftest.checkpoint.dims import Size
+from app.workers.synthesis import mlx_runtime
+from app.workers.synthesis.blas import preload
 from bench.figures import WIDTH
 from bench.inference.table import Line, Table, head, printed
 from bench.report import Report, Run, close, machine_with_mlx, parser, written
@@ -96,7 +97,7 @@ def sides_of(folder: Path) -> "Sides":
     """Load a checkpoint for each side."""
     import mlx.core as mx
 
-    from app.inference.qwen3.loading import load as load_checkpoint
+    from app.workers.synthesis.qwen3.loading import load as load_checkpoint
     from bench.inference.measures import Sides
     from bench.inference.ours import Ours
     from bench.inference.theirs import Theirs
@@ -120,7 +121,7 @@ def sides_of(folder: Path) -> "Sides":
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
     chosen = _parsed(arguments)
-    with patch.object(blas, "load", str) if chosen.reference_blas else nullcontext():
+    with patch.object(preload, "load", str) if chosen.reference_blas else nullcontext():
         loaded = mlx_runtime.prepare()
     mlx_runtime.without_compiler()
     # What follows imports MLX, which must come after the BLAS.

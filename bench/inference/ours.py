@@ -1,5 +1,5 @@
 """Our decode loop, and each of its parts alone. Every run gives the milliseconds that it took; those that say so,
-for each frame. It builds what `app.inference.qwen3.model` builds, in the same way, but with its parts at hand.
+for each frame. It builds what `synthesis/qwen3/model.py` builds, in the same way, but with its parts at hand.
 """
 
 # mlx-audio has no types, and those of MLX are half unknown.
@@ -14,16 +14,16 @@ from unittest.mock import patch
 import mlx.core as mx
 import numpy as np
 
-from app.inference import mlx_runtime
 from app.inference.model import Lane, Utterance, VoiceSpec
-from app.inference.qwen3.loading import Loaded
-from app.inference.qwen3.loop import Loop
-from app.inference.qwen3.prompts import Prompt, Prompts
-from app.inference.qwen3.rows import Row
-from app.inference.qwen3.sampling import Sampling, controls_of
-from app.inference.qwen3.slots import ROWS, Slots
-from app.inference.qwen3.talker import Talker
-from app.inference.qwen3.vocoder import FRAME_SAMPLES, Vocoder, VocoderState
+from app.workers.synthesis import mlx_runtime
+from app.workers.synthesis.qwen3.generator import Loop
+from app.workers.synthesis.qwen3.kv_cache import ROWS, Slots
+from app.workers.synthesis.qwen3.loading import Loaded
+from app.workers.synthesis.qwen3.prompts import Prompt, Prompts
+from app.workers.synthesis.qwen3.sampling import Sampling, controls_of
+from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.talker import Talker
+from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder, VocoderState
 from bench.inference.graphs import Watched, as_on_a_gpu, primitives, watched
 from bench.inference.prompt import CHUNK_FRAMES, NO_END, PENALTY, TEMPERATURE, TEXT, TOP_K, TOP_P, VOICE
 

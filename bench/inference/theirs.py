@@ -16,8 +16,8 @@ import mlx.core as mx
 import numpy as np
 from mlx_audio.tts.continuous import TTSBatchItem, TTSBatchOptions
 
-from app.inference.qwen3.loading import Loaded
-from app.inference.qwen3.vocoder import FRAME_SAMPLES
+from app.workers.synthesis.qwen3.loading import Loaded
+from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES
 from bench.inference.graphs import Watched, as_on_a_gpu, first_evaluated, primitives, watched
 from bench.inference.prompt import CHUNK_FRAMES, NO_END, PENALTY, TEMPERATURE, TEXT, TOP_K, TOP_P, VOICE
 

@@ -44,7 +44,7 @@ VERBS = ("download", "cancel", "activate", "unload")
 DIES = "raise SystemExit(3)"
 CANNOT_LOAD = """
 import sys
-from app.inference.worker import main
+from app.workers.synthesis.main import main
 def load():
     raise ValueError("a part is missing")
 sys.exit(main(load))
@@ -52,7 +52,7 @@ sys.exit(main(load))
 LOADS_WHEN_MENDED = """
 import sys
 from pathlib import Path
-from app.inference.worker import main
+from app.workers.synthesis.main import main
 from tests.fakes import FakeModel
 def load():
     if not any(Path(sys.argv[1]).glob("*mended*")):

@@ -10,9 +10,9 @@ import av.logging
 import numpy as np
 import pytest
 
-from app.audio.decoding import decoded
 from app.audio.recordings.reference import Recording
 from app.errors import InvalidAudio
+from app.workers.recording.main import decoded
 from tests.audio.recordings import (
     KINDS,
     Signal,
@@ -368,8 +368,8 @@ def test_what_is_just_good_enough_is_taken() -> None:
 
 FUZZ = """
 import sys, warnings
-from app.audio import compressed, judging, wav_reader
-from app.audio.decoding import decoded, give_up_rights
+from app.workers.recording import compressed, checks, wav
+from app.workers.recording.main import decoded, give_up_rights
 from app.errors import InvalidAudio
 from tests.audio.recordings import KINDS, mutated, tone
 

@@ -29,7 +29,7 @@ PATIENCE_S = 30.0
 #: What the real process is, with room for what its decoders do.
 CHILD = """
 import os, sys
-from app.audio import decoding
+from app.workers.recording import main
 from app.errors import InvalidAudio
 {}
 {}
@@ -407,7 +407,8 @@ def test_the_engine_holds_neither_a_decoder_nor_numpy() -> None:
             sys.executable,
             "-c",
             "import sys, app.audio.recordings.decoder\n"
-            "print([name for name in ('numpy', 'av', 'soxr', 'soundfile', 'app.audio.decoding', 'app.audio.sound')"
+            "print([name for name in ('numpy', 'av', 'soxr', 'soundfile', 'app.workers.recording.main',"
+            " 'app.workers.recording.samples')"
             " if name in sys.modules])",
         ],
         capture_output=True,

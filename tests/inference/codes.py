@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.inference.qwen3.rows import Row
+from app.workers.synthesis.qwen3.sequence import Row
 
 Codes: TypeAlias = NDArray[np.uint32]
 

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.inference import blas
-from app.inference.espeak import Espeak
-from app.inference.espeak_library import EspeakLibrary, Listener, Speech
+from app.workers.synthesis.blas import preload
+from app.workers.synthesis.espeak.library import EspeakLibrary, Listener, Speech
+from app.workers.synthesis.espeak.model import Espeak
 
 if TYPE_CHECKING:  # MLX is for those who need it
     from app.inference.model import VoiceSpec
     from tests.inference.qwen3_checkpoints import Alone, Models
 
 
-BLAS = blas.load()  # as in the worker, before any test file imports MLX
+BLAS = preload.load()  # as in the worker, before any test file imports MLX
 
 
 @pytest.fixture

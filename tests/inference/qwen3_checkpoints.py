@@ -8,10 +8,10 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from app.inference.mlx_runtime import without_compiler
 from app.inference.model import Utterance, VoiceSpec
-from app.inference.qwen3.model import Qwen3
 from app.selftest.checkpoint import write_checkpoint
+from app.workers.synthesis.mlx_runtime import without_compiler
+from app.workers.synthesis.qwen3.model import Qwen3
 from tests.inference.test_espeak import speak
 
 FRAME_SAMPLES = 1_920

@@ -13,7 +13,7 @@ def pocket_tts(folder: Path, *, sample_rate: int = 24_000) -> Path:
     """A model that speaks: it streams, samples, clones, and keeps its state outside its generator."""
     import mlx.core as mx
 
-    from app.inference.mlx_audio import _without_requests  # pyright: ignore[reportPrivateUsage]
+    from app.workers.synthesis.mlx_audio import _without_requests  # pyright: ignore[reportPrivateUsage]
 
     with _without_requests():
         from mlx_audio.tts.models.pocket_tts import Model  # pyright: ignore[reportMissingTypeStubs]

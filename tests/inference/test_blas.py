@@ -16,15 +16,16 @@ from typing import Any
 
 import pytest
 
-from app.inference import blas, openblas_copy
 from app.inference.processor import REFERENCE_BLAS, SLOW_GFLOPS, Processor
+from app.workers.synthesis.blas import openblas_copy, preload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere MLX has what it needs")
 
 #: In a process of its own: prepares MLX, and says where the function is that MLX will multiply with.
 SCRIPT = """
 import ctypes, json, sys
-from app.inference import blas, mlx_runtime
+from app.workers.synthesis.blas import preload
+from app.workers.synthesis import mlx_runtime
 
 class Found(ctypes.Structure):
     _fields_ = [(name, ctypes.c_void_p if name in ("base", "at") else ctypes.c_char_p)
@@ -164,7 +165,7 @@ def test_a_copy_that_cannot_be_loaded_is_made_once_more_elsewhere(
 
     monkeypatch.setattr(ctypes, "CDLL", noexec)
 
-    assert blas.load(tmp_path).startswith("OpenBLAS")
+    assert preload.load(tmp_path).startswith("OpenBLAS")
     assert len(refused) == 1
     assert "failed to map segment" in caplog.text
 

@@ -9,13 +9,14 @@ import pytest
 from app.errors import InvalidRequest
 from app.models import spec
 from app.process.executable import program
+from app.workers.synthesis.load import load
 
 
 def test_a_family_that_is_not_there_is_not_loaded() -> None:
     with pytest.raises(ValueError, match="nobody"):
-        spec.load("nobody", None)
+        load("nobody", None)
     with pytest.raises(ValueError, match="nobody"):
-        spec.load("nobody", Path("folder"))
+        load("nobody", Path("folder"))
 
 
 def test_the_embedded_model_has_voices_with_ids_of_their_own() -> None:

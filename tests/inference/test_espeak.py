@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from app.inference.espeak import LONGEST_FRAME, Espeak
-from app.inference.espeak_library import Speech
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Model, Utterance, VoiceSpec
+from app.workers.synthesis.espeak.library import Speech
+from app.workers.synthesis.espeak.model import LONGEST_FRAME, Espeak
 
 TEXT = "We were away a year ago, and we are on our way home now. Nobody knows why; all our money rolled away."
 

@@ -1,8 +1,8 @@
 import pytest
 
-from app.inference.espeak import LONGEST_FRAME, Espeak
-from app.inference.espeak_library import Speech
 from app.inference.model import FinishReason, Frame
+from app.workers.synthesis.espeak.library import Speech
+from app.workers.synthesis.espeak.model import LONGEST_FRAME, Espeak
 from tests.inference.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
 
 

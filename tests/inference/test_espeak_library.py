@@ -12,10 +12,10 @@ from espeakng_loader import get_library_path  # pyright: ignore[reportMissingTyp
 from msgspec.structs import replace
 
 from app.errors import InferenceFailed
-from app.inference import espeak as espeak_module
-from app.inference.espeak import Espeak
-from app.inference.espeak_library import EspeakLibrary, Speech
 from app.inference.espeak_voices import espeak_data
+from app.workers.synthesis.espeak import model as espeak_module
+from app.workers.synthesis.espeak.library import EspeakLibrary, Speech
+from app.workers.synthesis.espeak.model import Espeak
 from tests.inference.test_espeak import speak, utterance
 
 SPEECH = Speech(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50)

@@ -6,9 +6,9 @@ from random import Random
 
 from msgspec.structs import replace
 
-from app.inference.espeak import Espeak
 from app.inference.espeak_voices import espeak_voices
 from app.inference.model import Utterance
+from app.workers.synthesis.espeak.model import Espeak
 from tests.inference.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
 
 

@@ -3,9 +3,9 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from app.inference.espeak import Espeak
 from app.inference.espeak_voices import CARD, espeak_voices
 from app.inference.model import SAMPLE_RATE, FinishReason
+from app.workers.synthesis.espeak.model import Espeak
 from tests.inference.test_espeak import speak, utterance
 
 #: All of it voiced, so that there is a pitch to be measured.

@@ -1,7 +1,7 @@
 import pytest
 
-from app.inference.espeak import Espeak
 from app.inference.model import FinishReason, Frame
+from app.workers.synthesis.espeak.model import Espeak
 from tests.inference.test_espeak import speak, utterance
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from app.inference import fetch
-from app.inference.hub import FetchFailed, explained, is_safe
+from app.workers.download import fetch
+from app.workers.download.hub import FetchFailed, explained, is_safe
 from tests.inference.hub import PATIENCE_S, Hub
 
 MODEL = "acme/voice"
@@ -39,7 +39,7 @@ UNSAFE = {
     ".hidden.json": b"{}",
 }
 TOTAL = sum(len(content) for content in FILES.values())
-RUN = "import sys; from pathlib import Path; from app.inference.fetch import main"
+RUN = "import sys; from pathlib import Path; from app.workers.download.fetch import main"
 COMMAND = f"{RUN}; sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))"
 #: Also prints, as a library may; nobody but the report may be heard.
 WITHOUT_SPACE = f"""{RUN}

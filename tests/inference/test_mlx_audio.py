@@ -17,7 +17,7 @@ from tests.inference import small_models
 from tests.inference.test_worker import PATIENCE_S, Worker, stop
 
 if TYPE_CHECKING:
-    from app.inference.mlx_audio import MlxAudio
+    from app.workers.synthesis.mlx_audio import MlxAudio
 
 #: The small model gives 4.96 s for it.
 TEXT = "Hi."
@@ -27,7 +27,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from app.models.spec import load
-from app.inference.worker import main
+from app.workers.synthesis.main import main
 
 sys.exit(main(lambda: load("mlx_audio", Path(sys.argv[1]))))
 """
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def loaded(folder: Path) -> Iterator["MlxAudio"]:
-    from app.inference.mlx_audio import MlxAudio
+    from app.workers.synthesis.mlx_audio import MlxAudio
 
     model = MlxAudio.load(folder)
     yield model
@@ -62,7 +62,7 @@ def alone(loaded: "MlxAudio") -> bytes:
 @pytest.fixture
 def of() -> Callable[..., "MlxAudio"]:
     """Makes a model of a stand-in."""
-    from app.inference.mlx_audio import MlxAudio
+    from app.workers.synthesis.mlx_audio import MlxAudio
 
     return MlxAudio
 
@@ -348,7 +348,7 @@ def test_a_limit_holds_for_a_render_that_was_interrupted(of: Callable[..., "MlxA
 
 
 def test_a_model_of_another_rate_speaks_for_as_long(tmp_path: Path) -> None:
-    from app.inference.mlx_audio import MlxAudio
+    from app.workers.synthesis.mlx_audio import MlxAudio
 
     model = MlxAudio.load(small_models.pocket_tts(tmp_path, sample_rate=16_000))
 
@@ -645,7 +645,7 @@ def test_a_closed_model_has_forgotten_everything(of: Callable[..., "MlxAudio"]) 
 def test_a_folders_name_does_not_choose_the_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlx_audio.utils  # pyright: ignore[reportMissingTypeStubs]
 
-    from app.inference.mlx_audio import MlxAudio
+    from app.workers.synthesis.mlx_audio import MlxAudio
 
     (tmp_path / "soprano").mkdir()
     folder = small_models.pocket_tts(tmp_path / "soprano")

@@ -28,14 +28,14 @@ from app.inference import wire
 from app.inference.checkpoint.inspect import BrokenCheckpoint
 from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceSpec
 from app.inference.processor import REFERENCE_BLAS
-from app.inference.qwen3 import references
-from app.inference.qwen3.loop import Loop
-from app.inference.qwen3.model import Qwen3
-from app.inference.qwen3.prompts import Prompt, Prompts
-from app.inference.qwen3.references import CODES_FILE, References
-from app.inference.qwen3.rows import Row
-from app.inference.qwen3.sampling import Choice
-from app.inference.qwen3.sampling import Sampling as RowSampling
+from app.workers.synthesis.qwen3 import references
+from app.workers.synthesis.qwen3.generator import Loop
+from app.workers.synthesis.qwen3.model import Qwen3
+from app.workers.synthesis.qwen3.prompts import Prompt, Prompts
+from app.workers.synthesis.qwen3.references import CODES_FILE, References
+from app.workers.synthesis.qwen3.sampling import Choice
+from app.workers.synthesis.qwen3.sampling import Sampling as RowSampling
+from app.workers.synthesis.qwen3.sequence import Row
 from tests.inference.conftest import BLAS
 from tests.inference.qwen3_checkpoints import (
     DEEP,

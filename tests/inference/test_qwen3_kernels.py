@@ -17,13 +17,14 @@ pytestmark = pytest.mark.skipif(
 
 SCRIPT = """
 import json
-from app.inference import blas, mlx_runtime
+from app.workers.synthesis.blas import preload
+from app.workers.synthesis import mlx_runtime
 loaded = blas.load()
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from app.inference.qwen3.attending import QUERIES, attend
-from app.inference.qwen3.linear import joined
+from app.workers.synthesis.qwen3.attending import QUERIES, attend
+from app.workers.synthesis.qwen3.linear import joined
 
 mlx_runtime.without_compiler()
 numbers = np.random.default_rng(1)

@@ -18,17 +18,17 @@ from mlx_audio.tts.utils import load as load_theirs
 from msgspec.structs import replace
 
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
-from app.inference.qwen3 import loop, pace
-from app.inference.qwen3.attending import QUERIES
-from app.inference.qwen3.loop import Loop
-from app.inference.qwen3.model import Qwen3
-from app.inference.qwen3.pace import Pace
-from app.inference.qwen3.rows import RENDER_FRAMES, SPEAK_FRAMES, Row
-from app.inference.qwen3.sampling import FirstCode
-from app.inference.qwen3.slots import POSITIONS, ROWS, Slots, positions_for
-from app.inference.qwen3.step import Step
-from app.inference.qwen3.talker import Talker
-from app.inference.qwen3.vocoder import Vocoder, VocoderState
+from app.workers.synthesis.qwen3 import cost_model, generator
+from app.workers.synthesis.qwen3.attending import QUERIES
+from app.workers.synthesis.qwen3.cost_model import Pace
+from app.workers.synthesis.qwen3.generator import Loop
+from app.workers.synthesis.qwen3.kv_cache import POSITIONS, ROWS, Slots, positions_for
+from app.workers.synthesis.qwen3.model import Qwen3
+from app.workers.synthesis.qwen3.sampling import FirstCode
+from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES, SPEAK_FRAMES, Row
+from app.workers.synthesis.qwen3.step import Step
+from app.workers.synthesis.qwen3.talker import Talker
+from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 from tests.inference.codes import Codes, their_codes
 from tests.inference.codes import said as said
 from tests.inference.qwen3_checkpoints import (
@@ -182,7 +182,7 @@ def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3, monkeypatch
             if waiting:
                 preset.add([waiting.pop()])
         if chance.random() < 0.1:
-            monkeypatch.setattr(loop, "TICK_S", chance.choice([0.0, 1e9]))
+            monkeypatch.setattr(generator, "TICK_S", chance.choice([0.0, 1e9]))
         if chance.random() < 0.2:
             preset.add([endless(id=1_000 + chance.randrange(10**6), lane="speak", max_seconds=0.2)])
         collect(spoken, preset.step())
@@ -233,7 +233,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.fixture(params=["quick", "slow"])
 def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Whether a tick launches everything, or no more than a piece."""
-    monkeypatch.setattr(loop, "TICK_S", 1e9 if request.param == "quick" else 0.0)
+    monkeypatch.setattr(generator, "TICK_S", 1e9 if request.param == "quick" else 0.0)
     return request.param
 
 
@@ -280,7 +280,7 @@ def test_all_prompts_of_renders_are_in_before_the_first_of_them_speaks(
 def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(
     preset: Qwen3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "TICK_S", 1e9)
+    monkeypatch.setattr(generator, "TICK_S", 1e9)
     renders = [utterance(LONGER, id=number, seed=number) for number in range(8)]
     heard = utterance(LONGER, VIVIAN, id=99, lane="speak")
     alone = {one.id: speak(preset, one).pcm for one in (*renders, heard)}
@@ -304,7 +304,7 @@ def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(
 def slow(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> Loop:
     """A loop that believes that no width keeps real time."""
     loop = preset._loop
-    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 0.0)
+    monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0)
     return loop
 
 
@@ -373,7 +373,7 @@ def test_prompts_are_put_in_by_whole_parts_however_much_time_there_is(
         prefill(talker, slots, slot, x, start)
 
     monkeypatch.setattr(Talker, "prefill", noted)
-    monkeypatch.setattr(pace, "PIECES", (QUERIES + 8,))
+    monkeypatch.setattr(cost_model, "PIECES", (QUERIES + 8,))
     wanted = [endless(RYAN, id=number, max_seconds=0.2, seed=number) for number in (1, 2, 3)]
     wanted = [replace(one, text=LONGER * 12) for one in wanted]
     prompts = [preset._prompts.of(one, None) for one in wanted]
@@ -399,12 +399,12 @@ def test_a_long_row_that_rested_comes_back_beside_a_new_listener(
     preset.add([long])
     while 1 not in preset._rows or preset._rows[1].said < 260:
         collect(spoken, preset.step())
-    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 0.0)
+    monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0)
     preset.add([endless(VIVIAN, id=2, lane="speak", max_seconds=9)])
     while preset._rows[1].slot is not None or 2 not in spoken:
         collect(spoken, preset.step())
 
-    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 1e9)
+    monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 1e9)
     preset.cancel(2)
     preset.add([endless(VIVIAN, id=3, lane="speak", max_seconds=1)])
     finish(preset, spoken)
@@ -420,7 +420,7 @@ def test_a_width_that_was_too_slow_is_tried_again_after_a_while() -> None:
         seen.stepped(rows, took_s)
     assert seen.width == 1
 
-    now += pace.REMEMBERED_S + 1
+    now += cost_model.REMEMBERED_S + 1
     seen.stepped(1, 0.01)
 
     assert seen.width == 2
@@ -519,7 +519,7 @@ def test_a_long_prompt_is_put_in_by_pieces_while_somebody_listens(
     spoken = finish(preset)
 
     assert len(positions) > 3
-    assert max(positions) <= pace.PIECES[0]
+    assert max(positions) <= cost_model.PIECES[0]
     assert spoken[2].pcm == expected
 
 
@@ -550,7 +550,7 @@ def test_a_reference_is_heard_through_by_pieces(
 @pytest.mark.long
 def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four listeners with two chunks each have all rows; the fifth does not wait for any of those to end."""
-    monkeypatch.setattr(loop, "TICK_S", 1e9)
+    monkeypatch.setattr(generator, "TICK_S", 1e9)
     jobs = [(endless(id=2 * n + 1, lane="speak", max_seconds=2), 2 * n + 2) for n in range(4)]
     later = [replace(first, id=second, behind=first.id, seed=5) for first, second in jobs]
     alone = {one.id: speak(preset, one).pcm for one in (*(first for first, _ in jobs), *later)}

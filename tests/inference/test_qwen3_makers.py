@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.inference import mlx_runtime
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
-from app.inference.qwen3.hearing import Hearing
-from app.inference.qwen3.loading import load
-from app.inference.qwen3.loop import Heard, Loop
-from app.inference.qwen3.model import Qwen3
 from app.selftest.checkpoint.dims import Kind
+from app.workers.synthesis import mlx_runtime
+from app.workers.synthesis.qwen3.generator import Heard, Loop
+from app.workers.synthesis.qwen3.hearing import Hearing
+from app.workers.synthesis.qwen3.loading import load
+from app.workers.synthesis.qwen3.model import Qwen3
 from tests.golden.cases import (
     CASES,
     CHECKPOINTS,

@@ -14,13 +14,13 @@ from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
 from app.inference.model import VoiceSpec
-from app.inference.qwen3.convolutions import Convolution, Depthwise, Upsampling
-from app.inference.qwen3.loading import Loaded, load
-from app.inference.qwen3.prompts import Prompt, Prompts
-from app.inference.qwen3.references import Reference
-from app.inference.qwen3.sampling import Choice, Dice, FirstCode, Sampling, controls_of
-from app.inference.qwen3.snake import Snake
-from app.inference.qwen3.vocoder import FRAME_SAMPLES, Vocoder, VocoderState, row_of, stacked
+from app.workers.synthesis.qwen3.convolutions import Convolution, Depthwise, Upsampling
+from app.workers.synthesis.qwen3.loading import Loaded, load
+from app.workers.synthesis.qwen3.prompts import Prompt, Prompts
+from app.workers.synthesis.qwen3.references import Reference
+from app.workers.synthesis.qwen3.sampling import Choice, Dice, FirstCode, Sampling, controls_of
+from app.workers.synthesis.qwen3.snake import Snake
+from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder, VocoderState, row_of, stacked
 from tests.inference.qwen3_checkpoints import DEEP, LONGER, Models, tone, utterance
 
 Samples = NDArray[np.float32]

@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from app.inference.model import FinishReason, Utterance
-from app.inference.qwen3 import loop, pace
-from app.inference.qwen3.loop import Loop
-from app.inference.qwen3.model import Qwen3
-from app.inference.qwen3.sampling import Sampling, controls_of
+from app.workers.synthesis.qwen3 import cost_model, generator
+from app.workers.synthesis.qwen3.generator import Loop
+from app.workers.synthesis.qwen3.model import Qwen3
+from app.workers.synthesis.qwen3.sampling import Sampling, controls_of
 from tests.inference.qwen3_checkpoints import LONGER, Models, endless, utterance
 from tests.inference.test_espeak import Spoken, collect, finish, speak
 
@@ -36,13 +36,13 @@ def alone(model: Qwen3) -> dict[int, bytes]:
 
 @pytest.fixture(autouse=True)
 def a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "TICK_S", 0.0)
+    monkeypatch.setattr(generator, "TICK_S", 0.0)
 
 
 @pytest.fixture(params=["rest", "go on"])
 def renders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """What renders do while somebody listens."""
-    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 0.0 if request.param == "rest" else 1e9)
+    monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0 if request.param == "rest" else 1e9)
     return request.param
 
 
@@ -126,7 +126,7 @@ def test_a_renders_samples_that_have_to_wait_keep_no_listeners_waiting(
 def test_a_step_that_nobody_needs_any_more_keeps_nobody_waiting(
     model: Qwen3, alone: dict[int, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "REAL_TIME_SHARE", 0.0)
+    monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0)
     spoken: dict[int, Spoken] = {}
     model.add([*RENDERS, endless(id=5, lane="speak")])
     while 5 not in spoken or not spoken[5].pcm or left(model._loop) < PIECES - 2:

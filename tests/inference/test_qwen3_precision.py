@@ -20,13 +20,13 @@ from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
 from app.inference.model import Sampling
-from app.inference.qwen3 import sampling
-from app.inference.qwen3.linear import joined
-from app.inference.qwen3.loading import load
-from app.inference.qwen3.prompts import Prompts
-from app.inference.qwen3.sampling import Dice, controls_of
-from app.inference.qwen3.talker import Talker
 from app.selftest.checkpoint.talker import FIRST_SPOKEN
+from app.workers.synthesis.qwen3 import sampling
+from app.workers.synthesis.qwen3.linear import joined
+from app.workers.synthesis.qwen3.loading import load
+from app.workers.synthesis.qwen3.prompts import Prompts
+from app.workers.synthesis.qwen3.sampling import Dice, controls_of
+from app.workers.synthesis.qwen3.talker import Talker
 from tests.inference.codes import Codes, their_codes
 from tests.inference.codes import said as said
 from tests.inference.qwen3_checkpoints import Models, endless

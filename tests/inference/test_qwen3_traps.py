@@ -16,12 +16,12 @@ from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
-from app.inference.qwen3.loading import load
-from app.inference.qwen3.model import Qwen3
-from app.inference.qwen3.references import Reference
-from app.inference.qwen3.rows import RENDER_FRAMES
-from app.inference.qwen3.sampling import FirstCode
-from app.inference.qwen3.vocoder import Vocoder, VocoderState
+from app.workers.synthesis.qwen3.loading import load
+from app.workers.synthesis.qwen3.model import Qwen3
+from app.workers.synthesis.qwen3.references import Reference
+from app.workers.synthesis.qwen3.sampling import FirstCode
+from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES
+from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 from tests.inference.qwen3_checkpoints import (
     FRAME_SAMPLES,
     LONGER,

@@ -23,8 +23,8 @@ from tests.inference.test_worker import PATIENCE_S, alive, wait_for
 RUN = """
 import sys
 from pathlib import Path
-from app.inference.mlx_runtime import prepare
-from app.inference.transcribe import main
+from app.workers.synthesis.mlx_runtime import prepare
+from app.workers.transcription import main
 
 prepare()
 sys.exit(main(Path(sys.argv[1])))
@@ -128,7 +128,7 @@ def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
 
 def test_what_libraries_print_is_not_the_answer(tmp_path: Path) -> None:
     loud = (
-        "import app.inference.transcribe as t; t._answer = lambda *_: print('hello', flush=True) or {'text': 'so'}"
+        "import app.workers.transcription as t; t._answer = lambda *_: print('hello', flush=True) or {'text': 'so'}"
     )
     program = f"import sys; from pathlib import Path; {loud}; sys.exit(t.main(Path()))"
 
@@ -146,7 +146,7 @@ child.stdout.read(1)
 """
 STUCK = """
 import pathlib, sys, time
-import app.inference.transcribe as t
+import app.workers.transcription as t
 
 def stuck(*_):
     pathlib.Path(sys.argv[1]).touch()
@@ -299,7 +299,7 @@ class Hears:
 def test_a_model_is_told_the_language_if_it_can_be(family: str, asked: str, keywords: dict[str, str]) -> None:
     import numpy as np
 
-    from app.inference.transcribe import transcribed
+    from app.workers.transcription import transcribed
 
     model = Hears()
 
@@ -324,7 +324,7 @@ def test_a_model_is_told_the_language_if_it_can_be(family: str, asked: str, keyw
 def test_the_language_is_the_one_that_was_heard(said: Any, asked: str, language: str) -> None:
     import numpy as np
 
-    from app.inference.transcribe import transcribed
+    from app.workers.transcription import transcribed
 
     found = transcribed(Hears(said), "parakeet", np.zeros(24_000, np.float32), asked)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.inference import wire
 from app.inference.model import FinishReason, Frame, Utterance, VoiceSpec
 from app.inference.processor import Processor
-from app.inference.worker import Pipe
+from app.workers.synthesis.main import Pipe
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 INT64 = st.integers(0, 2**53 - 1)

@@ -22,7 +22,7 @@ PATIENCE_S = 20.0
 #: Fakes that do what native code does; each is the whole program of a worker.
 NOISY = """
 import ctypes, os, pathlib, sys
-from app.inference.worker import main
+from app.workers.synthesis.main import main
 from tests.fakes import FakeModel
 
 class Noisy(FakeModel):
@@ -39,7 +39,7 @@ sys.exit(main(lambda: Noisy(pathlib.Path(sys.argv[1]), 4)))
 """
 BROKEN = """
 import sys
-from app.inference.worker import main
+from app.workers.synthesis.main import main
 
 def load():
     raise FileNotFoundError("weights.bin is missing")

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from app.inference.model import Frame, Utterance
-from app.inference.worker import main
+from app.workers.synthesis.main import main
 from tests.fakes import FakeModel
 
 RECORD = "record"

@@ -1,4 +1,4 @@
-"""Has a recording read by a process of its own (`decoding.py`), which ends with it or is ended.
+"""Has a recording read by a process of its own (`workers/recording`), which ends with it or is ended.
 
 Decoders are native code and the bytes are a stranger's: what breaks there must not break the engine. This side
 holds neither a decoder nor NumPy, and believes of the answer only what can be checked.

@@ -1,8 +1,8 @@
 """A recording of somebody's voice on the engine's side: taken from a client with suspicion, and kept.
 
 What a file holds is not looked into here. The engine goes by its first bytes and gives it to a process of its own
-(`listening.py`, and `decoding.py` on the other side); what the two say to each other is here too. It knows nothing
-of models or voices.
+(`decoder.py`, and `workers/recording` on the other side); the messages between the two are here too. It knows
+nothing of models or voices.
 """
 
 import base64

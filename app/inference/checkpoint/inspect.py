@@ -1,7 +1,7 @@
 """Judges a model's folder without loading it: what is in it, what it can do, and whether it may be loaded.
 
 mlx-audio loads what it finds: it imports the module that `config.json` names, and leaves at random whatever a
-codec's file does not bring. So a folder is read here first, by the engine for its catalogue and by the worker
+codec's file does not bring. So a folder is read here first, by the engine to list it and by the worker
 before MLX maps anything. It knows nothing of downloads and voices, and imports nothing native.
 """
 

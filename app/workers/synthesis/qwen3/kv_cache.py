@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import mlx.core as mx
 
-from app.inference.qwen3.attention import Remember
+from app.workers.synthesis.qwen3.attention import Remember
 
 ROWS = (1, 2, 4, 8)
 POSITIONS = (256, 512, 768, 1_024, 1_536, 2_048, 3_072, 4_096, 6_144, 8_192, 12_288, 16_384, 32_768)

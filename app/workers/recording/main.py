@@ -1,6 +1,6 @@
 """The process that reads one recording of a stranger's, and ends: `q3tts decode`.
 
-It gets an order and the file on standard input and answers on standard output, as `listening.py` expects it. Before
+It gets an order and the file on standard input and answers on standard output, as `decoder.py` expects it. Before
 the first byte of the file is looked into it gives up what it does not need: it can open no file and no socket any
 more, write no file, and have only so much memory and time. Native code that falls for a file takes this process
 with it, and nothing else.
@@ -56,16 +56,16 @@ def main() -> int:
 
 def decoded(data: bytes, *, normalize: bool) -> Recording:
     """The recording in a file, judged and as it is kept. Raises `InvalidAudio`."""
-    from app.audio.judging import judged
+    from app.workers.recording.checks import judged
 
     kind = kind_of(data)
     if kind is None:
         raise InvalidAudio("send a recording as WAV, FLAC, MP3, M4A or Ogg file")
     if kind is Kind.WAV:
-        from app.audio.wav_reader import read_wav
+        from app.workers.recording.wav import read_wav
 
         return judged(read_wav(data), normalize=normalize)
-    from app.audio.compressed import read_compressed
+    from app.workers.recording.compressed import read_compressed
 
     return judged(read_compressed(data, kind), normalize=normalize)
 
@@ -88,8 +88,8 @@ def give_up_rights() -> None:
 def _answer(data: bytes, *, normalize: bool) -> tuple[Answer, bytes]:
     # One thread is enough; a pool of them would take address space for each core of the machine.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    import_module("app.audio.judging")
-    import_module("app.audio.wav_reader" if kind_of(data) is Kind.WAV else "app.audio.compressed")
+    import_module("app.workers.recording.checks")
+    import_module("app.workers.recording.wav" if kind_of(data) is Kind.WAV else "app.workers.recording.compressed")
     give_up_rights()
     try:
         recording = decoded(data, normalize=normalize)

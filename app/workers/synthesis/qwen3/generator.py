@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.model import FinishReason
-from app.inference.qwen3.pace import Pace
-from app.inference.qwen3.places import Places
-from app.inference.qwen3.prefill import Prefill
-from app.inference.qwen3.rows import Row
-from app.inference.qwen3.sampling import Controls, Mode, Sampling, controls_of
-from app.inference.qwen3.step import Step
-from app.inference.qwen3.talker import Talker
-from app.inference.qwen3.vocoder import FRAME_SAMPLES, Vocoder
-from app.inference.qwen3.voicing import Voiced, Voicing
+from app.workers.synthesis.qwen3.cost_model import Pace
+from app.workers.synthesis.qwen3.decode import Voiced, Voicing
+from app.workers.synthesis.qwen3.prefill import Prefill
+from app.workers.synthesis.qwen3.sampling import Controls, Mode, Sampling, controls_of
+from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.slot_allocator import Places
+from app.workers.synthesis.qwen3.step import Step
+from app.workers.synthesis.qwen3.talker import Talker
+from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder
 
 #: A tick launches no more when so much time has gone. On a GPU it has launched everything long before.
 TICK_S = 0.02

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 import mlx.nn as nn
 
-from app.inference.qwen3.attending import attend
-from app.inference.qwen3.attention import Rotary
-from app.inference.qwen3.convolutions import Convolution, Depthwise, Memory, Upsampling
-from app.inference.qwen3.linear import joined
-from app.inference.qwen3.snake import Snake
+from app.workers.synthesis.qwen3.attending import attend
+from app.workers.synthesis.qwen3.attention import Rotary
+from app.workers.synthesis.qwen3.convolutions import Convolution, Depthwise, Memory, Upsampling
+from app.workers.synthesis.qwen3.linear import joined
+from app.workers.synthesis.qwen3.snake import Snake
 
 #: Samples of one frame, 80 ms.
 FRAME_SAMPLES = 1_920

@@ -26,8 +26,8 @@ from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
 
 from app.audio.recordings.reference import LONGEST_S, Kind
-from app.audio.sound import Samples, Sound, check_whole, too_long
 from app.errors import InvalidAudio
+from app.workers.recording.samples import Samples, Sound, check_whole, too_long
 
 #: Packets that cannot be decoded. The first ones of an MP3 file that was cut out of another are like that.
 MOST_DAMAGED = 2

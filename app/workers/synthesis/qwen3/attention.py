@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import mlx.core as mx
 import mlx.nn as nn
 
-from app.inference.qwen3.attending import attend
-from app.inference.qwen3.linear import taken
+from app.workers.synthesis.qwen3.attending import attend
+from app.workers.synthesis.qwen3.linear import taken
 
 #: Takes new keys and values, each [rows, heads, time, width], and gives those to attend to.
 Remember: TypeAlias = Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]

@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from soxr import resample  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
 from app.errors import InferenceFailed, SpeechError
-from app.inference import mlx_runtime
 from app.inference.checkpoint.inspect import read_checkpoint
-from app.inference.lanes import Lanes, Work
 from app.inference.languages import AUTO, name_of
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceSpec
 from app.inference.processor import Processor
-from app.inference.resampling import Resampler, resampler
+from app.workers.synthesis import mlx_runtime
+from app.workers.synthesis.queue import Lanes, Work
+from app.workers.synthesis.resampling import Resampler, resampler
 
 #: Seconds of audio that a model which streams is asked for at a time.
 STREAMING_S = 0.32

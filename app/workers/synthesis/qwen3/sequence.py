@@ -10,11 +10,11 @@ do not either. Who runs when is for the loop.
 import mlx.core as mx
 
 from app.inference.model import FinishReason, Lane
-from app.inference.qwen3.prompts import Prompt
-from app.inference.qwen3.references import Reference
-from app.inference.qwen3.sampling import Sampling
-from app.inference.qwen3.slots import Parked
-from app.inference.qwen3.vocoder import VocoderState
+from app.workers.synthesis.qwen3.kv_cache import Parked
+from app.workers.synthesis.qwen3.prompts import Prompt
+from app.workers.synthesis.qwen3.references import Reference
+from app.workers.synthesis.qwen3.sampling import Sampling
+from app.workers.synthesis.qwen3.vocoder import VocoderState
 
 #: A listener's frames are voiced in such stretches, the last of them over and over: the first is heard at once, and
 #: from then on there is always more at hand than is needed.

@@ -5,7 +5,7 @@ It knows times and sizes, no rows.
 
 from collections.abc import Callable
 
-from app.inference.qwen3.slots import rows_for
+from app.workers.synthesis.qwen3.kv_cache import rows_for
 
 #: A step must take no more than this part of a frame's 80 ms for renders to run beside a listener. A piece of a
 #: prompt may have the rest.

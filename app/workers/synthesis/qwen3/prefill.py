@@ -7,11 +7,11 @@ beginnings, which are the same for all that a voice says.
 
 from collections import OrderedDict
 
-from app.inference.qwen3.attending import QUERIES
-from app.inference.qwen3.places import Places
-from app.inference.qwen3.rows import Row
-from app.inference.qwen3.slots import Remembered, Slots
-from app.inference.qwen3.talker import Talker
+from app.workers.synthesis.qwen3.attending import QUERIES
+from app.workers.synthesis.qwen3.kv_cache import Remembered, Slots
+from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.slot_allocator import Places
+from app.workers.synthesis.qwen3.talker import Talker
 
 #: Of the beginnings of prompts.
 MOST_PREFIX_BYTES = 128 << 20

@@ -22,8 +22,8 @@ import numpy as np
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.inference.model import SAMPLE_RATE
-from app.inference.qwen3.hearing import VERSION
-from app.inference.qwen3.vocoder import Vocoder, VocoderState
+from app.workers.synthesis.qwen3.hearing import VERSION
+from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 
 CODES_FILE = "codes.safetensors"
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import mlx.core as mx
 
-from app.inference.qwen3.attention import Layer, Remember, Rotary
-from app.inference.qwen3.linear import Linear, joined, taken
-from app.inference.qwen3.sampling import Controls, Dice, FirstCode, Mode
-from app.inference.qwen3.slots import Slots
-from app.inference.qwen3.step import Step
+from app.workers.synthesis.qwen3.attention import Layer, Remember, Rotary
+from app.workers.synthesis.qwen3.kv_cache import Slots
+from app.workers.synthesis.qwen3.linear import Linear, joined, taken
+from app.workers.synthesis.qwen3.sampling import Controls, Dice, FirstCode, Mode
+from app.workers.synthesis.qwen3.step import Step
 
 
 class Talker:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from app.inference.model import Lane
-from app.inference.qwen3.rows import Row
-from app.inference.qwen3.vocoder import Vocoder, row_of, stacked
+from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.vocoder import Vocoder, row_of, stacked
 
 #: Of the vocoder's pasts, which are there one after the other, in one piece of a stretch.
 PIECE_PASTS = 4

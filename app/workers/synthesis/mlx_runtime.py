@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.inference import blas
 from app.inference.processor import REFERENCE_BLAS, Processor
+from app.workers.synthesis.blas import preload
 
 if TYPE_CHECKING:
     import mlx.core as mx
@@ -28,7 +28,7 @@ def prepare() -> str:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # The tokenizers' threads are of no use here, and warn when the process forks.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    return blas.load()
+    return preload.load()
 
 
 def device() -> str:

@@ -13,12 +13,12 @@ import numpy as np
 from greenlet import getcurrent, greenlet
 
 from app.errors import InferenceFailed, InvalidRequest, SpeechError
-from app.inference.espeak_library import ESPEAK_RATE, EspeakLibrary, Speech
 from app.inference.espeak_voices import espeak_data, espeak_name
-from app.inference.lanes import Lanes, Work
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
 from app.inference.processor import Processor
-from app.inference.resampling import resampler
+from app.workers.synthesis.espeak.library import ESPEAK_RATE, EspeakLibrary, Speech
+from app.workers.synthesis.queue import Lanes, Work
+from app.workers.synthesis.resampling import resampler
 
 #: In bytes: 100 ms.
 LONGEST_FRAME = 2 * SAMPLE_RATE // 10

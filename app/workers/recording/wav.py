@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.audio.sound import Samples, Sound, check_length, check_whole
 from app.errors import InvalidAudio
+from app.workers.recording.samples import Samples, Sound, check_length, check_whole
 
 _FORMAT = struct.Struct("<HHIIHH")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE

@@ -1,7 +1,7 @@
 """Qwen3-TTS: utterances of cloned, preset and designed voices, several at once in one decode loop.
 
-The weights and the module definitions are mlx-audio's; what makes speech of them is ours (`loop.py`), and what is
-done around the networks that hear a reference (`hearing.py`). Here utterances become rows, and samples frames.
+The weights and the module definitions are mlx-audio's. Ours is what makes speech of them (`generator.py`), and what
+is done around the networks that encode a recording (`hearing.py`). Here utterances become rows, samples frames.
 """
 
 # mlx-audio has no types, and those of MLX are half unknown.
@@ -15,20 +15,20 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from app.inference import mlx_runtime
 from app.inference.model import FinishReason, Frame, Lane, Utterance
 from app.inference.model import Sampling as Said
 from app.inference.processor import Processor
-from app.inference.qwen3.hearing import Hearing
-from app.inference.qwen3.loading import Loaded, load
-from app.inference.qwen3.loop import Heard, Loop
-from app.inference.qwen3.prompts import Prompts
-from app.inference.qwen3.references import References
-from app.inference.qwen3.rows import Row
-from app.inference.qwen3.sampling import Choice, Sampling
-from app.inference.qwen3.slots import POSITIONS, ROWS
-from app.inference.qwen3.talker import Talker
-from app.inference.qwen3.vocoder import Vocoder
+from app.workers.synthesis import mlx_runtime
+from app.workers.synthesis.qwen3.generator import Heard, Loop
+from app.workers.synthesis.qwen3.hearing import Hearing
+from app.workers.synthesis.qwen3.kv_cache import POSITIONS, ROWS
+from app.workers.synthesis.qwen3.loading import Loaded, load
+from app.workers.synthesis.qwen3.prompts import Prompts
+from app.workers.synthesis.qwen3.references import References
+from app.workers.synthesis.qwen3.sampling import Choice, Sampling
+from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.talker import Talker
+from app.workers.synthesis.qwen3.vocoder import Vocoder
 
 FRAMES_PER_S = 12.5
 

@@ -4,9 +4,9 @@ beside listeners, into real time. Who has to give way is put aside as it is, and
 It knows nothing of what rows say or sound like.
 """
 
-from app.inference.qwen3.pace import Pace
-from app.inference.qwen3.rows import Row
-from app.inference.qwen3.slots import Slots, positions_for, rows_for
+from app.workers.synthesis.qwen3.cost_model import Pace
+from app.workers.synthesis.qwen3.kv_cache import Slots, positions_for, rows_for
+from app.workers.synthesis.qwen3.sequence import Row
 
 
 class Places:

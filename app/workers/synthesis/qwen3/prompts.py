@@ -27,7 +27,7 @@ import mlx.core as mx
 
 from app.inference.languages import AUTO, name_of
 from app.inference.model import Utterance
-from app.inference.qwen3.references import Reference
+from app.workers.synthesis.qwen3.references import Reference
 
 _ROLE = "<|im_start|>assistant\n"
 _TURN = _ROLE + "{}<|im_end|>\n"

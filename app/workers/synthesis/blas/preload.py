@@ -14,7 +14,7 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from app.inference import openblas_copy
+from app.workers.synthesis.blas import openblas_copy
 
 logger = logging.getLogger(__name__)
 

@@ -30,9 +30,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from app.inference.hub import MANIFEST, FetchFailed, Wanted, append, corrupt, explained, listing, passes
 from app.process.child import ABANDONED, end_with_parent, own_pipes
 from app.process.files import sync_folder
+from app.workers.download.hub import MANIFEST, FetchFailed, Wanted, append, corrupt, explained, listing, passes
 
 PARTS = ".parts"
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import mlx.core as mx
 
-from app.inference.qwen3.slots import Held, Slots
+from app.workers.synthesis.qwen3.kv_cache import Held, Slots
 
 #: Layers of the talker in one piece.
 PIECE_LAYERS = 7

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
 from app.audio.recordings.reference import LONGEST_S, Recording
-from app.audio.sound import Samples, Sound, at_our_rate, check_length, mono, pcm_of
 from app.errors import InvalidAudio
+from app.workers.recording.samples import Samples, Sound, at_our_rate, check_length, mono, pcm_of
 
 #: Full scale is 1.0. Softer than this at its loudest, a recording is silence; far beyond full scale it is none.
 FAINTEST_PEAK, GREATEST_PEAK = 0.01, 8.0

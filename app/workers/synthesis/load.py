@@ -1,0 +1,33 @@
+"""Which class runs a family of models. What a model needs is imported only when it is loaded."""
+
+from pathlib import Path
+
+from app.errors import InferenceFailed
+from app.inference.model import Model
+
+
+def load(family: str, folder: Path | None) -> Model:
+    """The model of a family, from its folder. Raises `InferenceFailed` or `BrokenCheckpoint` when that fails."""
+    if family == "espeak-ng":
+        from app.inference.espeak_voices import espeak_data
+
+        if espeak_data() is None:
+            raise InferenceFailed("this build of q3tts has no espeak-ng; activate another model")
+        from app.workers.synthesis.espeak.model import Espeak
+
+        return Espeak()
+    if folder is None:
+        raise ValueError(f"there is no model {family!r}")
+    from app.workers.synthesis.mlx_runtime import prepare, without_compiler
+
+    blas = prepare()  # before MLX is imported
+    without_compiler()
+    if family == "qwen3":
+        from app.workers.synthesis.qwen3.model import Qwen3
+
+        return Qwen3.load(folder, blas=blas)
+    if family == "mlx_audio":
+        from app.workers.synthesis.mlx_audio import MlxAudio
+
+        return MlxAudio.load(folder, blas=blas)
+    raise ValueError(f"there is no family of models {family!r}")
