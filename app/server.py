@@ -23,7 +23,6 @@ from app.daemon.binding import Bound, bind_socket
 from app.daemon.engine import Engine, Speakers
 from app.daemon.server import Daemon
 from app.errors import ModelNotFound, ModelNotReady, StartFailed, StorageFailed
-from app.library import Library
 from app.models.downloads import Downloads
 from app.models.installed import Shelf
 from app.models.registry import Models
@@ -33,14 +32,15 @@ from app.models.worker.supervisor import Pool
 from app.process.executable import program
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
-from app.speech import Speech
 from app.store.chunks import ChunkStore
 from app.store.database import Database
 from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.preferences import Preferences
 from app.store.voices import VoiceStore
-from app.voices import Voices, voice_spec
+from app.usecases.jobs import Speech
+from app.usecases.models import Library
+from app.usecases.voices import Voices, voice_spec
 
 #: How long the jobs at work have to come to their next step, of the time that a stop may take.
 SETTLE_S = 2.0

@@ -11,7 +11,7 @@ import anyio
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.speech import Speech
+from app.usecases.jobs import Speech
 
 TOKEN = "a-token-of-the-tests"
 PATIENCE_S = 30.0

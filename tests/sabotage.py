@@ -74,7 +74,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "empty text is taken",
-        "app/speech.py",
+        "app/usecases/jobs.py",
         "if not text.strip():",
         "if False:",
         ("tests/api",),
@@ -298,14 +298,14 @@ SABOTAGES = (
     ),
     Sabotage(
         "a deleted job leaves its files",
-        "app/speech.py",
+        "app/usecases/jobs.py",
         'aside = self._logs.drop(job.id, f"{job.id}.{job.seq}.deleted")',
         "aside = None",
         ("tests/api",),
     ),
     Sabotage(
         "a preset can be deleted",
-        "app/voices.py",
+        "app/usecases/voices.py",
         'if voice.kind == "preset":\n            raise Forbidden',
         'if voice.kind == "nothing":\n            raise Forbidden',
         ("tests/api",),
@@ -466,14 +466,14 @@ SABOTAGES = (
     ),
     Sabotage(
         "a clone's transcript may be anything",
-        "app/voices.py",
+        "app/usecases/voices.py",
         "if not expected / TRANSCRIPT_FITS <= recording.seconds <= TRANSCRIPT_FITS * expected + 1:",
         "if False:",
         ("tests/api/test_voices.py",),
     ),
     Sabotage(
         "a voice whose files are gone is spoken all the same",
-        "app/voices.py",
+        "app/usecases/voices.py",
         'if not (own / "reference.wav").is_file():',
         "if False:",
         ("tests/api/test_voices.py", "tests/test_qwen3.py"),

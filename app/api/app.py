@@ -20,9 +20,9 @@ from app.api.speak import cancel, speak
 from app.api.stream import Encoded, events, stream
 from app.api.voices import VoiceController
 from app.errors import SpeechError
-from app.library import Library
-from app.speech import Speech
-from app.voices import Voices
+from app.usecases.jobs import Speech
+from app.usecases.models import Library
+from app.usecases.voices import Voices
 
 
 def make_app(speech: Speech, voices: Voices, library: Library) -> Litestar:

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter
 from app.api.links import AnyRequest
 from app.api.ranges import sent
 from app.errors import JobNotFound
-from app.speech import Speech
+from app.usecases.jobs import Speech
 
 
 @route(

@@ -7,7 +7,7 @@ from app import __version__
 from app.api.views import EngineWarning, Health, capabilities_of
 from app.errors import ModelNotReady
 from app.inference.model import ModelCard
-from app.speech import Speech
+from app.usecases.jobs import Speech
 
 #: Of a model that was active and is gone or broken.
 _NOTHING = ModelCard("", (), frozenset(), supports_clone=False, streams=False)

@@ -14,9 +14,9 @@ from app.api.schemas import SubmitRequest
 from app.api.views import ArtifactList, ArtifactView, ChunkList, ChunkView, Deleted, JobPage, JobView
 from app.errors import InvalidRequest
 from app.scheduler.progress import progress_of
-from app.speech import Request, Speech
 from app.store.history import SHORTEST_SEARCH
 from app.store.rows import HistoryFilter, Job, JobStatus
+from app.usecases.jobs import Request, Speech
 
 Status = Literal["queued", "running", "paused", "completed", "failed", "canceled"]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]

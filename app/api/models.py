@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
 from app.api.views import Deleted, ModelList, ModelView
-from app.library import Library
+from app.usecases.models import Library
 
 ModelId = Annotated[str, PathParameter(max_length=128)]
 

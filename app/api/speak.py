@@ -7,8 +7,8 @@ from litestar.params import JSONBody
 from app.api.links import AnyRequest, ws_url
 from app.api.schemas import CancelRequest, SpeakRequest
 from app.api.views import Canceled, SpeakStarted
-from app.speech import Request, Speech
 from app.store.rows import JobStatus
+from app.usecases.jobs import Request, Speech
 
 
 @post("/speak", operation_id="speak", tags=["speech"], status_code=200)

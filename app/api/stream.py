@@ -21,7 +21,7 @@ from app.api.guard import SUBPROTOCOL
 from app.errors import JobNotFound, SpeechError
 from app.events import FINAL, AudioChunk, Event, as_binary, as_json
 from app.scheduler.feed import FellBehind
-from app.speech import Speech
+from app.usecases.jobs import Speech
 
 Socket = WebSocket[Any, Any, Any]
 

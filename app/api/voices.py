@@ -12,9 +12,9 @@ from app.api.ranges import sent
 from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeRequest
 from app.api.views import Cloned, Deleted, Heard, VoiceList, VoiceView, when
 from app.errors import InvalidAudio
-from app.library import Library
 from app.store.rows import Voice
-from app.voices import Voices
+from app.usecases.models import Library
+from app.usecases.voices import Voices
 
 
 class VoiceController(Controller):

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterable
 from typing import Protocol
 
 from app.config import Config
-from app.library import Library
-from app.speech import Speech
-from app.voices import Voices
+from app.usecases.jobs import Speech
+from app.usecases.models import Library
+from app.usecases.voices import Voices
 
 
 class Played(Protocol):

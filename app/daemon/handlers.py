@@ -26,8 +26,8 @@ from app.daemon.protocol import failed
 from app.errors import EngineRestarted, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
 from app.process.children import to_the_end
-from app.speech import Request, speakable
 from app.store.rows import Settings
+from app.usecases.jobs import Request, speakable
 
 ACTIONS = ("generate", "stop", "status", "shutdown")
 

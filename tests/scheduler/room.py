@@ -17,10 +17,10 @@ from app.inference.model import Utterance, VoiceSpec
 from app.models.worker.supervisor import Pool
 from app.scheduler.attempts import chunk_seed
 from app.server import serving
-from app.speech import Request, Speech
 from app.start import bind
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
+from app.usecases.jobs import Request, Speech
 from tests.fakes import VOICE_ID, fake_entry, fake_pcm
 from tests.pauses import pauses_behind, with_pauses
 from tests.scheduler.recorder import RECORD, Step

@@ -7,8 +7,8 @@ import pytest
 
 from app.events import AudioChunk, JobDone
 from app.scheduler.run import MOST_UNHEARD_CHARS
-from app.speech import Request
 from app.store.rows import Settings
+from app.usecases.jobs import Request
 from tests.client import PATIENCE_S, Engine
 from tests.fakes import VOICE_ID
 

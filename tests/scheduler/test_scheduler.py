@@ -15,9 +15,9 @@ from app.inference.model import Utterance
 from app.models.worker.supervisor import Pool
 from app.models.worker.take import Take
 from app.scheduler.lanes import MOST_ACTIVE
-from app.speech import Request
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
+from app.usecases.jobs import Request
 from tests.fakes import VOICE_ID
 from tests.scheduler.recorder import Step
 from tests.scheduler.room import OpenRoom, Room, audio_of, until

@@ -1,6 +1,6 @@
 """What can be asked of the engine, whatever door the question comes through. Here is what has an order or a rule:
 who is answered when, which voice may speak what, what may be deleted. The doors translate; the scheduler ends jobs;
-`voices.py` and `library.py` are for voices and models.
+`voices.py` and `models.py` are for voices and models.
 """
 
 import asyncio
