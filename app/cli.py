@@ -144,7 +144,7 @@ def serve(
     # Out of the environment at once: what the engine starts must not inherit the token.
     for name in ("Q3TTS_TOKEN", "Q3TTS_SERVE_TOKEN"):
         os.environ.pop(name, None)
-    from app.start import Options, start
+    from app.engine.start import Options, start
 
     options = Options(
         host=host,

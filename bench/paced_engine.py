@@ -7,11 +7,11 @@ from pathlib import Path
 
 from app import SAMPLE_RATE
 from app.config import Config, private_folder
+from app.engine.build import serving
+from app.engine.sidecar import Announcer, Payload, hold_lease, read_payload
+from app.engine.start import bind
 from app.inference.model import ModelCard
 from app.models.spec import Entry, Preset
-from app.server import serving
-from app.sidecar import Announcer, Payload, hold_lease, read_payload
-from app.start import bind
 
 VOICE_ID = "7a6f2f0e-4d57-5f0e-9a55-0b8e6f6c2f10"
 

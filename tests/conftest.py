@@ -11,8 +11,8 @@ import hypothesis
 import pytest
 
 from app.config import Config
-from app.server import serving
-from app.start import bind
+from app.engine.build import serving
+from app.engine.start import bind
 from tests.client import PATIENCE_S, TOKEN, Engine
 from tests.fakes import fake_entry
 

@@ -291,7 +291,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "the engine outlives its app",
-        "app/running.py",
+        "app/engine/lifecycle.py",
         "    if lease:\n",
         "    if False:\n",
         PROCESS,

@@ -21,9 +21,9 @@ from app.api.schemas import Chunking, SpeechSettings
 from app.api.views import DownloadView, ModelView
 from app.cli import cli
 from app.daemon.handlers import ACTIONS, Generate
+from app.engine.sidecar import Payload
 from app.events import BINARY_HEAD, BINARY_MAGIC, Event
 from app.models.registry import State
-from app.sidecar import Payload
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tauri/*/*.md")])
@@ -111,7 +111,7 @@ def options_of_commands() -> list[tuple[str, str]]:
 
 def exit_codes() -> list[int]:
     """Every `exit_code=…` with a number in the engine's own source, and the one for a forced end."""
-    found = {0, 2, 3}  # a stop in order; click's own; `running.py`, when something hangs
+    found = {0, 2, 3}  # a stop in order; click's own; `engine/lifecycle.py`, when something hangs
     for path in ROOT.glob("app/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "exit_code" and isinstance(node.value, ast.Constant):

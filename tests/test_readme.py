@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from app.daemon.client import ask
+from app.engine.start import bind
 from app.errors import SpeechError
-from app.start import bind
 from tests.commands.commands import environment
 
 pytestmark = pytest.mark.long

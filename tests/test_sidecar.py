@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from app import sidecar
 from app.config import TAURI_ORIGINS
+from app.engine import sidecar
+from app.engine.sidecar import MOST_BYTES, Payload, hold_lease, read_payload
 from app.errors import StartFailed
-from app.sidecar import MOST_BYTES, Payload, hold_lease, read_payload
 
 
 class Pipe:
@@ -143,7 +143,7 @@ def test_an_app_that_says_nothing_is_not_waited_for_for_ever(pipe: Pipe, monkeyp
 
 ANNOUNCING = """
 import ctypes, os, subprocess, sys
-from app.sidecar import Announcer
+from app.engine.sidecar import Announcer
 
 print("before", flush=True)
 announcer = Announcer()
@@ -170,7 +170,7 @@ def test_standard_output_belongs_to_the_app_alone() -> None:
 
 
 def test_an_app_that_has_stopped_reading_does_not_stop_the_engine() -> None:
-    program = "from app.sidecar import Announcer\nimport os, sys\n" + (
+    program = "from app.engine.sidecar import Announcer\nimport os, sys\n" + (
         "announcer = Announcer()\nsys.stdin.read()\nannouncer.say('ready')\nannouncer.say('ready')\nos._exit(7)"
     )
     with subprocess.Popen(

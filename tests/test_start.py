@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from app.config import LOG_FILE
+from app.engine.start import LOG_BYTES, LOGS_KEPT, bind
 from app.errors import StartFailed
-from app.start import LOG_BYTES, LOGS_KEPT, bind
 from tests.process import sidecar, told
 
 TOKEN = "the-token-of-the-environment"

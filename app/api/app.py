@@ -62,7 +62,7 @@ def make_app(speech: Speech, voices: Voices, library: Library) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
             use_handler_docstrings=True,
         ),
-        logging_config=None,  # the root logger is the engine's own, set up by `start.py`
+        logging_config=None,  # the root logger is the engine's own, set up by `engine/start.py`
         request_max_body_size=None,  # the guard counts
     )
     for route in app.routes:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import anyio
 import pytest
 
-from app import server
+from app.engine import build
 from app.models import spec
 from app.models.published import PUBLISHED
 from tests.api.asking import finished, render, speak
@@ -94,7 +94,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Program]:
     def program(name: str, *arguments: str) -> Sequence[str]:
         return programs[name](*arguments)
 
-    for user in (spec, server):
+    for user in (spec, build):
         monkeypatch.setattr(user, "program", program)
     return programs
 

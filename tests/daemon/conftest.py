@@ -16,10 +16,10 @@ from app.daemon.binding import bind_socket
 from app.daemon.engine import Engine as Asked
 from app.daemon.reloading import Handlers
 from app.daemon.server import Daemon
+from app.engine.build import serving
+from app.engine.start import bind
 from app.errors import NoSpeakers
 from app.models.spec import Entry
-from app.server import serving
-from app.start import bind
 from tests.client import PATIENCE_S, TOKEN, Engine
 from tests.daemon.asking import jobs_of
 from tests.fakes import fake_entry

@@ -12,12 +12,12 @@ import msgspec
 
 from app.audio.log.log import LogEvent
 from app.config import Config
+from app.engine.build import serving
+from app.engine.start import bind
 from app.events import AudioChunk, JobStarted
 from app.inference.model import Utterance, VoiceSpec
 from app.models.worker.supervisor import Pool
 from app.scheduler.attempts import chunk_seed
-from app.server import serving
-from app.start import bind
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
 from app.usecases.jobs import Request, Speech

@@ -14,9 +14,9 @@ from functools import partial
 
 from app.config import Config
 from app.daemon.binding import Bound
+from app.engine.build import serving
+from app.engine.sidecar import hold_lease
 from app.process.parent import when_gone
-from app.server import serving
-from app.sidecar import hold_lease
 
 #: From the order to stop until the process is gone, whatever hangs.
 DRAIN_S = 5.0

@@ -27,8 +27,8 @@ from app.config import (
     write_token,
 )
 from app.daemon.binding import bind_socket
+from app.engine.sidecar import Announcer, Payload, read_payload
 from app.errors import StartFailed
-from app.sidecar import Announcer, Payload, read_payload
 
 MOST_OPEN_FILES = 4_096
 
@@ -139,7 +139,7 @@ def _start(
         if bound is not None:
             print(f"the command line finds it at {bound.path}", file=sys.stderr)
 
-    from app.running import run
+    from app.engine.lifecycle import run
 
     return run(config, sock, on_ready=ready, lease=lease, parent_pid=options.parent_pid, bound=bound)
 
