@@ -1,4 +1,4 @@
-"""What the engine is told when it starts. Nothing here is read at import; `cli` and `engine/sidecar.py` fill it in."""
+"""What the engine is told when it starts. Nothing is read at import; `cli` and `engine/sidecar.py` fill it in."""
 
 import ipaddress
 import os

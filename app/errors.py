@@ -1,6 +1,6 @@
 """Everything that can go wrong, as one tree.
 
-Raised in the middle, translated once at each door (HTTP: `api/problems.py`, the terminal: `cli.py`).
+Raised in the middle, translated once at each door (HTTP: `api/problems.py`, the terminal: `cli/main.py`).
 A class's docstring is its default message; `code` is the stable word that clients program against.
 
     SpeechError

@@ -29,7 +29,7 @@ BY_NAME = (
 
 #: Packages all of whose modules are imported by name: a command when it is called, the handlers at each request, a
 #: check of the self-test.
-WHOLE = ("app.commands", "app.daemon", "app.selftest")
+WHOLE = ("app.cli", "app.daemon", "app.selftest")
 
 #: Of each of these folders of models only so many. What else mlx-audio and transformers know is code that a
 #: download could never bring: the engine offers Qwen3-TTS to speak, Qwen3-ASR and Whisper to listen. mlx-audio

@@ -19,7 +19,7 @@ from app.api.app import make_app
 from app.api.problems import HTTP_CODES, status_of
 from app.api.schemas import Chunking, SpeechSettings
 from app.api.views import DownloadView, ModelView
-from app.cli import cli
+from app.cli.main import cli
 from app.daemon.handlers import ACTIONS, Generate
 from app.engine.sidecar import Payload
 from app.events import BINARY_HEAD, BINARY_MAGIC, Event

@@ -224,7 +224,9 @@ def test_bytes_are_counted_for_the_package_that_they_are_of(tmp_path: Path) -> N
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(bytes(size))
-    listing: dict[str, Any] = {"pure": [["app.cli", str(Path(__file__).parents[1] / "app" / "cli.py"), "PYMODULE"]]}
+    listing: dict[str, Any] = {
+        "pure": [["app.cli.main", str(Path(__file__).parents[1] / "app" / "cli" / "main.py"), "PYMODULE"]]
+    }
 
     made = sizes.measure(folder, None, listing)
 

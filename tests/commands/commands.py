@@ -15,7 +15,7 @@ from typing import Any
 import click
 from click.testing import CliRunner, Result
 
-from app.commands import jobs, logs, models, opening, own_engine, render, service, voices
+from app.cli import jobs, logs, models, opening, own_engine, render, service, voices
 from app.daemon.protocol import HEAD, length_of, packed, unpacked
 
 TOKEN = "0123456789abcdef" * 4

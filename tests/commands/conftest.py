@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.engine import Engine, connected
+from app.cli.engine import Engine, connected
 from app.daemon.client import ask
 from app.errors import SpeechError
 from tests.commands.commands import Shell, daemon

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from app.commands.command import Command, Failed, Group
+from app.cli.command import Command, Failed, Group
 from app.errors import NotRunning, SpeechError, StartFailed
 from tests.commands.commands import Shell, assert_fits, cli
 
@@ -50,7 +50,7 @@ def test_every_option_of_a_command_says_what_it_is_for(path: tuple[str, ...]) ->
 def test_commands_are_there_without_what_takes_time_to_import() -> None:
     heavy = {"rich", "litestar", "sqlalchemy", "numpy", "uvicorn", "asyncio", "mlx", "platformdirs"}
     names = "jobs, logs, models, opening, render, service, voices"
-    program = f"import sys; from app.commands import {names}; print('\\n'.join(sys.modules))"
+    program = f"import sys; from app.cli import {names}; print('\\n'.join(sys.modules))"
 
     run = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
 

@@ -220,7 +220,7 @@ def test_ctrl_c_ends_the_job_and_the_command(q3tts: Run, home: Path) -> None:
 def test_words_are_completed_by_the_shell(home: Path) -> None:
     def completed(words: str, at: int) -> set[str]:
         shell = {"_Q3TTS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(at)}
-        program = "from app.cli import cli; cli(prog_name='q3tts')"
+        program = "from app.cli.main import cli; cli(prog_name='q3tts')"
         run = subprocess.run(
             [sys.executable, "-P", "-c", program],
             capture_output=True,
@@ -238,7 +238,7 @@ def test_words_are_completed_by_the_shell(home: Path) -> None:
 
 def test_status_and_text_import_nothing_that_takes_time() -> None:
     heavy = {"litestar", "sqlalchemy", "numpy", "uvicorn", "alembic", "asyncio", "mlx", "rich", "http.client"}
-    program = "import sys, app.cli, app.commands.daemon, app.commands.say; print('\\n'.join(sys.modules))"
+    program = "import sys, app.cli.main, app.cli.daemon, app.cli.say; print('\\n'.join(sys.modules))"
 
     run = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
 

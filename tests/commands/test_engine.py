@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.commands import own_engine
-from app.commands.engine import Engine, Refused, connected, data_folder
+from app.cli import own_engine
+from app.cli.engine import Engine, Refused, connected, data_folder
 from app.daemon.client import ask
 from app.errors import NotRunning, SpeechError, StartFailed, Unauthorized
 from tests.commands.commands import ENGLISH, TOKEN, Shell, saying

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from app.commands.command import Failed
-from app.commands.engine import Engine
-from app.commands.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, usual_voice, voice_of
+from app.cli.command import Failed
+from app.cli.engine import Engine
+from app.cli.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, usual_voice, voice_of
 
 
 class Answers:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.commands.engine import Engine, connected
+from app.cli.engine import Engine, connected
 from tests.commands.commands import ENGLISH, LONG, Shell, assert_fits, until
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.commands import logs
-from app.commands.engine import Engine
+from app.cli import logs
+from app.cli.engine import Engine
 from app.config import LOG_FILE
 from tests.commands.commands import PATIENCE_S, Shell
 

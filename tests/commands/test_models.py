@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.commands import progress
-from app.commands.engine import Engine
-from app.commands.models import words_for
+from app.cli import progress
+from app.cli.engine import Engine
+from app.cli.models import words_for
 from app.models.published import PUBLISHED
 from tests.api.models import _WEIGHTS as WEIGHTS  # pyright: ignore[reportPrivateUsage]
 from tests.api.models import broken, checkpoint

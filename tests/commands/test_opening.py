@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.engine import Engine
+from app.cli.engine import Engine
 from tests.commands.commands import ENGLISH, LONG, Shell, until
 
 

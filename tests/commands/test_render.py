@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.commands import progress, render
-from app.commands.engine import Engine
-from app.commands.render import words_for
+from app.cli import progress, render
+from app.cli.engine import Engine
+from app.cli.render import words_for
 from tests.commands.commands import ENGLISH, LONG, PATIENCE_S, Shell, until
 
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from app.commands.command import Failed
-from app.commands.engine import Engine
-from app.commands.saving import check, save
+from app.cli.command import Failed
+from app.cli.engine import Engine
+from app.cli.saving import check, save
 from app.errors import NotRunning
 
 

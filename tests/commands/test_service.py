@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.units import launch_agent, systemd_unit
+from app.cli.units import launch_agent, systemd_unit
 from tests.commands.commands import Shell, saying
 
 AWKWARD = [

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.commands import terminal
-from app.commands.terminal import (
+from app.cli import terminal
+from app.cli.terminal import (
     Column,
     clock,
     cut,

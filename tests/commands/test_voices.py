@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.engine import Engine
+from app.cli.engine import Engine
 from tests.commands.commands import ENGLISH, Shell, assert_fits
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from app.commands.selftest import selftest
+from app.cli.selftest import selftest
 from app.selftest import check, folder
 from app.selftest.check import brief
 from app.selftest.checks import CHECKS

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import click
 
-from app.commands.command import CANNOT_WRITE, UNAVAILABLE, Callback, Failed, Group, Where, which_engine
-from app.commands.engine import STATUS_S
-from app.commands.terminal import note, say
-from app.commands.units import LABEL, UNIT, launch_agent, systemd_unit
+from app.cli.command import CANNOT_WRITE, UNAVAILABLE, Callback, Failed, Group, Where, which_engine
+from app.cli.engine import STATUS_S
+from app.cli.terminal import note, say
+from app.cli.units import LABEL, UNIT, launch_agent, systemd_unit
 from app.config import default_data_dir
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket

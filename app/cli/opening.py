@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from app.commands.command import UNAVAILABLE, Command, Failed, Where, which_engine
-from app.commands.engine import Engine, connected, data_folder
-from app.commands.finding import SHOWN, job_id_of
-from app.commands.terminal import say
+from app.cli.command import UNAVAILABLE, Command, Failed, Where, which_engine
+from app.cli.engine import Engine, connected, data_folder
+from app.cli.finding import SHOWN, job_id_of
+from app.cli.terminal import say
 from app.process.executable import outside
 
 

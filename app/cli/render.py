@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import click
 
-from app.commands.command import (
+from app.cli.command import (
     INTERRUPTED,
     UNAVAILABLE,
     USAGE,
@@ -22,11 +22,11 @@ from app.commands.command import (
     language,
     which_engine,
 )
-from app.commands.engine import Engine, Refused, connected
-from app.commands.finding import SHOWN, Fields, usual_voice, voice_of
-from app.commands.progress import Show, looks, shown
-from app.commands.saving import STDOUT, check, output, save
-from app.commands.terminal import clock, note, print_json, say, speed
+from app.cli.engine import Engine, Refused, connected
+from app.cli.finding import SHOWN, Fields, usual_voice, voice_of
+from app.cli.progress import Show, looks, shown
+from app.cli.saving import STDOUT, check, output, save
+from app.cli.terminal import clock, note, print_json, say, speed
 from app.errors import JobNotFound, NotRunning, SpeechError
 
 BOOKS = (".epub", ".pdf", ".mobi", ".azw3", ".docx", ".odt")

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import click
 
-from app.commands.command import CANNOT_WRITE, USAGE, Callback, Failed
-from app.commands.engine import ANSWER_S, Engine
+from app.cli.command import CANNOT_WRITE, USAGE, Callback, Failed
+from app.cli.engine import ANSWER_S, Engine
 
 STDOUT = Path("-")
 

@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import click
 
-from app.commands.command import INTERRUPTED, Failed, Group, Where, as_json, which_engine
-from app.commands.engine import LOADING_S, Engine, connected
-from app.commands.finding import Fields, model_of, model_path
-from app.commands.progress import Show, looks, shown
-from app.commands.terminal import (
+from app.cli.command import INTERRUPTED, Failed, Group, Where, as_json, which_engine
+from app.cli.engine import LOADING_S, Engine, connected
+from app.cli.finding import Fields, model_of, model_path
+from app.cli.progress import Show, looks, shown
+from app.cli.terminal import (
     STATUS_COLORS,
     Column,
     clock,

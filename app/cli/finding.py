@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from app.commands.command import USAGE, Failed
-from app.commands.engine import Engine
+from app.cli.command import USAGE, Failed
+from app.cli.engine import Engine
 
 #: So much of an id is shown, and so much has to be given at least.
 SHOWN, SHORTEST = 8, 4

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from app.commands.own_engine import running
+from app.cli.own_engine import running
 from app.config import default_data_dir
 from app.daemon.client import ask
 from app.errors import NotRunning, SpeechError, Unauthorized

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.commands.command import Command
+from app.cli.command import Command
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import SpeechError

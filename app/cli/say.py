@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from app.commands.command import Command, Failed
-from app.commands.daemon import at_socket
+from app.cli.command import Command, Failed
+from app.cli.daemon import at_socket
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import InvalidRequest, NotRunning
@@ -68,7 +68,7 @@ def _answered(path: Path, data_dir: Path | None, request: dict[str, Any]) -> dic
     try:
         return ask(path, request)
     except NotRunning:
-        from app.commands.engine import connected
+        from app.cli.engine import connected
 
     with connected(path, data_dir, with_socket=True) as engine:
         return ask(engine.socket_path, request)

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import click
 
-from app.commands.command import Group, Where, as_json, which_engine
-from app.commands.engine import Engine, Refused, connected
-from app.commands.finding import PAGE, SHOWN, Fields, job_id_of, query, voice_of
-from app.commands.job_control import CONTROLS
-from app.commands.terminal import (
+from app.cli.command import Group, Where, as_json, which_engine
+from app.cli.engine import Engine, Refused, connected
+from app.cli.finding import PAGE, SHOWN, Fields, job_id_of, query, voice_of
+from app.cli.job_control import CONTROLS
+from app.cli.terminal import (
     STATUS_COLORS,
     Column,
     clock,

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from app.commands.command import Command, Failed, Group, Where, as_json, language, which_engine
-from app.commands.engine import LOADING_S, Engine, Refused, connected
-from app.commands.finding import SHOWN, Fields, query, voice_of
-from app.commands.saving import STDOUT, check, output, save
-from app.commands.terminal import Column, local_time, note, print_facts, print_json, print_table, say
+from app.cli.command import Command, Failed, Group, Where, as_json, language, which_engine
+from app.cli.engine import LOADING_S, Engine, Refused, connected
+from app.cli.finding import SHOWN, Fields, query, voice_of
+from app.cli.saving import STDOUT, check, output, save
+from app.cli.terminal import Column, local_time, note, print_facts, print_json, print_table, say
 from app.errors import ModelNotReady, TranscriptRequired
 
 COLUMNS = (

@@ -7,8 +7,8 @@ import click
 import msgspec
 
 from app import __version__
-from app.commands.command import Command, Failed, as_json
-from app.commands.terminal import is_colored, note, one_line, print_json, say, terminal_width
+from app.cli.command import Command, Failed, as_json
+from app.cli.terminal import is_colored, note, one_line, print_json, say, terminal_width
 from app.selftest.check import Finding, Wrong, form, place
 from app.selftest.checks import NAMES, run
 

@@ -51,7 +51,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
         module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(f"app.commands.{module}"), name)
+        command: click.Command = getattr(import_module(f"app.cli.{module}"), name)
         return command
 
 

@@ -12,9 +12,9 @@ from typing import IO
 
 import click
 
-from app.commands.command import UNAVAILABLE, Command, Failed, Where, which_engine
-from app.commands.engine import data_folder
-from app.commands.terminal import say
+from app.cli.command import UNAVAILABLE, Command, Failed, Where, which_engine
+from app.cli.engine import data_folder
+from app.cli.terminal import say
 from app.config import LOG_FILE
 
 #: Between two looks for new lines, in seconds.

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from app.commands.command import Command, Failed, Where, which_engine
-from app.commands.engine import Engine, Refused, connected
-from app.commands.finding import SHOWN, Fields, job_id_of
-from app.commands.saving import STDOUT, check, output, save
-from app.commands.terminal import note, say
+from app.cli.command import Command, Failed, Where, which_engine
+from app.cli.engine import Engine, Refused, connected
+from app.cli.finding import SHOWN, Fields, job_id_of
+from app.cli.saving import STDOUT, check, output, save
+from app.cli.terminal import note, say
 from app.errors import JobNotCompleted
 
 several = click.argument("jobs", metavar="ID...", nargs=-1, required=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from app.commands.terminal import note
+from app.cli.terminal import note
 
 #: Between two lines where no bar can be drawn, in seconds.
 LINE_S = 5.0
