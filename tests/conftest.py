@@ -13,8 +13,8 @@ import pytest
 from app.config import Config
 from app.engine.build import serving
 from app.engine.start import bind
-from tests.client import PATIENCE_S, TOKEN, Engine
-from tests.fakes import fake_entry
+from tests.support.client import PATIENCE_S, TOKEN, Engine
+from tests.support.fakes import fake_entry
 
 # With these set, pytest shows every difference in full; between two recordings it does not find them in hours.
 for name in ("CI", "BUILD_NUMBER"):

@@ -27,8 +27,8 @@ class Sabotage(NamedTuple):
 
 GUARD = ("tests/api/test_guard.py",)
 END_TO_END = ("tests/test_end_to_end.py",)
-PROCESS = ("tests/test_engine_process.py",)
-POOL = ("tests/inference/test_pool.py", "tests/test_end_to_end.py")
+PROCESS = ("tests/engine/test_engine_process.py",)
+POOL = ("tests/models/test_supervisor.py", "tests/test_end_to_end.py")
 STORE = ("tests/store",)
 LOG = ("tests/audio",)
 BINDING = ("tests/daemon/test_binding.py",)
@@ -182,7 +182,7 @@ SABOTAGES = (
         "app/scheduler/plan.py",
         "        await log.cut(job.last_seq)\n",
         "        pass\n",
-        ("tests/scheduler", "tests/test_end_to_end.py", "tests/test_engine_process.py"),
+        ("tests/scheduler", "tests/test_end_to_end.py", "tests/engine/test_engine_process.py"),
     ),
     Sabotage(
         "what was heard before is heard again",
@@ -273,7 +273,7 @@ SABOTAGES = (
         "app/workers/synthesis/main.py",
         "            if not data:\n                raise _PipeClosed\n",
         "            if not data:\n                break\n",
-        ("tests/inference/test_worker.py",),
+        ("tests/workers/test_worker.py",),
     ),
     Sabotage(
         "a damaged record is played",
@@ -329,7 +329,7 @@ SABOTAGES = (
         "app/models/worker/residency.py",
         "if wanted is Wanted.NOW and not listened_to:",
         "if False:",
-        ("tests/inference/test_turn.py",),
+        ("tests/models/test_residency.py",),
     ),
     Sabotage(
         "two large models at once",
@@ -343,105 +343,105 @@ SABOTAGES = (
         "app/workers/synthesis/qwen3/decode.py",
         "if row.vocoder is None and row.reference is not None:",
         "if False:",
-        ("tests/inference/test_qwen3_traps.py",),
+        ("tests/workers/test_qwen3_traps.py",),
     ),
     Sabotage(
         "a step writes over a prompt that is only half in",
         "app/workers/synthesis/qwen3/generator.py",
         "at.get(slot, 0) for slot",
         "0 for slot",
-        ("tests/inference/test_qwen3_traps.py", "tests/inference/test_qwen3_loop.py"),
+        ("tests/workers/test_qwen3_traps.py", "tests/workers/test_qwen3_loop.py"),
     ),
     Sabotage(
         "a slot keeps what was in it",
         "app/workers/synthesis/qwen3/slot_allocator.py",
         "            self._slots.erase(row.slot)\n",
         "",
-        ("tests/inference/test_qwen3_loop.py",),
+        ("tests/workers/test_qwen3_loop.py",),
     ),
     Sabotage(
         "what is heard later has the rows of who comes now",
         "app/workers/synthesis/qwen3/slot_allocator.py",
         "else int(row.behind in here)",
         "else 0",
-        ("tests/inference/test_qwen3_loop.py",),
+        ("tests/workers/test_qwen3_loop.py",),
     ),
     Sabotage(
         "who comes waits for the rest of a step",
         "app/workers/synthesis/qwen3/generator.py",
         "if self._places.expects or all(",
         "if all(",
-        ("tests/inference/test_qwen3_pieces.py",),
+        ("tests/workers/test_qwen3_pieces.py",),
     ),
     Sabotage(
         "a step that is taken again begins with what the forgotten one left",
         "app/workers/synthesis/qwen3/step.py",
         "slots.x, slots.history = before.x, before.history",
         "pass",
-        ("tests/inference/test_qwen3_pieces.py",),
+        ("tests/workers/test_qwen3_pieces.py",),
     ),
     Sabotage(
         "a step copies all keys and values",
         "app/workers/synthesis/qwen3/step.py",
         "self._before.keys[layer] = self._before.values[layer] = None",
         "pass",
-        ("tests/inference/test_qwen3_pieces.py",),
+        ("tests/workers/test_qwen3_pieces.py",),
     ),
     Sabotage(
         "a render's samples come before somebody's first",
         "app/workers/synthesis/qwen3/decode.py",
         'for lane in ("speak",) if awaited else LANES:\n            stretch',
         "for lane in LANES:\n            stretch",
-        ("tests/inference/test_qwen3_pieces.py",),
+        ("tests/workers/test_qwen3_pieces.py",),
     ),
     Sabotage(
         "nobody is told that a row is lost",
         "app/workers/synthesis/qwen3/talker.py",
         "mx.where(whole[:, None], codes, self.lost)",
         "codes",
-        ("tests/inference/test_qwen3_loop.py",),
+        ("tests/workers/test_qwen3_loop.py",),
     ),
     Sabotage(
         "a take may repeat what it has said long ago",
         "app/workers/synthesis/qwen3/sampling.py",
         "return mx.put_along_axis(history, codes[:, None], mx.array(True), axis=1)",
         "return mx.arange(history.shape[1]) == codes[:, None]",
-        ("tests/inference/test_qwen3_makers.py", "tests/inference/test_qwen3_parts.py"),
+        ("tests/workers/test_qwen3_makers.py", "tests/workers/test_qwen3_parts.py"),
     ),
     Sabotage(
         "text that lies beside the codes is left out",
         "app/workers/synthesis/qwen3/sequence.py",
         "if self.said < text.shape[1] else None",
         "if self.said < 0 else None",
-        ("tests/inference/test_qwen3_makers.py",),
+        ("tests/workers/test_qwen3_makers.py",),
     ),
     Sabotage(
         "a prompt that is known but for its last position begins with another's",
         "app/workers/synthesis/qwen3/prefill.py",
         "            self._begin_if_ready(row)\n\n",
         "\n",
-        ("tests/inference/test_qwen3.py",),
+        ("tests/workers/test_qwen3.py",),
     ),
     Sabotage(
         "a speaker is heard through another window",
         "app/workers/synthesis/qwen3/hearing.py",
         "np.arange(WINDOW) / WINDOW",
         "np.arange(WINDOW) / (WINDOW - 1)",
-        ("tests/inference/test_qwen3_makers.py",),
+        ("tests/workers/test_qwen3_makers.py",),
     ),
     Sabotage(
         "a recording's codes come of another activation",
         "app/workers/synthesis/qwen3/hearing.py",
         "layer.gating.activation = nn.gelu",
         "layer.gating.activation = nn.gelu_approx",
-        ("tests/inference/test_qwen3_makers.py",),
+        ("tests/workers/test_qwen3_makers.py",),
     ),
     Sabotage(
         "what was heard by older arithmetic is taken",
         "app/workers/synthesis/qwen3/references.py",
         "{self._fingerprint}\\0{VERSION}",
         "{self._fingerprint}",
-        ("tests/inference/test_qwen3.py",),
+        ("tests/workers/test_qwen3.py",),
     ),
     Sabotage(
         "a checkpoint may name code",
@@ -644,35 +644,35 @@ SABOTAGES = (
         "app/workers/synthesis/blas/preload.py",
         "library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)",
         "library = ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)",
-        ("tests/inference/test_blas.py",),
+        ("tests/workers/test_blas.py",),
     ),
     Sabotage(
         "a library that others put into the cache is loaded",
         "app/workers/synthesis/blas/openblas_copy.py",
         "return bool(status.st_mode & others)",
         "return False",
-        ("tests/inference/test_blas.py",),
+        ("tests/workers/test_blas.py",),
     ),
     Sabotage(
         "a damaged copy of the BLAS is loaded",
         "app/workers/synthesis/blas/openblas_copy.py",
         "if path.name == _name(path)",
         "if path.name",
-        ("tests/inference/test_blas.py",),
+        ("tests/workers/test_blas.py",),
     ),
     Sabotage(
         "how many keys there is room for changes a result",
         "app/workers/synthesis/qwen3/attending.py",
         "KEYS = 256",
         "KEYS = 1 << 20",
-        ("tests/inference/test_qwen3_kernels.py",),
+        ("tests/workers/test_qwen3_kernels.py",),
     ),
     Sabotage(
         "how many rows there are changes a result",
         "app/workers/synthesis/qwen3/linear.py",
         "self._least = fewest_rows(inputs, width)",
         "self._least = 1",
-        ("tests/inference/test_qwen3_kernels.py",),
+        ("tests/workers/test_qwen3_kernels.py",),
     ),
 )
 

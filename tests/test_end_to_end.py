@@ -7,9 +7,9 @@ import anyio
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from tests.client import Engine, audio_of, next_event
 from tests.conftest import Starter
-from tests.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.client import Engine, audio_of, next_event
+from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

@@ -11,10 +11,10 @@ import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.selftest.checkpoint import write_checkpoint
-from tests.client import Client, audio_of, next_event
 from tests.conftest import Starter
-from tests.fakes import VOICE_ID
-from tests.process import TOKEN, sidecar
+from tests.support.client import Client, audio_of, next_event
+from tests.support.fakes import VOICE_ID
+from tests.support.sidecar import TOKEN, sidecar
 
 pytestmark = pytest.mark.anyio
 

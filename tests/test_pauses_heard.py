@@ -10,9 +10,9 @@ import httpx
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from tests.client import Client
-from tests.pauses import MS, PAUSES, loud
-from tests.process import TOKEN, sidecar
+from tests.support.client import Client
+from tests.support.pauses import MS, PAUSES, loud
+from tests.support.sidecar import TOKEN, sidecar
 
 pytestmark = pytest.mark.anyio
 

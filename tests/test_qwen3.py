@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from app.selftest.checkpoint import write_checkpoint
 from app.workers.download.fetch import PARTS
-from tests.client import Client, audio_of, next_event
-from tests.inference import small_models
-from tests.inference.hub import Hub
-from tests.process import TOKEN, Sidecar, sidecar
+from tests.models.hub import Hub
+from tests.support.client import Client, audio_of, next_event
+from tests.support.sidecar import TOKEN, Sidecar, sidecar
+from tests.workers import small_models
 
 pytestmark = pytest.mark.anyio
 

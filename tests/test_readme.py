@@ -15,7 +15,7 @@ import pytest
 from app.daemon.client import ask
 from app.engine.start import bind
 from app.errors import SpeechError
-from tests.commands.commands import environment
+from tests.cli.commands import environment
 
 pytestmark = pytest.mark.long
 

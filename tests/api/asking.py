@@ -7,8 +7,8 @@ from typing import Any
 
 import anyio
 
-from tests.client import PATIENCE_S, Engine
-from tests.fakes import VOICE_ID
+from tests.support.client import PATIENCE_S, Engine
+from tests.support.fakes import VOICE_ID
 
 #: As many jobs of a lane as are at work at once: with so many held, the next stays queued.
 AT_WORK = 8

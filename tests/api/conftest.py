@@ -12,8 +12,8 @@ from app.config import Config
 from app.engine.build import serving
 from app.engine.start import bind
 from app.models.spec import Entry
-from tests.client import PATIENCE_S, TOKEN, Engine
-from tests.fakes import fake_entry
+from tests.support.client import PATIENCE_S, TOKEN, Engine
+from tests.support.fakes import fake_entry
 
 #: What is built in, by the control folder.
 Builtin: TypeAlias = Callable[[Path], Sequence[Entry]]

@@ -8,7 +8,7 @@ import anyio
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tests.client import PATIENCE_S
+from tests.support.client import PATIENCE_S
 
 
 class End(NamedTuple):

@@ -13,8 +13,8 @@ from app.inference.model import Utterance, VoiceSpec
 from app.models.spec import Entry, Preset
 from app.scheduler.attempts import chunk_seed
 from app.text.spoken import spoken_text
-from tests.client import Engine
-from tests.fakes import fake_entry, fake_pcm
+from tests.support.client import Engine
+from tests.support.fakes import fake_entry, fake_pcm
 
 OTHER_MODELS_VOICE_ID = "33333333-3333-4333-8333-333333333333"
 
@@ -82,7 +82,7 @@ def bytes_in(folder: Path) -> int:
 
 def fake_worker(control: Path) -> tuple[str, ...]:
     """The worker of a folder's model: the fake, whatever is in the folder."""
-    return (sys.executable, "-P", "-m", "tests.fakes", str(control), "4")
+    return (sys.executable, "-P", "-m", "tests.support.fakes", str(control), "4")
 
 
 def script(code: str, *arguments: object) -> tuple[str, ...]:

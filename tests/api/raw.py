@@ -9,7 +9,7 @@ import anyio
 import httpx
 from anyio.abc import SocketStream
 
-from tests.client import PATIENCE_S, TOKEN, Engine
+from tests.support.client import PATIENCE_S, TOKEN, Engine
 
 AUTHORIZATION = f"Authorization: Bearer {TOKEN}".encode()
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.raw import AUTHORIZATION, error_in, host, wire
-from tests.client import Engine
-from tests.fakes import VOICE_ID
+from tests.support.client import Engine
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from app.api.document import document
-from tests.client import Engine
+from tests.support.client import Engine
 
 pytestmark = pytest.mark.anyio
 

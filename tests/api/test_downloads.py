@@ -12,7 +12,7 @@ import pytest
 from app.audio.wav import HEAD_BYTES, wav_head
 from tests.api.asking import finished, job_in, open_files, render, speak
 from tests.api.raw import AUTHORIZATION, error_in, host, wire
-from tests.client import PATIENCE_S, Engine, audio_of, next_event
+from tests.support.client import PATIENCE_S, Engine, audio_of, next_event
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ from app.events import JobDone, JobStarted
 from app.scheduler.feed import KEPT_EVENTS, Feed, FellBehind
 from tests.api.asking import finished, has_files, render, speak
 from tests.api.following import until_closed
-from tests.client import PATIENCE_S, Engine, next_event
 from tests.conftest import Starter
+from tests.support.client import PATIENCE_S, Engine, next_event
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ import pytest
 from app.inference.model import Utterance, VoiceSpec
 from app.scheduler.attempts import chunk_seed, parts
 from tests.api.asking import finished, render, speak
-from tests.client import Engine, audio_of
-from tests.fakes import FRAME_BYTES, fake_pcm
-from tests.pauses import with_pauses
+from tests.support.client import Engine, audio_of
+from tests.support.fakes import FRAME_BYTES, fake_pcm
+from tests.support.pauses import with_pauses
 
 pytestmark = pytest.mark.anyio
 

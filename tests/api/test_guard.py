@@ -9,8 +9,8 @@ import pytest
 from app.api.guard import MOST_BODY_BYTES, Guard
 from app.config import TAURI_ORIGINS
 from tests.api.raw import AUTHORIZATION, UPGRADE, Answer, ask, error_in, host, wire
-from tests.client import TOKEN, Engine
-from tests.fakes import VOICE_ID
+from tests.support.client import TOKEN, Engine
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ import pytest
 
 from app import __version__
 from tests.api.asking import finished, job_in
-from tests.client import PATIENCE_S, Engine
 from tests.conftest import Starter
+from tests.support.client import PATIENCE_S, Engine
 
 pytestmark = pytest.mark.anyio
 

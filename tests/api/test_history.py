@@ -10,8 +10,8 @@ import pytest
 
 from tests.api.asking import finished, job_in, render, speak
 from tests.api.raw import error_in
-from tests.client import Engine
-from tests.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.client import Engine
+from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

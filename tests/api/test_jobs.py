@@ -13,8 +13,8 @@ from app.models.spec import Entry
 from tests.api.asking import AT_WORK, finished, full_lane, job_in, render, speak
 from tests.api.conftest import Opener
 from tests.api.raw import error_in
-from tests.client import PATIENCE_S, Engine, next_event
-from tests.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.client import PATIENCE_S, Engine, next_event
+from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

@@ -27,9 +27,9 @@ from tests.api.models import (
     script,
 )
 from tests.api.raw import AUTHORIZATION, ask, error_in, host
-from tests.client import PATIENCE_S, Engine
 from tests.conftest import Starter
-from tests.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.client import PATIENCE_S, Engine
+from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ LOADS_WHEN_MENDED = """
 import sys
 from pathlib import Path
 from app.workers.synthesis.main import main
-from tests.fakes import FakeModel
+from tests.support.fakes import FakeModel
 def load():
     if not any(Path(sys.argv[1]).glob("*mended*")):
         raise ValueError("a part is missing")

@@ -20,8 +20,8 @@ from tests.api.test_models import (
     refused,
     worker_pid,
 )
-from tests.client import Engine
-from tests.fakes import VOICE_ID
+from tests.support.client import Engine
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

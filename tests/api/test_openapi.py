@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.client import Engine
+from tests.support.client import Engine
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,8 @@ from app.store.rows import Voice
 from tests.api.asking import finished, job_in, render
 from tests.api.conftest import Opener
 from tests.api.raw import error_in
-from tests.client import Engine, next_event
-from tests.fakes import VOICE_ID
+from tests.support.client import Engine, next_event
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

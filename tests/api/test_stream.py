@@ -14,9 +14,9 @@ from app.events import AudioChunk, AudioData, JobStarted, TextRange
 from tests.api.asking import finished, full_lane, job_in, render, speak
 from tests.api.following import no_socket_tasks, socket_tasks, until_closed
 from tests.api.raw import AUTHORIZATION, UPGRADE, host, wire
-from tests.client import PATIENCE_S, Engine, audio_of, next_event
 from tests.conftest import Starter
-from tests.fakes import VOICE_ID
+from tests.support.client import PATIENCE_S, Engine, audio_of, next_event
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

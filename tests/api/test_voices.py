@@ -16,8 +16,8 @@ import pytest
 from tests.api.asking import finished, open_files
 from tests.api.raw import error_in
 from tests.api.wavs import EXTENSIBLE, FLOAT, PCM, chunk, floats, fmt, pcm, riff, samples, tone
-from tests.client import Engine
-from tests.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.client import Engine
+from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

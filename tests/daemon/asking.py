@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from app.daemon.protocol import HEAD
-from tests.client import PATIENCE_S, Client
+from tests.support.client import PATIENCE_S, Client
 
 
 def framed(message: Any) -> bytes:

@@ -20,9 +20,9 @@ from app.engine.build import serving
 from app.engine.start import bind
 from app.errors import NoSpeakers
 from app.models.spec import Entry
-from tests.client import PATIENCE_S, TOKEN, Engine
 from tests.daemon.asking import jobs_of
-from tests.fakes import fake_entry
+from tests.support.client import PATIENCE_S, TOKEN, Engine
+from tests.support.fakes import fake_entry
 
 #: Handlers of a few lines: they answer with what they were asked, or wait, or fail.
 HANDLERS = """

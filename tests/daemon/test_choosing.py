@@ -13,7 +13,7 @@ from app.models.spec import Entry, Preset
 from tests.audio.recordings import file, tone
 from tests.daemon.asking import jobs_of, ok, refused
 from tests.daemon.conftest import Opener, Running
-from tests.fakes import OTHER_VOICE_ID, fake_entry
+from tests.support.fakes import OTHER_VOICE_ID, fake_entry
 
 pytestmark = pytest.mark.anyio
 

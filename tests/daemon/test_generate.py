@@ -14,7 +14,7 @@ from app.scheduler.run import MOST_UNHEARD_CHARS
 from tests.api.models import audio
 from tests.daemon.asking import framed, jobs_of, line, ok, refused, until, until_so
 from tests.daemon.conftest import Opener, Running
-from tests.fakes import VOICE_ID
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

@@ -20,8 +20,8 @@ import app
 from app.daemon.client import ask
 from app.errors import NotRunning, SpeechError
 from tests.daemon.asking import framed
-from tests.process import Sidecar, sidecar
-from tests.test_start import served
+from tests.engine.test_start import served
+from tests.support.sidecar import Sidecar, sidecar
 
 pytestmark = pytest.mark.long
 

@@ -10,7 +10,7 @@ from app.api.schemas import MOST_CHARS as MOST_CHARS_OVER_HTTP
 from app.daemon.handlers import ACTIONS, MOST_CHARS
 from tests.daemon.asking import ask, jobs_of, ok, refused, until, until_so
 from tests.daemon.conftest import Opener, Running
-from tests.fakes import VOICE_ID, fake_entry
+from tests.support.fakes import VOICE_ID, fake_entry
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ import msgspec
 
 from app.inference.model import Frame, Utterance
 from app.workers.synthesis.main import main
-from tests.fakes import FakeModel
+from tests.support.fakes import FakeModel
 
 RECORD = "record"
 

@@ -21,9 +21,9 @@ from app.scheduler.attempts import chunk_seed
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
 from app.usecases.jobs import Request, Speech
-from tests.fakes import VOICE_ID, fake_entry, fake_pcm
-from tests.pauses import pauses_behind, with_pauses
 from tests.scheduler.recorder import RECORD, Step
+from tests.support.fakes import VOICE_ID, fake_entry, fake_pcm
+from tests.support.pauses import pauses_behind, with_pauses
 
 PATIENCE_S = 30.0
 

@@ -9,8 +9,8 @@ from app.events import AudioChunk, JobDone
 from app.scheduler.run import MOST_UNHEARD_CHARS
 from app.store.rows import Settings
 from app.usecases.jobs import Request
-from tests.client import PATIENCE_S, Engine
-from tests.fakes import VOICE_ID
+from tests.support.client import PATIENCE_S, Engine
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from app.store.rows import JobStatus, Settings
-from tests.pauses import silences
 from tests.scheduler.recorder import Step
 from tests.scheduler.room import OpenRoom, Room, audio_of
+from tests.support.pauses import silences
 
 pytestmark = pytest.mark.anyio
 

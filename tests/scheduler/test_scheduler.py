@@ -18,9 +18,9 @@ from app.scheduler.lanes import MOST_ACTIVE
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
 from app.usecases.jobs import Request
-from tests.fakes import VOICE_ID
 from tests.scheduler.recorder import Step
 from tests.scheduler.room import OpenRoom, Room, audio_of, until
+from tests.support.fakes import VOICE_ID
 
 pytestmark = pytest.mark.anyio
 

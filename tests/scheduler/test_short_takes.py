@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from app.scheduler.attempts import chunk_seed
 from app.store.rows import Job, JobStatus, Settings
-from tests.fakes import SHORT_BYTES
-from tests.pauses import with_pauses
 from tests.scheduler.room import OpenRoom, Room, audio_of, chunk_pcm
+from tests.support.fakes import SHORT_BYTES
+from tests.support.pauses import with_pauses
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,137 @@
+"""The command line: what it says, and how it fails."""
+
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app import __version__
+from tests.support.sidecar import sidecar
+
+SOCKETS = tempfile.TemporaryDirectory()
+
+
+def q3tts(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "app", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        # Not where a daemon of the user who runs the tests may be.
+        env={**(os.environ if env is None else env), "Q3TTS_SOCKET": f"{SOCKETS.name}/s"},
+    )
+
+
+def test_help_lists_what_there_is_and_not_what_nobody_should_call() -> None:
+    shown = q3tts("--help")
+
+    assert shown.returncode == 0
+    assert "serve" in shown.stdout
+    assert "worker" not in shown.stdout
+    assert q3tts("-h").stdout == shown.stdout
+
+
+def test_the_help_of_serve_tells_its_options_but_offers_no_token_on_the_command_line() -> None:
+    shown = q3tts("serve", "--help")
+
+    assert shown.returncode == 0
+    for option in ("--host", "--port", "--data-dir", "--model", "--idle-unload", "--sidecar", "--allow-origin"):
+        assert option in shown.stdout
+    assert not re.search(r"^\s+--token", shown.stdout, re.MULTILINE)
+
+
+def test_the_version_is_the_packages() -> None:
+    assert q3tts("--version").stdout == f"q3tts, version {__version__}\n"
+
+
+def test_the_command_starts_without_what_only_the_server_needs() -> None:
+    heavy = {"litestar", "sqlalchemy", "numpy", "uvicorn", "alembic", "asyncio"}
+    program = "import sys, app.cli.main; print('\\n'.join(sys.modules))"
+
+    run = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+
+    assert heavy.isdisjoint(run.stdout.split())
+
+
+def failing(run: subprocess.CompletedProcess[str], code: int, said: str) -> None:
+    """It failed with this code, in one line that says this."""
+    assert run.returncode == code, run.stderr
+    assert run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("q3tts: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.com", ""])
+def test_an_address_that_others_can_reach_is_refused_before_anything_is_touched(tmp_path: Path, host: str) -> None:
+    run = q3tts("serve", "--host", host, "--data-dir", str(tmp_path / "data"), "--port", "0")
+
+    failing(run, 64, "not a loopback address")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0", "--model", "nobody"), 64, "nobody")
+
+
+@pytest.mark.parametrize("token", ["short", "has a space in it", "has,a,comma,in,it", "ünïcödé-ünïcödé-ünïcödé"])
+def test_a_token_that_cannot_go_into_a_header_is_refused_and_not_repeated(tmp_path: Path, token: str) -> None:
+    run = q3tts("serve", "--data-dir", str(tmp_path), "--port", "0", env={"Q3TTS_TOKEN": token, "PYTHONUTF8": "1"})
+
+    failing(run, 64, "16 or more")
+    assert token not in run.stderr
+
+
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", port), 69, f"port {port}")
+
+
+def test_a_folder_that_another_engine_has_is_told(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as engine:
+        engine.ready()
+
+        failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0"), 75, "another q3tts")
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "q3tts.db").write_text("Dear diary, " * 100)
+
+    failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0"), 74, "not a database")
+
+
+def test_a_folder_of_a_newer_engine_is_told(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "q3tts.db")) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+
+    failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0"), 78, "newer q3tts")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--port", "70000"),
+        ("--port", "-1"),
+        ("--port", "http"),
+        ("--idle-unload", "0"),
+        ("--data-dir", __file__),
+        ("--nonsense",),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_the_command_line(arguments: tuple[str, ...]) -> None:
+    run = q3tts("serve", *arguments)
+
+    assert run.returncode == 2
+    assert "Error" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,290 @@
+"""`q3tts render`, with a real engine: what comes out, and what is left when nothing does."""
+
+import io
+import json
+import os
+import signal
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli import progress, render
+from app.cli.engine import Engine
+from app.cli.render import words_for
+from tests.cli.commands import ENGLISH, LONG, PATIENCE_S, Shell, until
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    path = tmp_path / "story.txt"
+    path.write_text("The tide is out. Take good shoes.", encoding="utf-8")
+    return path
+
+
+def seconds_of(wav: bytes) -> float:
+    with wave.open(io.BytesIO(wav)) as file:
+        return file.getnframes() / file.getframerate()
+
+
+def newest(engine: Engine) -> dict[str, Any]:
+    return engine.get("/jobs?limit=1")["jobs"][0]
+
+
+def test_a_text_becomes_a_file_and_one_line_says_so(shell: Shell, story: Path, engine: Engine) -> None:
+    target = story.with_name("story.wav")
+
+    said = shell.ok("render", story, "-o", target)
+
+    seconds = seconds_of(target.read_bytes())
+    assert 1 < seconds < 5
+    assert said.startswith(f"{seconds:.1f} s of speech, real-time factor ")
+    assert said.endswith(f" × real time): {target}\n")
+    job = newest(engine)
+    assert (job["title"], job["lane"]) == ("story", "render")
+    assert engine.get(f"/voices/{job['voice_id']}")["language_hint"].startswith("en")
+
+
+def test_a_file_that_was_there_is_replaced(shell: Shell, story: Path) -> None:
+    target = story.with_name("story.wav")
+    target.write_text("before")
+
+    shell.ok("render", story, "-o", target)
+
+    assert target.read_bytes().startswith(b"RIFF")
+    assert sorted(path.name for path in story.parent.iterdir()) == ["story.txt", "story.wav"]
+
+
+def test_what_is_asked_for_reaches_the_engine(shell: Shell, story: Path) -> None:
+    target = story.with_name("story.wav")
+
+    job = shell.json(
+        "render", story, "-o", target, "--voice", ENGLISH[:8], "--language", "English", "--rate", "1.5",
+        "--seed", "7", "--title", "Tide",
+    )  # fmt: skip
+
+    assert (job["voice_id"], job["language"], job["seed"], job["title"]) == (ENGLISH, "en", 7, "Tide")
+    assert job["settings"]["rate"] == 1.5
+    assert job["status"] == "completed"
+    assert target.exists()
+
+
+def test_the_same_seed_gives_the_same_bytes(shell: Shell, story: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        shell.ok("render", story, "-o", story.with_name(name), "--seed", "3")
+
+    assert story.with_name("a.wav").read_bytes() == story.with_name("b.wav").read_bytes()
+
+
+def test_standard_input_becomes_standard_output(shell: Shell) -> None:
+    run = shell.run("render", "-", "-o", "-", input="\ufeffTake good shoes.".encode())
+
+    assert run.exit_code == 0
+    assert 0.5 < seconds_of(run.stdout_bytes) < 3
+    assert run.stderr.startswith(f"{seconds_of(run.stdout_bytes):.1f} s of speech")
+
+
+def test_the_mark_at_the_beginning_of_a_text_is_not_spoken(shell: Shell, story: Path) -> None:
+    story.write_bytes(b"\xef\xbb\xbfShoes.")
+
+    job = shell.json("render", story, "-o", story.with_name("a.wav"))
+
+    assert job["progress"]["characters_total"] == len("Shoes.")
+
+
+def test_a_text_in_another_encoding_is_told_with_its_first_wrong_byte(shell: Shell, story: Path) -> None:
+    story.write_bytes("Größe".encode("latin-1"))
+
+    said = shell.fails(2, "render", story, "-o", story.with_name("a.wav"))
+
+    assert said == f"{story} is no text in UTF-8 (byte 2 is 0xf6); convert it with: iconv -t UTF-8"
+    assert "standard input is no text" in shell.fails(
+        2, "render", "-", "-o", story.with_name("a.wav"), input=b"\xff"
+    )
+
+
+@pytest.mark.parametrize("suffix", [".epub", ".PDF", ".docx"])
+def test_a_book_is_told_to_come_later(shell: Shell, tmp_path: Path, suffix: str) -> None:
+    book = tmp_path / f"book{suffix}"
+    book.write_bytes(b"PK")
+
+    assert "books are not supported yet" in shell.fails(2, "render", book, "-o", tmp_path / "a.wav")
+
+
+def test_what_the_engine_refuses_is_told(shell: Shell, story: Path) -> None:
+    target = story.with_name("a.wav")
+    empty = story.with_name("empty.txt")
+    empty.write_text(" \n")
+
+    assert "empty" in shell.fails(1, "render", empty, "-o", target)
+    assert "no voice 'Nobody'" in shell.fails(1, "render", story, "-o", target, "--voice", "Nobody")
+    assert "instruct" in shell.fails(1, "render", story, "-o", target, "--instruct", "in a whisper")
+    assert "speaks en-GB, not 'fr'" in shell.fails(
+        1, "render", story, "-o", target, "--voice", ENGLISH, "--language", "fr"
+    )
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--rate", "9"), ("--seed", "-1"), ("--nonsense",), ("--json", "-o", "-"), ("-o", "a.mp3")]
+)
+def test_what_makes_no_sense_is_refused_before_an_engine_is_started(
+    nobody: Shell, story: Path, wrong: tuple[str, ...]
+) -> None:
+    run = nobody.run("render", story, "-o", story.with_name("a.wav"), *wrong)
+
+    assert run.exit_code == 2
+    assert not (nobody.socket_path.parent / "data").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_spoken(nobody: Shell, story: Path) -> None:
+    assert "there is no folder" in nobody.fails(74, "render", story, "-o", story.parent / "nowhere" / "a.wav")
+    assert not (nobody.socket_path.parent / "data").exists()
+
+
+def test_a_place_that_is_lost_meanwhile_leaves_the_job_to_be_saved_elsewhere(
+    shell: Shell, story: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unchecked(_: Path) -> None:
+        """It was all right when it was looked at."""
+
+    monkeypatch.setattr(render, "check", unchecked)
+
+    said = shell.fails(74, "render", story, "-o", story.parent / "nowhere" / "a.wav")
+
+    assert said.endswith(f"; q3tts jobs save {newest(engine)['job_id'][:8]} still can")
+
+
+def test_a_job_that_is_left_to_the_daemon_is_told_by_its_id(shell: Shell, story: Path, engine: Engine) -> None:
+    target = story.with_name("a.wav")
+
+    job_id = shell.ok("render", story, "--detach").strip()
+
+    assert until(lambda: engine.get(f"/jobs/{job_id}")["status"] == "completed")
+    assert shell.json("render", story, "--detach")["status"] in ("queued", "running", "completed")
+    run = shell.run("render", story, "-o", target, "--detach")
+    assert run.exit_code == 0
+    assert run.stderr.endswith(f"q3tts jobs save {run.stdout[:8]} -o {target}\n")
+    assert not target.exists()
+
+
+def test_a_file_has_to_be_named_by_who_waits_for_it(nobody: Shell, story: Path) -> None:
+    assert "-o" in nobody.run("render", story).stderr
+    assert nobody.run("render", story).exit_code == 2
+
+
+def test_a_job_cannot_be_left_to_a_daemon_that_is_not_there(nobody: Shell, story: Path) -> None:
+    assert "no daemon" in nobody.fails(69, "render", story, "-o", story.with_name("a.wav"), "--detach")
+    assert not (nobody.socket_path.parent / "data").exists()
+
+
+def test_without_a_daemon_it_renders_all_the_same(nobody: Shell, story: Path) -> None:
+    target = story.with_name("a.wav")
+
+    nobody.ok("render", story, "-o", target)
+
+    assert 1 < seconds_of(target.read_bytes()) < 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_cancels_the_job_and_leaves_no_file(
+    shell: Shell, tmp_path: Path, engine: Engine, number: int
+) -> None:
+    text, target = tmp_path / f"long-{number}.txt", tmp_path / "long.wav"
+    text.write_text(LONG)
+    target.write_text("before")
+
+    with shell.start("render", text, "-o", target) as process:
+        job = until(lambda: [job for job in running(engine) if job["title"] == text.stem])[0]
+        process.send_signal(number)
+        printed, said = process.communicate(timeout=PATIENCE_S)
+
+    assert (process.returncode, printed) == (130, "")
+    assert said.splitlines()[-1] == "q3tts: interrupted; the job is canceled"
+    assert engine.get(f"/jobs/{job['job_id']}")["status"] == "canceled"
+    assert target.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [text.name, "long.wav"]
+
+
+@pytest.mark.long
+def test_ctrl_c_in_a_terminal_reaches_everybody_and_the_job_is_canceled_all_the_same(
+    nobody: Shell, tmp_path: Path
+) -> None:
+    text = tmp_path / "long.txt"
+    text.write_text(LONG)
+
+    with nobody.start("render", text, "-o", tmp_path / "long.wav") as process:
+        until(lambda: [path for path in tmp_path.glob("data/jobs/*/audio.pcm") if path.stat().st_size > 100_000])
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE_S)
+
+    assert said.splitlines()[-1] == "q3tts: interrupted; the job is canceled"
+    assert [job["status"] for job in nobody.json("jobs")["jobs"]] == ["canceled"]
+
+
+def running(engine: Engine) -> list[dict[str, Any]]:
+    return engine.get("/jobs?status=running")["jobs"]
+
+
+def test_a_job_that_somebody_else_cancels_is_told(shell: Shell, tmp_path: Path, engine: Engine) -> None:
+    text = tmp_path / "elsewhere.txt"
+    text.write_text(LONG)
+
+    with shell.start("render", text, "-o", tmp_path / "long.wav") as process:
+        job = until(lambda: [job for job in running(engine) if job["title"] == text.stem])[0]
+        engine.post(f"/jobs/{job['job_id']}/cancel")
+        _, said = process.communicate(timeout=PATIENCE_S)
+
+    assert (process.returncode, said.splitlines()[-1]) == (1, "q3tts: somebody canceled the job")
+
+
+@pytest.mark.long
+def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_S", 0.0)
+    text = tmp_path / "some.txt"
+    text.write_text(LONG[:20_000])
+
+    run = shell.run("render", text, "-o", tmp_path / "a.wav")
+
+    assert run.exit_code == 0
+    assert run.stderr.splitlines()[-1].startswith("100%  ")
+    assert " of speech, factor 0." in run.stderr
+    assert shell.run("render", text, "-o", tmp_path / "a.wav", "--json").stderr == ""
+
+
+def test_on_a_terminal_there_is_a_bar(shell: Shell, story: Path) -> None:
+    code, seen = shell.on_terminal("render", story, "-o", story.with_name("a.wav"))
+
+    assert code == 0
+    assert "━" in seen
+    assert "100%" in seen
+    assert "s of speech, real-time factor" in seen
+    assert "\x1b[" in seen
+
+
+def progress_of(**facts: Any) -> dict[str, Any]:
+    usual = {"audio_seconds": 75.0, "real_time_factor": None, "seconds_left": None, "queue_position": None}
+    return {"status": facts.pop("status", "running"), "progress": {**usual, **facts}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "1:15 of speech"),
+        ({"real_time_factor": 0.00213, "seconds_left": 0.2}, "1:15 of speech, factor 0.0021, 0:01 left"),
+        ({"seconds_left": 0.0}, "1:15 of speech"),
+        ({"status": "queued", "queue_position": 3}, "waiting, 3. in the queue"),
+        ({"status": "paused"}, "paused"),
+    ],
+)
+def test_the_words_beside_the_bar_tell_how_far_it_is(facts: dict[str, Any], said: str) -> None:
+    assert words_for(progress_of(**facts)) == said
+
+
+def test_json_is_the_job_as_the_engine_has_it(shell: Shell, story: Path, engine: Engine) -> None:
+    job = json.loads(shell.ok("render", story, "-o", story.with_name("a.wav"), "--json"))
+
+    assert job == engine.get(f"/jobs/{job['job_id']}")

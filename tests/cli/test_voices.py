@@ -1,0 +1,89 @@
+"""`q3tts voices`, `clone` and `design`, with a real engine that has the voices of espeak-ng."""
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.engine import Engine
+from tests.cli.commands import ENGLISH, Shell, assert_fits
+
+
+def test_voices_are_a_table_that_fits(shell: Shell) -> None:
+    title, *rows = assert_fits(shell.ok("voices"))
+
+    assert title.split() == ["ID", "KIND", "LANGUAGE", "NAME", "MODEL"]
+    assert len(rows) > 200
+    assert f"{ENGLISH[:8]}  preset  en-GB" in "\n".join(rows)
+    assert any(row.split()[2] == "any" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        (("--language", "en"), "?language=en"),
+        (("--language", "German"), "?language=de"),
+        (("--kind", "clone"), "?kind=clone"),
+        (("--model", "espeak-ng", "--language", "fr"), "?model_id=espeak-ng&language=fr"),
+        ((), ""),
+    ],
+)
+def test_json_is_what_the_engine_answers_to_the_same_filters(
+    shell: Shell, engine: Engine, options: tuple[str, ...], query: str
+) -> None:
+    assert shell.json("voices", "list", *options) == engine.get(f"/voices{query}")
+
+
+def test_nothing_found_is_said_to_the_person_alone(shell: Shell) -> None:
+    run = shell.run("voices", "--kind", "design")
+
+    assert (run.exit_code, run.stdout, run.stderr) == (0, "", "there are no such voices\n")
+
+
+def test_a_voice_is_shown_by_its_name_or_the_beginning_of_its_id(shell: Shell, engine: Engine) -> None:
+    lines = assert_fits(shell.ok("voices", "show", "whisper"))
+
+    assert lines[0].split() == ["id", "8a133dee-ff13-5910-b287-40d158046207"]
+    assert [line.split()[0] for line in lines] == ["id", "name", "kind", "language", "model"]
+    assert shell.ok("voices", "show", "8a133dee") == shell.ok("voices", "show", "WHISPER")
+    assert shell.json("voices", "show", ENGLISH) == engine.get(f"/voices/{ENGLISH}")
+
+
+def test_a_voice_that_is_not_there_is_told(shell: Shell) -> None:
+    assert "no voice 'Nobody'" in shell.fails(1, "voices", "show", "Nobody")
+    assert "no such voice" in shell.fails(1, "voices", "show", "00000000-0000-4000-8000-000000000000")
+
+
+def test_a_preview_is_a_file(shell: Shell, tmp_path: Path) -> None:
+    target = tmp_path / "whisper.wav"
+
+    assert shell.ok("voices", "preview", "whisper", "-o", target) == f"{target}\n"
+
+    assert target.read_bytes()[:4] == b"RIFF"
+
+
+def test_a_voice_that_is_built_in_cannot_be_deleted(shell: Shell) -> None:
+    assert "preset" in shell.fails(1, "voices", "delete", "whisper")
+
+
+def test_a_clone_of_something_that_is_no_recording_is_told(shell: Shell, tmp_path: Path) -> None:
+    recording = tmp_path / "me.wav"
+    recording.write_bytes(b"RIFF")
+
+    assert shell.fails(1, "clone", recording)
+    assert shell.run("clone", tmp_path / "nowhere.wav").exit_code == 2
+
+
+def test_a_model_that_cannot_clone_or_design_says_how_to_choose_one_that_can(shell: Shell, tmp_path: Path) -> None:
+    recording, link = tmp_path / "me.wav", tmp_path / "link.wav"
+    shell.ok("voices", "preview", ENGLISH, "-o", recording)
+    link.symlink_to(recording)
+
+    for words in (
+        ("clone", link, "--transcript", "This is how I sound."),
+        ("design", "an old man", "--name", "Grandpa"),
+    ):
+        assert "q3tts models use ID" in shell.fails(1, *words)
+
+
+def test_a_design_without_a_name_is_refused(shell: Shell) -> None:
+    assert "--name" in shell.run("design", "an old man").stderr

@@ -1,0 +1,234 @@
+"""The engine as an app starts it, with the embedded voice: killed, restarted, told to stop."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app import __version__
+from tests.support.client import Client, audio_of, next_event
+from tests.support.sidecar import TOKEN, Sidecar, sidecar, told
+
+pytestmark = pytest.mark.anyio
+
+#: About ten minutes of speech.
+DOCUMENT = "\n\n".join(
+    f"Paragraph {number} says that the sea was calm, that the lamp was lit, and that Dr. Marlow read on. "
+    "Nobody had come up the stairs since Monday; the log was empty, and so was the pot." * 2
+    for number in range(1, 31)
+)
+
+
+@asynccontextmanager
+async def client_of(engine: Sidecar) -> AsyncGenerator[Client]:
+    port = engine.ready()["port"]
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, trust_env=False
+    ) as http:
+        yield Client(port, http, token=TOKEN)
+
+
+async def english(client: Client) -> str:
+    voices = (await client.get("/voices", params={"language": "en-US"}))["voices"]
+    return voices[0]["voice_id"]
+
+
+async def submitted(client: Client, text: str = DOCUMENT) -> dict[str, Any]:
+    return await client.post("/jobs", {"voice_id": await english(client), "text": text, "seed": 1}, 201)
+
+
+async def in_the_middle(client: Client, job_id: str) -> None:
+    """Wait until some chunks are done, and some are not."""
+    async with client.socket(f"/stream/{job_id}") as socket:
+        while (event := await next_event(socket))["type"] != "JOB_PROGRESS":
+            assert event["type"] in ("JOB_STARTED", "AUDIO_CHUNK")
+    assert event["progress"]["chunks_done"] < event["progress"]["chunks_total"]
+
+
+async def undisturbed(folder: Path) -> bytes:
+    with sidecar(folder) as engine:
+        async with client_of(engine) as client:
+            job = await submitted(client)
+            await client.ended(job["job_id"])
+            return await client.wav(job["job_id"])
+
+
+async def test_a_killed_worker_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
+    expected = await undisturbed(tmp_path / "calm")
+    with sidecar(tmp_path / "data") as engine:
+        async with client_of(engine) as client:
+            job = await submitted(client)
+            await in_the_middle(client, job["job_id"])
+            (worker,) = engine.children()
+
+            os.kill(worker, signal.SIGKILL)
+
+            assert (await client.ended(job["job_id"]))["status"] == "completed"
+            assert engine.children() != [worker]
+            assert await client.wav(job["job_id"]) == expected
+
+
+async def test_a_killed_engine_goes_on_after_its_restart(tmp_path: Path) -> None:
+    expected = await undisturbed(tmp_path / "calm")
+    with sidecar(tmp_path / "data") as engine:
+        async with client_of(engine) as client:
+            job = await submitted(client)
+            await in_the_middle(client, job["job_id"])
+            heard = await client.get(f"/jobs/{job['job_id']}")
+            (worker,) = engine.children()
+
+            engine.process.kill()
+            engine.process.wait()
+
+    await gone(worker)
+    with sidecar(tmp_path / "data") as engine:
+        async with client_of(engine) as client:
+            again = await client.get(f"/jobs/{job['job_id']}")
+            assert again["progress"]["chunks_done"] >= heard["progress"]["chunks_done"]
+            assert (await client.ended(job["job_id"]))["status"] == "completed"
+            assert await client.wav(job["job_id"]) == expected
+            assert expected[80:] == audio_of(await client.events(job["job_id"]))
+
+
+async def gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{pid}/stat").exists() and ") Z" in Path(f"/proc/{pid}/stat").read_text():
+            return
+    raise AssertionError(f"process {pid} is still there")
+
+
+async def test_a_listener_of_a_killed_engine_finds_its_job_failed(tmp_path: Path) -> None:
+    with sidecar(tmp_path / "data") as engine:
+        async with client_of(engine) as client:
+            body = {"voice_id": await english(client), "text": DOCUMENT * 4}
+            job_id = (await client.post("/speak", body))["job_id"]
+            async with client.socket(f"/stream/{job_id}") as socket:
+                events = [await next_event(socket) for _ in range(4)]
+            engine.process.kill()
+            engine.process.wait()
+
+    with sidecar(tmp_path / "data") as engine:
+        async with client_of(engine) as client:
+            replayed = await client.events(job_id)
+
+            assert replayed[-1]["error"]["code"] == "ENGINE_RESTARTED"
+            heard = [event for event in events if event["type"] == "AUDIO_CHUNK"]
+            assert [event for event in replayed if event["type"] == "AUDIO_CHUNK"][: len(heard)] == heard
+
+
+async def test_the_end_of_standard_input_ends_the_engine_and_its_worker(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as engine:
+        async with client_of(engine) as client:
+            await client.ended((await submitted(client, "A short one."))["job_id"])
+            (worker,) = engine.children()
+
+            code = engine.end()
+
+    assert code == 0
+    await gone(worker)
+
+
+async def test_an_order_on_standard_input_ends_the_engine(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as engine:
+        engine.ready()
+
+        engine.tell({"op": "shutdown"})
+
+        assert engine.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_in_the_middle_of_work_ends_the_engine_in_five_seconds(tmp_path: Path, number: int) -> None:
+    with sidecar(tmp_path) as engine:
+        async with client_of(engine) as client:
+            job = await submitted(client, DOCUMENT * 4)
+            listener = (await client.post("/speak", {"voice_id": await english(client), "text": DOCUMENT}))[
+                "job_id"
+            ]
+            await in_the_middle(client, job["job_id"])
+
+            engine.process.send_signal(number)
+
+            assert engine.process.wait(5) == 0
+    with sidecar(tmp_path) as engine:
+        async with client_of(engine) as client:
+            assert (await client.get(f"/jobs/{job['job_id']}"))["status"] in ("queued", "running", "completed")
+            assert (await client.get(f"/jobs/{listener}"))["status"] in ("failed", "completed")
+
+
+def test_standard_output_has_json_lines_only_and_ready_comes_after_the_phases(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as engine:
+        ready = engine.ready()
+
+        assert engine.end() == 0
+
+        assert [line["event"] for line in engine.lines] == ["phase", "ready"]
+        assert ready == {
+            "event": "ready",
+            "port": ready["port"],
+            "pid": engine.process.pid,
+            "version": __version__,
+        }
+        assert engine.process.stdout is not None
+        assert [json.loads(line) for line in engine.process.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "said"),
+    [
+        ("no json", 64, "not the JSON payload"),
+        ('{"v":2,"token":"0123456789abcdef"}', 64, "version 2"),
+        ('{"v":1}', 64, "token"),
+        ('{"v":1,"token":"short"}', 64, "16 or more"),
+        ('{"v":1,"token":"0123456789abcdef","prot":1}', 64, "prot"),
+        ('{"v":1,"token":"0123456789abcdef","model":"nobody","data_dir":"DATA"}', 64, "nobody"),
+        ('{"v":1,"token":"0123456789abcdef","data_dir":"/dev/null/x"}', 74, "data folder"),
+        ("x" * 70_000, 64, "longer than"),
+    ],
+)
+def test_a_payload_that_is_wrong_is_said_to_be_in_one_json_line(
+    tmp_path: Path, payload: str, code: int, said: str
+) -> None:
+    with told(payload.replace("DATA", str(tmp_path))) as engine:
+        while (line := engine.line())["event"] == "phase":
+            pass
+
+        assert line["event"] == "error"
+        assert said in line["message"]
+        assert line["exit_code"] == code == engine.process.wait(10)
+
+
+def test_a_second_engine_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with sidecar(tmp_path) as first:
+        first.ready()
+        with sidecar(tmp_path) as second:
+            while (line := second.line())["event"] == "phase":
+                pass
+
+            assert line["exit_code"] == 75 == second.process.wait(10)
+            assert "another q3tts" in line["message"]
+
+
+def test_a_taken_port_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        sidecar(tmp_path / "data", port=taken.getsockname()[1]) as engine,
+    ):
+        line = engine.line()
+
+        assert line["exit_code"] == 69 == engine.process.wait(10)
+        assert not (tmp_path / "data").exists()

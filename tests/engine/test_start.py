@@ -1,0 +1,216 @@
+"""A started engine: what it leaves on the disk, in the environment and in its log."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import LOG_FILE
+from app.engine.start import LOG_BYTES, LOGS_KEPT, bind
+from app.errors import StartFailed
+from tests.support.sidecar import sidecar, told
+
+TOKEN = "the-token-of-the-environment"
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+class Served:
+    """`q3tts serve`, listening."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.said: list[str] = []
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.said.append(line)
+            if "listens on" in line:
+                self.url = line.split()[-1]
+                return
+        raise AssertionError(f"it ended with {process.wait(10)}: {''.join(self.said)}")
+
+    def ask(self, path: str, token: str, body: Any = None) -> Any:
+        """The JSON of an answer."""
+        request = urllib.request.Request(
+            f"{self.url}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=20) as answer:
+            return json.loads(answer.read())
+
+    def line(self) -> str:
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
+
+@contextmanager
+def served(data_dir: Path, *arguments: str, umask: int = 0o022, **env: str) -> Generator[Served]:
+    # Not where the user's own daemon listens; and a socket's path has little room.
+    with tempfile.TemporaryDirectory(prefix="q3") as folder:
+        options = ["--port", "0", "--data-dir", str(data_dir), "--socket", f"{folder}/sock", *arguments]
+        with started(options, umask, env) as engine:
+            yield engine
+
+
+@contextmanager
+def started(options: list[str], umask: int, env: dict[str, str]) -> Generator[Served]:
+    command = [sys.executable, "-P", "-m", "app", "serve", *options]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env={**os.environ, **env}, umask=umask
+    )
+    try:
+        yield Served(process)
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def spoken(engine: Served, token: str) -> None:
+    """Have something spoken, so that there is a worker, and files of a job."""
+    voice = engine.ask("/voices?language=en-US", token)["voices"][0]["voice_id"]
+    job_id = engine.ask("/jobs", token, {"voice_id": voice, "text": "Something."})["job_id"]
+    while (job := engine.ask(f"/jobs/{job_id}", token))["status"] != "completed":
+        assert job["status"] in ("queued", "running"), job["error"]
+
+
+def test_everything_it_leaves_on_the_disk_is_its_owners_alone(tmp_path: Path) -> None:
+    with served(tmp_path / "data", umask=0) as engine:
+        assert f"the token is in {tmp_path / 'data' / 'token'}" in engine.line()
+        token = (tmp_path / "data" / "token").read_text()
+        spoken(engine, token)
+
+        found = {path: path.stat().st_mode for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]}
+
+    assert len(token) >= 32
+    assert {path.name for path in found} >= {"data", "token", "engine.log", "q3tts.db", "jobs", "audio.wav"}
+    for path, mode in found.items():
+        assert stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600), path
+
+
+def test_a_new_token_is_made_at_every_start(tmp_path: Path) -> None:
+    tokens: set[str] = set()
+    for _ in range(2):
+        with served(tmp_path) as engine:
+            engine.line()
+            tokens.add((tmp_path / "token").read_text())
+
+    assert len(tokens) == 2
+
+
+@linux
+def test_a_token_of_the_environment_is_used_and_handed_to_nobody(tmp_path: Path) -> None:
+    with served(tmp_path, Q3TTS_TOKEN=TOKEN) as engine:
+        spoken(engine, TOKEN)
+        found = subprocess.run(["pgrep", "-P", str(engine.process.pid)], capture_output=True, text=True, check=True)
+        (worker,) = found.stdout.split()
+
+        environment = Path(f"/proc/{worker}/environ").read_bytes()
+        command_lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (worker, engine.process.pid)]
+
+        assert b"PATH=" in environment
+        assert TOKEN.encode() not in environment
+        assert not any(TOKEN.encode() in line for line in command_lines)
+    assert not (tmp_path / "token").exists()
+    everything = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(TOKEN.encode() in content for content in everything)
+
+
+def test_the_token_of_an_app_is_written_nowhere(tmp_path: Path) -> None:
+    with sidecar(tmp_path, token=TOKEN) as engine:
+        engine.ready()
+        assert engine.end() == 0
+
+    everything = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert (tmp_path / LOG_FILE) in tmp_path.iterdir()
+    assert not any(TOKEN.encode() in content for content in everything)
+
+
+def test_the_log_file_does_not_grow_without_end(tmp_path: Path) -> None:
+    (tmp_path / LOG_FILE).write_bytes(b"x" * LOG_BYTES)
+    for number in range(1, LOGS_KEPT + 1):
+        (tmp_path / f"{LOG_FILE}.{number}").write_bytes(str(number).encode())
+
+    with sidecar(tmp_path) as engine:
+        engine.ready()
+        engine.end()
+
+    logs = sorted(path.name for path in tmp_path.glob(f"{LOG_FILE}*"))
+    assert logs == [LOG_FILE, *(f"{LOG_FILE}.{number}" for number in range(1, LOGS_KEPT + 1))]
+    assert b"ready in" in (tmp_path / LOG_FILE).read_bytes()
+    assert (tmp_path / f"{LOG_FILE}.1").stat().st_size == LOG_BYTES
+    assert (tmp_path / f"{LOG_FILE}.3").read_bytes() == b"2", "the oldest has gone"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_an_engine_that_has_nothing_to_do(tmp_path: Path, number: int) -> None:
+    with served(tmp_path) as engine:
+        engine.line()
+
+        engine.process.send_signal(number)
+
+        assert engine.process.wait(10) == 0
+
+
+def test_it_listens_on_the_other_loopback_address_too(tmp_path: Path) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with served(tmp_path, "--host", "::1", Q3TTS_TOKEN=TOKEN) as engine:
+        assert engine.url.startswith("http://[::1]:")
+        assert engine.ask("/health", TOKEN)["active_model_id"] == "espeak-ng"
+
+
+@linux
+def test_it_answers_on_whatever_loopback_address_it_listens(tmp_path: Path) -> None:
+    with served(tmp_path, "--host", "127.0.0.2", Q3TTS_TOKEN=TOKEN) as engine:
+        assert engine.url.startswith("http://127.0.0.2:")
+        assert engine.ask("/health", TOKEN)["active_model_id"] == "espeak-ng"
+
+
+def test_who_connects_before_it_is_ready_waits_instead_of_being_refused() -> None:
+    sock = bind("127.0.0.1", 0)
+    with socket.create_connection(sock.getsockname(), timeout=5) as client:
+        assert client.getpeername() == sock.getsockname()
+    sock.close()
+
+
+def test_a_port_that_is_taken_is_told_and_leaves_no_socket_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with pytest.raises(StartFailed, match="choose another --port") as refused:
+            bind("127.0.0.1", taken.getsockname()[1])
+
+        assert refused.value.exit_code == 69
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"port": 70_000},
+        {"port": -1},
+        {"data_dir": "/tmp/with\0nul"},
+    ],
+)
+def test_a_payload_that_cannot_be_used_is_said_to_be_in_one_json_line(payload: dict[str, Any]) -> None:
+    with told({"v": 1, "token": TOKEN, **payload}) as engine:
+        while (line := engine.line())["event"] == "phase":
+            pass
+
+        assert line["event"] == "error"
+        assert line["exit_code"] == engine.process.wait(10)

@@ -1,0 +1,534 @@
+"""The pool and real worker processes: started on first use, ended when idle, replaced when lost."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from app.errors import InferenceFailed, ModelNotReady
+from app.inference import wire
+from app.inference.model import FinishReason, Lane, Utterance, VoiceSpec
+from app.inference.processor import Processor
+from app.models.worker.supervisor import Pool
+from app.models.worker.take import Take
+from tests.support.fakes import fake_pcm
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE_S = 20.0
+LONG = "A sentence that takes some frames to be spoken. " * 8
+
+
+class Spawned:
+    """The workers that were started."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.processes: list[asyncio.subprocess.Process] = []
+        start = asyncio.create_subprocess_exec
+
+        async def note(*args: Any, **kwargs: Any) -> asyncio.subprocess.Process:
+            process = await start(*args, **kwargs)
+            self.processes.append(process)
+            return process
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", note)
+
+    def __len__(self) -> int:
+        return len(self.processes)
+
+
+@pytest.fixture
+def spawned(monkeypatch: pytest.MonkeyPatch) -> Spawned:
+    return Spawned(monkeypatch)
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def tasks() -> set["asyncio.Task[Any]"]:
+    """All but those in which anyio calls fixtures and tests."""
+    return {task for task in asyncio.all_tasks() if "TestRunner" not in repr(task)}
+
+
+@asynccontextmanager
+async def pool_of(*command: str, **times: Any) -> AsyncGenerator[Pool]:
+    """A pool which leaves nothing behind: no process, no zombie, no task."""
+    before = tasks()
+    idle_unload_s: float = times.pop("idle_unload_s", 60.0)
+    async with Pool(command, idle_unload_s=idle_unload_s, **times) as pool:
+        yield pool
+    assert tasks() <= before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222
+
+
+def fake(control: Path, capacity: int = 4) -> tuple[str, ...]:
+    return sys.executable, "-P", "-m", "tests.support.fakes", str(control), str(capacity)
+
+
+@pytest.fixture
+async def pool(control: Path) -> AsyncGenerator[Pool]:
+    async with pool_of(*fake(control)) as made:
+        yield made
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    with anyio.fail_after(PATIENCE_S):
+        while not fact():
+            await anyio.sleep(0.001)
+
+
+class Ids:
+    last = 0
+
+
+def utterance(text: str, *, lane: Lane = "render", seed: int = 1) -> Utterance:
+    Ids.last += 1
+    return Utterance(id=Ids.last, text=text, voice=VoiceSpec("preset", name="one"), lane=lane, seed=seed)
+
+
+async def heard(take: Take) -> bytes:
+    with anyio.fail_after(PATIENCE_S):
+        return b"".join([pcm async for pcm in take.pcm()])
+
+
+async def begun(take: Take) -> bytes:
+    """The first audio of a take."""
+    with anyio.fail_after(PATIENCE_S):
+        pieces = take.pcm()
+        first = await anext(pieces)
+        await pieces.aclose()
+        return first
+
+
+async def whole(take: Take) -> None:
+    """The take brings all of its utterance."""
+    assert await heard(take) == fake_pcm(take.utterance)
+    assert take.finish_reason is FinishReason.STOP
+
+
+async def test_no_worker_is_started_before_it_is_needed(pool: Pool, spawned: Spawned) -> None:
+    for _ in range(20):
+        await anyio.sleep(0.001)
+
+    assert len(spawned) == 0
+    assert pool.worker_pid is None
+
+    await whole(pool.submit(utterance(LONG)))
+    assert len(spawned) == 1
+    assert pool.worker_pid == spawned.processes[0].pid
+
+
+async def test_many_utterances_are_spoken_by_one_worker(pool: Pool, spawned: Spawned) -> None:
+    takes = [pool.submit(utterance(f"{number} {LONG}", seed=number)) for number in range(20)]
+
+    for take in takes:
+        await whole(take)
+
+    assert len(spawned) == 1
+
+
+async def test_an_error_of_the_model_is_the_end_of_its_take_alone(pool: Pool) -> None:
+    fine, failing = pool.submit(utterance(LONG)), pool.submit(utterance("[error]"))
+
+    assert await heard(failing) == b""
+    assert (failing.finish_reason, failing.why) == (FinishReason.ERROR, "the fake was told to fail")
+    await whole(fine)
+
+
+async def test_a_worker_that_has_been_idle_is_ended_and_another_is_started_for_new_work(
+    control: Path, spawned: Spawned
+) -> None:
+    async with pool_of(*fake(control), idle_unload_s=0.02) as pool:
+        for _ in range(3):
+            await whole(pool.submit(utterance(LONG)))
+            await until(lambda: pool.worker_pid is None)
+
+    assert len(spawned) == 3
+    assert [process.returncode for process in spawned.processes] == [0, 0, 0], "they were asked, not killed"
+
+
+async def test_a_worker_is_not_idle_while_it_works(control: Path, spawned: Spawned) -> None:
+    async with pool_of(*fake(control), idle_unload_s=0.01) as pool:
+        held = pool.submit(utterance("[hold:gate] " + LONG))
+        await begun(held)
+        for _ in range(20):
+            await anyio.sleep(0.003)
+        assert pool.worker_pid is not None
+
+        (control / "gate").touch()
+
+        await held.ending()
+    assert len(spawned) == 1
+
+
+async def test_what_is_submitted_while_an_idle_worker_ends_is_spoken_by_the_next(control: Path) -> None:
+    async with pool_of(*fake(control), idle_unload_s=0.001, ping_s=0.001) as pool:
+        for number in range(40):
+            text = f"Number {number}. {LONG}"
+            first = pool.submit(utterance(text, seed=number))
+            await whole(first)
+            for _ in range(number % 13):  # to another moment each time
+                await anyio.sleep(0.0005)
+
+            await whole(pool.submit(utterance(text, seed=number + 1)))
+
+
+async def test_a_worker_that_dies_leaves_no_seam_in_the_audio(pool: Pool, control: Path, spawned: Spawned) -> None:
+    takes = [pool.submit(utterance(f"[die:once{number}] {LONG}", seed=number)) for number in range(3)]
+
+    for take in takes:
+        await whole(take)
+
+    assert len(spawned) == 4
+    assert len(os.listdir(control)) == 3
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_take_is_replaced(pool: Pool, control: Path) -> None:
+    take = pool.submit(utterance(f"[hold:gate] {LONG}"))
+    pieces = take.pcm()
+    with anyio.fail_after(PATIENCE_S):
+        first = await anext(pieces)
+    before = pool.worker_pid
+    assert before is not None
+
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: pool.worker_pid not in (None, before))
+    (control / "gate").touch()
+
+    with anyio.fail_after(PATIENCE_S):
+        rest = b"".join([pcm async for pcm in pieces])
+    assert first + rest == fake_pcm(take.utterance)
+
+
+async def test_a_worker_that_is_killed_while_it_rests_is_not_missed(pool: Pool, spawned: Spawned) -> None:
+    await whole(pool.submit(utterance(LONG)))
+    before = pool.worker_pid
+    assert before is not None
+
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: pool.worker_pid is None)
+    assert len(spawned) == 1
+
+    await whole(pool.submit(utterance(LONG)))
+
+
+async def test_work_for_a_worker_that_died_a_moment_ago_is_done_by_the_next(pool: Pool) -> None:
+    for _ in range(5):
+        await whole(pool.submit(utterance(LONG)))
+        assert pool.worker_pid is not None
+
+        os.kill(pool.worker_pid, signal.SIGKILL)
+
+        await whole(pool.submit(utterance(LONG)))
+
+
+async def test_a_worker_that_does_not_answer_is_killed_and_its_work_done_again(
+    control: Path, spawned: Spawned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.process.children.GRACE_S", 0.02)
+    async with pool_of(*fake(control), ping_s=0.02, answer_s=0.3) as pool:
+        hanging, innocent = pool.submit(utterance(f"[hang:once] {LONG}")), pool.submit(utterance(LONG))
+
+        await whole(hanging)
+        await whole(innocent)
+
+    assert spawned.processes[0].returncode == -signal.SIGKILL
+    assert len(spawned) == 2
+
+
+async def test_a_slow_worker_that_answers_is_not_taken_for_a_hung_one(control: Path, spawned: Spawned) -> None:
+    async with pool_of(*fake(control), ping_s=0.01, answer_s=0.3) as pool:
+        held = pool.submit(utterance(f"[hold:gate] {LONG}"))
+        await begun(held)
+        for _ in range(100):
+            await anyio.sleep(0.005)
+        (control / "gate").touch()
+
+        await held.ending()
+
+    assert held.finish_reason is FinishReason.STOP
+    assert len(spawned) == 1
+
+
+async def test_what_kills_three_workers_is_quarantined_and_nothing_else(pool: Pool, spawned: Spawned) -> None:
+    poison = utterance(f"[die] {LONG}")
+    before = [pool.submit(utterance(f"before {number} {LONG}")) for number in range(3)]
+    take = pool.submit(poison)
+    behind = [pool.submit(utterance(f"behind {number} {LONG}")) for number in range(3)]
+
+    with pytest.raises(InferenceFailed, match="3 times"):
+        await heard(take)
+
+    for innocent in before + behind:
+        await whole(innocent)
+    assert len(spawned) == 4, "three were killed, the fourth has done the rest"
+    await whole(pool.submit(utterance(LONG)))
+
+
+async def test_a_suspect_is_alone_until_it_is_done(control: Path) -> None:
+    command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), "4")
+    async with pool_of(*command) as pool:
+        suspect, innocent = (
+            pool.submit(utterance(f"[hold:gate] {LONG}")),
+            pool.submit(utterance(f"[hold:gate] {LONG}")),
+        )
+        await begun(suspect)
+        before = pool.worker_pid
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        await until(lambda: suspect.sent and pool.worker_pid not in (None, before))
+
+        behind = [pool.submit(utterance(LONG)) for _ in range(3)]
+        for _ in range(20):
+            await anyio.sleep(0.001)
+        assert not innocent.sent
+        assert not any(take.sent for take in behind)
+
+        (control / "gate").touch()
+        for take in (innocent, *behind):
+            await whole(take)
+        with anyio.fail_after(PATIENCE_S):
+            await suspect.ending()
+    record = (control / "record").read_text()
+    assert record.count('"add"') == 2 + 2 + 3, "each was given to each worker once"
+
+
+async def test_two_that_kill_are_both_found(pool: Pool, spawned: Spawned) -> None:
+    poisons = [pool.submit(utterance(f"[die] {number} {LONG}")) for number in range(2)]
+    innocent = pool.submit(utterance(LONG))
+
+    for poison in poisons:
+        with pytest.raises(InferenceFailed, match="3 times"):
+            await heard(poison)
+
+    await whole(innocent)
+    assert len(spawned) == 6, "one for both, two for each alone, and the last"
+
+
+async def killed_once_more(pool: Pool, take: Take) -> None:
+    """Kill the worker that has the take."""
+    kills = take.kills
+    await until(lambda: take.sent)
+    assert pool.worker_pid is not None
+    os.kill(pool.worker_pid, signal.SIGKILL)
+    await until(lambda: take.kills > kills)
+
+
+async def test_what_was_there_when_two_workers_died_is_spoken_by_the_third(pool: Pool, control: Path) -> None:
+    take = pool.submit(utterance(f"[hold:gate] {LONG}"))
+    for _ in range(2):
+        await killed_once_more(pool, take)
+
+    (control / "gate").touch()
+
+    await whole(take)
+
+
+async def test_a_take_that_is_canceled_before_it_is_sent_ends_at_once(pool: Pool, spawned: Spawned) -> None:
+    take = pool.submit(utterance(LONG))
+
+    pool.cancel(take)
+
+    assert take.finish_reason is FinishReason.CANCELED
+    assert await heard(take) == b""
+    await whole(pool.submit(utterance(LONG)))
+
+
+async def test_a_take_that_is_canceled_in_the_middle_ends_when_the_model_has_let_go(pool: Pool) -> None:
+    take = pool.submit(utterance(f"[hold:never] {LONG}"))
+    await begun(take)
+
+    pool.cancel(take)
+    pool.cancel(take)
+    assert not take.ended
+
+    with anyio.fail_after(PATIENCE_S):
+        await take.ending()
+    assert take.finish_reason is FinishReason.CANCELED
+    await whole(pool.submit(utterance(LONG)))
+
+
+async def test_a_take_that_is_canceled_too_late_stays_what_it_is(pool: Pool) -> None:
+    take = pool.submit(utterance(LONG))
+    await whole(take)
+
+    pool.cancel(take)
+
+    assert take.finish_reason is FinishReason.STOP
+    await whole(pool.submit(utterance(LONG)))
+
+
+async def test_a_take_can_be_canceled_at_any_moment(pool: Pool) -> None:
+    await whole(pool.submit(utterance(LONG)))
+    for ticks in range(60):
+        take, beside = pool.submit(utterance(LONG)), pool.submit(utterance(LONG))
+        for _ in range(ticks):
+            await anyio.lowlevel.checkpoint()
+
+        pool.cancel(take)
+
+        with anyio.fail_after(PATIENCE_S):
+            await take.ending()
+        assert take.finish_reason in (FinishReason.CANCELED, FinishReason.STOP)
+        await whole(beside)
+
+
+async def test_a_canceled_take_whose_worker_dies_is_canceled(pool: Pool, spawned: Spawned) -> None:
+    take = pool.submit(utterance(f"[hold:never] {LONG}"))
+    await begun(take)
+    pid = pool.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # it cannot answer the cancel
+    pool.cancel(take)
+
+    os.kill(pid, signal.SIGKILL)
+
+    with anyio.fail_after(PATIENCE_S):
+        await take.ending()
+    assert take.finish_reason is FinishReason.CANCELED
+
+
+@pytest.mark.parametrize("command", ["false", "true", "/nowhere/at/all"])
+async def test_a_worker_that_never_starts_is_given_up_after_three_times_and_tried_again_later(
+    spawned: Spawned, command: str
+) -> None:
+    async with pool_of(command) as pool:
+        for _ in range(2):
+            takes = [pool.submit(utterance(LONG)) for _ in range(2)]
+            for take in takes:
+                with pytest.raises(ModelNotReady, match="does not start"):
+                    await heard(take)
+
+    assert len(spawned) == (0 if command.startswith("/") else 6)
+
+
+async def test_a_model_that_comes_back_works_again(control: Path) -> None:
+    script = f'test -e {control}/there || exit 1; exec "$@"'
+    async with pool_of("sh", "-c", script, "sh", *fake(control)) as pool:
+        with pytest.raises(ModelNotReady):
+            await heard(pool.submit(utterance(LONG)))
+
+        (control / "there").touch()
+
+        await whole(pool.submit(utterance(LONG)))
+
+
+async def test_two_bad_starts_are_forgiven_again_and_again(control: Path, spawned: Spawned) -> None:
+    script = f'for n in 1 2; do test -e {control}/$n || {{ touch {control}/$n; exit 1; }}; done; exec "$@"'
+    async with pool_of("sh", "-c", script, "sh", *fake(control)) as pool:
+        for _ in range(2):
+            await whole(pool.submit(utterance(LONG)))
+            assert pool.worker_pid is not None
+            os.kill(pool.worker_pid, signal.SIGKILL)
+            await until(lambda: pool.worker_pid is None)
+            for number in ("1", "2"):
+                (control / number).unlink()
+
+    assert len(spawned) == 6
+
+
+async def test_a_worker_that_starts_too_slowly_is_given_up(
+    spawned: Spawned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.process.children.GRACE_S", 0.02)
+    async with pool_of("sleep", "1000", start_s=0.02) as pool:
+        with pytest.raises(ModelNotReady, match="does not start"):
+            await heard(pool.submit(utterance(LONG)))
+
+    assert [process.returncode for process in spawned.processes] == [-signal.SIGKILL] * 3
+
+
+def saying(message: wire.FromWorker | bytes) -> tuple[str, ...]:
+    """A worker that says one thing, and waits for its pipe to close."""
+    said = message if isinstance(message, bytes) else wire.packed(message)
+    program = f"import os, sys; os.write(1, {said!r}); sys.stdin.read()"
+    return sys.executable, "-P", "-c", program
+
+
+async def test_a_model_that_cannot_be_loaded_is_not_tried_three_times(spawned: Spawned) -> None:
+    async with pool_of(*saying(wire.Broken("weights.bin is missing"))) as pool:
+        for _ in range(2):
+            with pytest.raises(ModelNotReady, match=r"weights\.bin is missing"):
+                await heard(pool.submit(utterance(LONG)))
+
+    assert len(spawned) == 2
+
+
+@pytest.mark.parametrize("said", [wire.Pong(), b"Traceback (most recent call last):", b"\0\0\0\3abc", b"\0\0\0\0"])
+async def test_a_worker_that_does_not_speak_the_language_is_given_up(said: wire.FromWorker | bytes) -> None:
+    async with pool_of(*saying(said)) as pool:
+        with pytest.raises(ModelNotReady, match="does not start"):
+            await heard(pool.submit(utterance(LONG)))
+
+
+async def test_a_worker_that_falls_out_of_step_is_replaced_until_its_work_is_quarantined(spawned: Spawned) -> None:
+    async with pool_of(*saying(wire.packed(wire.Ready(1, Processor("cpu"))) + b"\xff\xff\xff\xff")) as pool:
+        with pytest.raises(InferenceFailed, match="3 times"):
+            await heard(pool.submit(utterance(LONG)))
+
+    assert len(spawned) == 3
+
+
+async def test_frames_of_nobody_are_ignored() -> None:
+    stray = wire.packed(wire.Ready(1, Processor("cpu"))) + wire.packed(wire.Frames([])) + wire.packed(wire.Pong())
+    async with pool_of(*saying(stray)) as pool:
+        take = pool.submit(utterance(LONG))
+        await until(lambda: take.sent)
+
+        assert not take.ended
+
+
+async def test_room_is_for_renders_and_told_when_there_is_some(control: Path) -> None:
+    async with pool_of(*fake(control, 2)) as pool:
+        told: list[int] = []
+        pool.on_room(lambda: told.append(pool.room))
+        assert pool.room == 1, "before a model says how much it can do, it gets one"
+        first = pool.submit(utterance("[hold:gate] Held."))
+        assert pool.room == 0
+        await begun(first)
+        assert pool.room == 1
+        assert told == [1]
+        listener = pool.submit(utterance("[hold:gate] Held.", lane="speak"))
+        second = pool.submit(utterance("[hold:gate] Held."))
+        assert pool.room == 0
+
+        (control / "gate").touch()
+
+        for take in (first, listener, second):
+            await take.ending()
+        assert pool.room == 2
+        assert told[-1] == 2
+
+
+@pytest.mark.parametrize("text", [LONG, f"[hold:never] {LONG}", f"[hang:once] {LONG}", f"[die] {LONG}"])
+async def test_a_pool_that_is_left_in_the_middle_leaves_nothing_behind(
+    control: Path, text: str, spawned: Spawned
+) -> None:
+    for ticks in (0, 1, 20, 200):
+        async with pool_of(*fake(control)) as pool:
+            pool.submit(utterance(text))
+            for _ in range(ticks):
+                await anyio.sleep(0.001)
+
+    assert all(process.returncode is not None for process in spawned.processes)
+
+
+async def test_a_worker_whose_words_nobody_reads_any_more_is_still_asked_to_end(
+    control: Path, spawned: Spawned
+) -> None:
+    """It stands in the middle of a write, and would not see that its pipe is closed."""
+    async with pool_of(*fake(control)) as pool:
+        takes = [pool.submit(utterance(f"[long] {number}")) for number in range(60)]
+        await begun(takes[0])
+
+    assert spawned.processes[0].returncode == 0

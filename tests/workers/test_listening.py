@@ -1,0 +1,419 @@
+"""The process that reads a recording, from the engine's side: whatever it does, the engine gets a recording or a
+refusal, and no process stays.
+"""
+
+import asyncio
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import pytest
+
+from app.audio.recordings.decoder import AT_ONCE, Listener
+from app.audio.recordings.reference import Recording
+from app.errors import InvalidAudio
+from app.process import children
+from tests.audio.recordings import KINDS, file, quiet, tone
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE_S = 30.0
+
+#: What the real process is, with room for what its decoders do.
+CHILD = """
+import os, sys
+from app.workers.recording import main
+from app.errors import InvalidAudio
+{}
+{}
+sys.exit(main.main())
+"""
+
+
+def child(decoded: str = "", *, before: str = "") -> tuple[str, ...]:
+    """The command of a child; `decoded` is what its decoder does instead, `before` what is done first of all."""
+    indented = "".join(f"\n    {line}" for line in decoded.splitlines())
+    fake = f"def decoded(data, *, normalize):{indented}\nmain.decoded = decoded" if decoded else ""
+    return (sys.executable, "-P", "-c", CHILD.format(before, fake))
+
+
+def fake(program: str) -> tuple[str, ...]:
+    """The command of something that is no child of ours."""
+    return (sys.executable, "-S", "-c", f"import os, signal, sys, time\n{program}")
+
+
+async def heard(command: tuple[str, ...], data: bytes | None = None, *, limit_s: float = PATIENCE_S) -> Recording:
+    with anyio.fail_after(PATIENCE_S):
+        return await Listener(command, limit_s=limit_s).listen(data or file(tone()), normalize=False)
+
+
+async def refusal(command: tuple[str, ...], data: bytes | None = None, *, limit_s: float = PATIENCE_S) -> str:
+    with pytest.raises(InvalidAudio) as refused:
+        await heard(command, data, limit_s=limit_s)
+    return refused.value.message
+
+
+DAMAGED = "the recording cannot be read: it is damaged, or not what it says; send it as a WAV file"
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for has not."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return False
+    return True
+
+
+def open_pipes() -> set[str]:
+    """Of this process, where the system shows them."""
+    folder = Path("/proc/self/fd")
+    links = [str(path.readlink()) for path in folder.iterdir() if path.is_symlink()] if folder.exists() else []
+    return {link for link in links if link.startswith("pipe:")}
+
+
+def no_child() -> bool:
+    """Whether this process has none, not even one that nobody has waited for."""
+    with suppress(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+        return False
+    return True
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(PATIENCE_S):
+        while not holds():
+            await anyio.sleep(0.005)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "m4a", "m4a lossless", "ogg vorbis", "ogg opus"])
+async def test_a_recording_of_any_kind_comes_back_from_a_process_with_no_rights(kind: str) -> None:
+    recording = await heard(child(), KINDS[kind](tone(1.5, rate=48_000), rate=48_000))
+
+    assert recording.seconds == pytest.approx(1.5, abs=0.05)
+    assert len(recording.pcm) == 2 * round(recording.seconds * 24_000)
+    assert recording.level_dbfs == pytest.approx(-13.5, abs=0.5)
+
+
+async def test_normalizing_is_told_to_the_process() -> None:
+    listener, data = Listener(child()), file(tone())
+
+    levels = [(await listener.listen(data, normalize=normalize)).level_dbfs for normalize in (False, True)]
+
+    assert levels == [-13.5, -23.0]
+
+
+async def test_what_the_process_refuses_is_refused_in_its_words() -> None:
+    assert await refusal(child(), file(quiet(2.0))) == "the recording is silent; send one in which somebody speaks"
+
+
+async def test_the_longest_recording_in_the_largest_form_fits_into_its_memory() -> None:
+    samples = tone(30.0, rate=192_000)
+
+    recording = await heard(child(), KINDS["flac"](samples.repeat(2).reshape(-1, 2), rate=192_000))
+
+    assert recording.seconds == 30.0
+
+
+TRIES = """
+done = []
+for name, attempt in {
+    "read": lambda: open("/etc/passwd"),
+    "write": lambda: open("/tmp/ref-of-a-test", "w"),
+    "connect": lambda: socket.socket(),
+    "run": lambda: subprocess.run(["true"]),
+    "grow": lambda: len(bytearray(2 << 30)),
+}.items():
+    try: attempt()
+    except (OSError, MemoryError): pass
+    else: done.append(name)
+raise InvalidAudio(f"{done} {'av' in sys.modules} {resource.getrlimit(resource.RLIMIT_CPU)[0]}")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels know fewer limits")
+async def test_the_process_can_do_nothing_but_compute_and_a_wav_file_meets_no_decoder() -> None:
+    assert await refusal(child(TRIES, before="import resource, socket, subprocess")) == "[] False 5"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels know fewer limits")
+async def test_a_decoder_that_writes_to_a_file_that_is_open_gets_nowhere(tmp_path: Path) -> None:
+    command = child(
+        'try: os.write(target, b"x")\nexcept OSError as error: raise InvalidAudio(error.strerror) from None',
+        before=f"target = os.open({str(tmp_path / 'f')!r}, os.O_WRONLY | os.O_CREAT)",
+    )
+
+    assert await refusal(command) == "File too large"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels know fewer limits")
+async def test_a_decoder_that_wants_too_much_memory_is_refused_in_words() -> None:
+    assert "too large when it is unpacked" in await refusal(child("return bytearray(2 << 30)"))
+
+
+@pytest.mark.parametrize(
+    ("crash", "code"),
+    [("os.abort()", "code -6"), ("os._exit(0)", "code 0"), ('__import__("ctypes").string_at(0)', "code -11")],
+)
+async def test_a_decoder_that_crashes_is_a_refusal(crash: str, code: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert await refusal(child(crash)) == DAMAGED
+
+    assert [record.name for record in caplog.records] == ["app.audio.recordings.decoder"]
+    assert caplog.text.endswith(f"{code}\n")
+
+
+async def test_a_defect_of_ours_is_a_refusal_too_and_is_told_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    assert await refusal(child("raise RuntimeError('x' * 9_000 + 'a defect')")) == DAMAGED
+
+    assert "xxa defect" in caplog.text
+
+
+async def test_a_decoder_that_never_ends_is_ended_by_its_own_limit() -> None:
+    assert await refusal(child("while True: pass", before="main.MOST_CPU_S = 1")) == DAMAGED
+
+
+async def test_a_process_that_sleeps_ends_without_its_engine() -> None:
+    sleeping = child("time.sleep(600)", before="import time; main.LONGEST_S = 1")
+
+    assert await refusal(sleeping) == DAMAGED
+
+
+def test_what_a_decoder_prints_is_no_answer_and_what_it_reads_is_nothing() -> None:
+    noisy = child(
+        'print("hello"); sys.stdout.flush(); os.write(1, b"native")\n'
+        'raise InvalidAudio(f"it has read {os.read(0, 9)}")'
+    )
+
+    said = subprocess.run(
+        noisy,
+        input=b'{"bytes":1,"normalize":true}\n' + bytes(50_000),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+
+    assert said.stdout == b"""{"type":"refused","message":"it has read b''"}\n"""
+    assert said.stderr == b"hello\nnative"
+
+
+ANSWERS = {
+    "nothing": "",
+    "rubbish": "print('rubbish')",
+    "a line without an end": "sys.stdout.write('x' * 10_000_000)",
+    "another message": """print('{"type":"done"}')""",
+    "less than it says": """print('{"type":"heard","pcm_bytes":4000,"level_dbfs":-23,"notes":[]}')""",
+    "more than there can be": (
+        """print('{"type":"heard","pcm_bytes":1440002,"level_dbfs":-23,"notes":[]}\\n' + 'x' * 2000000)"""
+    ),
+    "half a sample": """print('{"type":"heard","pcm_bytes":3,"level_dbfs":-23,"notes":[]}\\nxxx')""",
+    "no level": """print('{"type":"heard","pcm_bytes":2,"level_dbfs":null,"notes":[]}\\nxx')""",
+    "a novel": """print('{"type":"refused","message":"' + 'x' * 600 + '"}')""",
+    "an end by signal": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_an_answer_that_makes_no_sense_is_a_refusal(name: str) -> None:
+    assert await refusal(fake(f"sys.stdin.buffer.read()\n{ANSWERS[name]}")) == DAMAGED
+
+
+async def test_a_process_that_reads_nothing_is_a_refusal() -> None:
+    assert await refusal(fake("sys.exit(3)"), bytes(20_000_000)) == DAMAGED
+
+
+async def test_more_than_was_announced_is_not_taken_and_no_pipe_stays_open() -> None:
+    lavish = fake(
+        "sys.stdin.buffer.read()\n"
+        """print('{"type":"heard","pcm_bytes":4,"level_dbfs":-23,"notes":[]}')\n"""
+        "while True: print('xxxx' * 10_000)"
+    )
+    pipes = open_pipes()
+
+    assert (await heard(lavish)).pcm == b"xxxx"
+
+    assert open_pipes() == pipes
+
+
+async def test_a_program_that_is_not_there_is_a_refusal() -> None:
+    assert "try again" in await refusal(("/nothing/there",))
+
+
+def marked(path: Path, then: str = "time.sleep(600)") -> tuple[str, ...]:
+    """A command that writes its process number into a folder, and then hangs, whatever it is told."""
+    return fake(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"open({str(path)!r} + '/' + str(os.getpid()), 'x').close()\n{then}"
+    )
+
+
+def pids(folder: Path) -> list[int]:
+    return [int(path.name) for path in folder.iterdir()]
+
+
+async def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
+    since = time.monotonic()
+
+    assert await refusal(marked(tmp_path), limit_s=0.5) == DAMAGED
+
+    assert time.monotonic() - since < 5
+    assert [gone(pid) for pid in pids(tmp_path)] == [True]
+
+
+async def test_who_is_canceled_waits_for_nothing_and_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "GRACE_S", 600.0)
+    task = asyncio.create_task(heard(marked(tmp_path)))
+    await until(lambda: bool(pids(tmp_path)))
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [gone(pid) for pid in pids(tmp_path)] == [True]
+
+
+async def test_who_is_canceled_at_any_moment_leaves_no_process(tmp_path: Path) -> None:
+    listener = Listener(marked(tmp_path))
+    for moment in (*range(12), 20, 40):
+        task = asyncio.create_task(listener.listen(file(tone()), normalize=False))
+        for _ in range(moment):
+            await asyncio.sleep(0)
+
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert all(gone(pid) for pid in pids(tmp_path))
+    assert no_child()
+
+
+async def test_who_is_canceled_while_the_process_ends_is_canceled_none_the_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ending = asyncio.Event()
+    gone_by = children._gone  # pyright: ignore[reportPrivateUsage]
+
+    async def noted(process: asyncio.subprocess.Process) -> None:
+        ending.set()
+        await gone_by(process)
+
+    monkeypatch.setattr(children, "_gone", noted)
+    task = asyncio.create_task(heard(child()))
+    await ending.wait()
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert no_child()
+
+
+async def test_at_most_so_many_are_read_at_once_and_the_next_begins_when_one_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    begin = asyncio.create_subprocess_exec
+
+    async def noted(*command: str, stdin: int, stdout: int) -> asyncio.subprocess.Process:
+        begun.append(command[0])
+        return await begin(*command, stdin=stdin, stdout=stdout)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    listener = Listener(marked(tmp_path), limit_s=PATIENCE_S)
+    tasks = [asyncio.create_task(listener.listen(b"x", normalize=False)) for _ in range(AT_ONCE + 2)]
+    await until(lambda: len(pids(tmp_path)) == AT_ONCE)
+    assert len(begun) == AT_ONCE
+
+    tasks[-1].cancel()  # it waits
+    tasks[0].cancel()
+    await until(lambda: len(pids(tmp_path)) == AT_ONCE + 1)
+
+    assert len(begun) == AT_ONCE + 1
+    assert sum(not gone(pid) for pid in pids(tmp_path)) == AT_ONCE
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(gone(pid) for pid in pids(tmp_path))
+
+
+#: It starts a child, gives it a file, says its number and waits.
+ENGINE = """
+import subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
+child.stdin.write(b'{"bytes":1,"normalize":true}\\nx')
+child.stdin.flush()
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends some seconds later")
+def test_the_process_dies_with_its_engine() -> None:
+    hanging = child("os.write(2, b'it hangs'); time.sleep(600)", before="import time; main.LONGEST_S = 600")
+    with subprocess.Popen(
+        [sys.executable, "-c", ENGINE, *hanging], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as engine:
+        assert engine.stdout is not None
+        assert engine.stderr is not None
+        pid = int(engine.stdout.readline())
+        assert engine.stderr.read(8) == b"it hangs"
+        handle = os.pidfd_open(pid)
+        try:
+            engine.kill()
+            assert select.select([handle], [], [], PATIENCE_S)[0]  # readable when it has ended
+        finally:
+            os.close(handle)
+
+
+def test_a_process_whose_engine_goes_before_it_has_all_of_the_file_ends() -> None:
+    ended = subprocess.run(
+        child(), input=b'{"bytes":100,"normalize":true}\nhalf', capture_output=True, timeout=PATIENCE_S, check=False
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
+
+
+def test_ctrl_c_is_the_engines_business() -> None:
+    with subprocess.Popen(child(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        data = file(tone())
+        assert process.stdin is not None
+        process.stdin.write(b'{"bytes":%d,"normalize":true}\n' % len(data))
+        process.stdin.flush()
+        deadline = time.monotonic() + PATIENCE_S
+        ignored = 1 << signal.SIGINT - 1
+        while not int(Path(f"/proc/{process.pid}/status").read_text().split("SigIgn:")[1].split()[0], 16) & ignored:
+            assert time.monotonic() < deadline
+        process.send_signal(signal.SIGINT)
+
+        answer, _ = process.communicate(data, timeout=PATIENCE_S)
+
+    assert answer.startswith(b'{"type":"heard"')
+
+
+def test_the_engine_holds_neither_a_decoder_nor_numpy() -> None:
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, app.audio.recordings.decoder\n"
+            "print([name for name in ('numpy', 'av', 'soxr', 'soundfile', 'app.workers.recording.main',"
+            " 'app.workers.recording.samples')"
+            " if name in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert loaded.stdout == "[]\n"

@@ -1,0 +1,204 @@
+"""Quantized and bf16 checkpoints take the same path as mlx-audio's own talker, each in its own precision.
+
+On a CPU `load` widens the talker to float32: plain weights, norms and embeddings, and of a quantized layer its
+scales and biases; the packed codes stay. That changes no weight, only what is added up in how many bits. So where
+mlx-audio's talker is widened too, all must be the same; where it is left in bf16, what differs is its rounding.
+"""
+
+# mlx-audio has no types, those of MLX are half unknown.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateUsage=false
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+import pytest
+from mlx_audio.tts.utils import load as load_theirs
+from numpy.typing import NDArray
+
+from app.inference.model import Sampling
+from app.selftest.checkpoint.talker import FIRST_SPOKEN
+from app.workers.synthesis.qwen3 import sampling
+from app.workers.synthesis.qwen3.linear import joined
+from app.workers.synthesis.qwen3.loading import load
+from app.workers.synthesis.qwen3.prompts import Prompts
+from app.workers.synthesis.qwen3.sampling import Dice, controls_of
+from app.workers.synthesis.qwen3.talker import Talker
+from tests.workers.codes import Codes, their_codes
+from tests.workers.codes import said as said
+from tests.workers.qwen3_checkpoints import Models, endless
+from tests.workers.test_espeak import speak
+
+Logits: TypeAlias = NDArray[np.float32]
+
+TEXT = "A ∞."
+CODES, GROUPS = 2_048, 16
+
+pytestmark = pytest.mark.long
+
+BITS = pytest.mark.parametrize("bits", [4, 6, 8])
+
+FRAMES = 64
+
+#: A number in bf16 has 8 bits, so it is off by up to 2**-9 of itself. Some fifty roundings follow each other on the
+#: way to a logit (in the sum of 17 embeddings, about 15 in each of two layers, a norm, the head), up or down at
+#: random: as √50 of them, 1.4 %. This is twice that. Measured: 1.6 % for the first code, 1.9 % or less for others.
+ROUNDED = 2**-5
+
+#: Of numbers with 24 bits. Measured: nothing.
+SAME = 1e-5
+
+
+@BITS
+def test_a_quantized_checkpoint_says_the_codes_that_mlx_audio_says(
+    models: Models, said: dict[int, list[Codes]], bits: int
+) -> None:
+    options = {"type": "custom_voice", "bits": bits}
+    theirs: Any = load_theirs(models.folder(**options))
+    # As ours is: scales, biases, norms, embeddings. In bf16, MLX on a CPU even adds up quantized products in bf16.
+    theirs.talker.set_dtype(mx.float32)
+    wanted = endless(sampling=Sampling(temperature=0), max_seconds=FRAMES / 12.5)
+
+    speak(models.model(**options), wanted)
+
+    expected = their_codes(theirs, FRAMES, text=TEXT, voice="ryan")
+    assert expected.shape == (FRAMES, GROUPS)
+    assert len(np.unique(expected[:, 0])) > 10
+    assert np.array_equal(np.stack(said[wanted.id])[:FRAMES], expected)
+
+
+@BITS
+def test_quantized_layers_stay_quantized_and_are_widened_without_loss(models: Models, bits: int) -> None:
+    folder = models.folder(type="custom_voice", bits=bits)
+    theirs: Any = load_theirs(folder)
+    talker = Talker(load(folder).model.talker, mx.zeros((1, 1, 32)))
+
+    first, second = theirs.talker.model.layers
+    for ours, parts in (
+        (talker._layers[0]._qkv, [first.self_attn.q_proj, first.self_attn.k_proj, first.self_attn.v_proj]),
+        (talker._layers[1]._down, [second.mlp.down_proj]),
+        (talker._head, [theirs.talker.codec_head]),
+        (talker._predictor._heads[14], [theirs.talker.code_predictor.lm_head[14]]),
+    ):
+        assert isinstance(ours, nn.QuantizedLinear)
+        assert ours.bits == bits
+        assert (ours.scales.dtype, parts[0].scales.dtype) == (mx.float32, mx.bfloat16)
+        for name in ("weight", "scales", "biases"):
+            assert mx.array_equal(ours[name], mx.concatenate([part[name] for part in parts])), name
+
+
+@BITS
+def test_quantized_layers_joined_give_what_each_gives(bits: int) -> None:
+    """Biases too: the projection from a talker to a predictor of another width has them."""
+    layers = [nn.QuantizedLinear(64, width, bits=bits) for width in (32, 8, 24)]
+    for number, layer in enumerate(layers):
+        layer.bias = mx.random.normal(layer.bias.shape, key=mx.random.key(number))
+    x = mx.random.normal((2, 3, 64), key=mx.random.key(9))
+
+    assert mx.array_equal(joined(*layers)(x), mx.concatenate([layer(x) for layer in layers], axis=-1))
+
+
+def test_layers_that_are_stored_in_different_ways_stay_apart() -> None:
+    """As in checkpoints that keep a few more bits where it matters."""
+    layers = [
+        nn.QuantizedLinear(64, 32, bits=4, bias=False),
+        nn.QuantizedLinear(64, 8, bits=6, bias=False),
+        nn.QuantizedLinear(64, 16, bits=4, group_size=16, mode="nvfp4", bias=False),
+        nn.Linear(64, 24, bias=False),
+    ]
+    x = mx.random.normal((2, 3, 64), key=mx.random.key(9))
+
+    for some in (layers, layers[2:3]):
+        assert mx.allclose(joined(*some)(x), mx.concatenate([layer(x) for layer in some], axis=-1), atol=1e-5)
+
+
+def test_in_bf16_mlx_audio_differs_from_us_by_the_rounding_of_bf16(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are told the same codes, whatever they would have said, so that a near tie has no consequences."""
+    folder = models.folder(type="custom_voice")
+    chance = np.random.default_rng(0)
+    codes = chance.integers(FIRST_SPOKEN, CODES, (40, GROUPS)).astype(np.uint32)
+    theirs: Any = load_theirs(folder)
+    assert theirs.talker.codec_head.weight.dtype == mx.bfloat16
+
+    ours = our_logits(folder, codes, monkeypatch)
+
+    in_bf16 = their_logits(theirs, codes)
+    theirs.talker.set_dtype(mx.float32)  # exact
+    in_float32 = their_logits(theirs, codes)
+    theirs.talker.set_dtype(mx.float16)  # nearly exact, but for the weights of the end
+    in_float16 = their_logits(theirs, codes)
+    rounded = apart(ours, in_bf16)
+    assert (apart(ours, in_float32) < SAME).all()
+    assert (rounded < ROUNDED).all()
+    # Measured: 97.5 % of the first codes, 96.9 % of all.
+    assert agreement(ours[:, :1], in_bf16[:, :1]) >= 0.9
+    assert agreement(ours, in_bf16) >= 0.9
+    # With three bits more, about an eighth is left: it is rounding, and nothing else.
+    assert 5 < rounded.mean() / apart(ours, in_float16).mean() < 12
+
+
+def our_logits(folder: Path, codes: Codes, monkeypatch: pytest.MonkeyPatch) -> Logits:
+    """What our talker would choose each code from, [frames, groups, codes], where these codes are chosen."""
+    loaded = load(folder)
+    prompts = Prompts(loaded.model, loaded.checkpoint.language_names)
+    prompt = prompts.of(endless(), None)
+    talker = Talker(loaded.model.talker, prompts.pad)
+    slots = talker.slots()
+    slots.fit(1, prompt.positions + len(codes))
+    inputs, last = mx.concatenate([prompt.common, prompt.own], axis=1), prompt.positions - 1
+    talker.prefill(slots, 0, inputs[:, :last], 0)
+    slots.begin(0, inputs[:, last:])
+    found: list[Logits] = []
+
+    def told(dice: Dice, logits: mx.array, group: int) -> mx.array:
+        frame = len(found) // GROUPS
+        found.append(heard(logits[0]))
+        return mx.array(codes[frame, group : group + 1])
+
+    monkeypatch.setattr(Dice, "choose", told)
+    controls, mode = controls_of([sampling.Sampling(1, 0.0, 0, 1.0, 1.0, 0)])
+    for frame in range(len(codes)):
+        step = talker.step(slots, mx.array([last + frame]), mx.array([frame]), controls, mode)
+        assert np.array_equal(np.array(step.codes)[0], codes[frame])
+    return np.stack(found).reshape(len(codes), GROUPS, -1)
+
+
+def their_logits(theirs: Any, codes: Codes) -> Logits:
+    """The same of mlx-audio's talker and its code predictor, in whatever precision they are."""
+    talker, predictor = theirs.talker, theirs.talker.code_predictor
+    x, _, pad = theirs._prepare_generation_inputs(TEXT, speaker="ryan")
+    past, found = talker.make_cache(), list[Logits]()
+    for frame in codes:
+        tokens = [mx.array(frame[None, group : group + 1]) for group in range(GROUPS)]
+        logits, hidden = talker(x, cache=past)
+        found.append(heard(logits[0, -1]))
+        own = predictor.make_cache()
+        x = mx.concatenate([hidden[:, -1:], talker.get_input_embeddings()(tokens[0])], axis=1)
+        for group in range(GROUPS - 1):
+            logits, own, _ = predictor(x, cache=own, generation_step=group)
+            found.append(heard(logits[0, -1]))
+            x = predictor.codec_embedding[group](tokens[group + 1])
+        x = theirs._codec_embeds_for_tokens(tokens) + pad
+    return np.stack(found).reshape(len(codes), GROUPS, -1)
+
+
+def heard(logits: mx.array) -> Logits:
+    """Of the codes that the random talker may say first: the others are far below them all."""
+    return np.array(logits[FIRST_SPOKEN:CODES].astype(mx.float32))
+
+
+def apart(one: Logits, other: Logits) -> NDArray[np.float64]:
+    """How far logits are from each other, by group: usually, and as a part of their spread over the codes."""
+    assert one.shape == other.shape
+    error = np.sqrt(np.mean((one.astype(np.float64) - other) ** 2, axis=-1))
+    return np.mean(error / other.std(axis=-1), axis=0)
+
+
+def agreement(one: Logits, other: Logits) -> float:
+    """The share of choices that are the same."""
+    return float(np.mean(one.argmax(axis=-1) == other.argmax(axis=-1)))

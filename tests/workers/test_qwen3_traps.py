@@ -1,0 +1,385 @@
+"""What mlx-audio does to the audio of Qwen3-TTS, and we do not; where it is cheap, it is shown to do it."""
+
+# mlx-audio has no types, and those of MLX are half unknown.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model as Theirs
+from mlx_audio.tts.utils import load as load_theirs
+from numpy.typing import NDArray
+
+from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
+from app.workers.synthesis.qwen3.loading import load
+from app.workers.synthesis.qwen3.model import Qwen3
+from app.workers.synthesis.qwen3.references import Reference
+from app.workers.synthesis.qwen3.sampling import FirstCode
+from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES
+from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
+from tests.workers.qwen3_checkpoints import (
+    FRAME_SAMPLES,
+    LONGER,
+    REFERENCE_FRAMES,
+    RYAN,
+    TEXT,
+    Alone,
+    Models,
+    clone,
+    endless,
+    samples_of,
+    tone,
+    utterance,
+)
+from tests.workers.test_espeak import Spoken, collect, finish, speak
+
+Samples = NDArray[np.float32]
+
+GROUPS, CODES = 16, 2_048
+GREEDY = Sampling(temperature=0)
+
+
+@pytest.fixture(scope="module")
+def base(models: Models) -> Qwen3:
+    return models.model(type="base")
+
+
+@pytest.fixture(scope="module")
+def preset(models: Models) -> Qwen3:
+    return models.model(type="custom_voice")
+
+
+@pytest.fixture(scope="module")
+def theirs(models: Models) -> Any:
+    """mlx-audio with the same weights, and nothing of ours in it."""
+    return load_theirs(models.folder(type="base"))
+
+
+@pytest.fixture(scope="module")
+def their_preset(models: Models) -> Any:
+    return load_theirs(models.folder(type="custom_voice"))
+
+
+@pytest.fixture(scope="module")
+def vocoder(models: Models) -> Vocoder:
+    """One that hears everything, as theirs does."""
+    return Vocoder(load(models.folder(type="base")).decoder, window=512)
+
+
+def codes_of(frames: int, seed: int = 0) -> mx.array:
+    """[1, code groups, frames]."""
+    return mx.array(np.random.default_rng(seed).integers(0, CODES, (1, GROUPS, frames)).astype(np.int32))
+
+
+def decoded(theirs: Any, codes: mx.array) -> Samples:
+    """By mlx-audio, in one go."""
+    return np.array(theirs.speech_tokenizer.decoder(codes)).reshape(-1)
+
+
+def stepped(vocoder: Vocoder, codes: mx.array, *lengths: int, state: VocoderState | None = None) -> Samples:
+    """By ours, in steps of these lengths."""
+    assert sum(lengths) == codes.shape[-1]
+    parts: list[Samples] = []
+    start = 0
+    for length in lengths:
+        samples, state = vocoder.step(codes[..., start : start + length], state)
+        parts.append(np.array(samples).reshape(-1))
+        start += length
+    return np.concatenate(parts)
+
+
+def primed(vocoder: Vocoder, codes: mx.array) -> VocoderState:
+    """The state behind a reference."""
+    reference = Reference("", codes, mx.zeros((1, 8)), mx.zeros((1, codes.shape[-1], 8)))
+    while (state := reference.primed(vocoder)) is None:
+        pass
+    return state
+
+
+def of_theirs(results: Iterator[Any]) -> Samples:
+    return np.concatenate([np.array(result.audio) for result in results])
+
+
+def apart(one: Any, other: Any) -> float:
+    """The largest difference, as a part of the peak."""
+    assert one.shape == other.shape
+    return float(np.abs(one - other).max() / np.abs(other).max())
+
+
+class Heard(NamedTuple):
+    """What a stream gave its vocoder, and got, frame by frame."""
+
+    codes: list[NDArray[np.uint32]]
+    samples: list[Samples]
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    found = Heard([], [])
+    step = Vocoder.step
+
+    def noted(vocoder: Vocoder, codes: mx.array, state: VocoderState | None) -> tuple[mx.array, VocoderState]:
+        samples, state = step(vocoder, codes, state)
+        for number in range(codes.shape[-1]):
+            found.codes.append(np.array(codes[0, :, number]))
+            found.samples.append(np.array(samples[0, number * FRAME_SAMPLES : (number + 1) * FRAME_SAMPLES]))
+        return samples, state
+
+    monkeypatch.setattr(Vocoder, "step", noted)
+    return found
+
+
+@pytest.fixture
+def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The frames whose first code is made 0, whoever generates."""
+    sample = Theirs._sample_token  # pyright: ignore[reportPrivateUsage]
+    allowed = FirstCode.allowed
+    wanted: set[int] = set()
+
+    def forced(model: Any, logits: mx.array, **settings: Any) -> mx.array:
+        token = sample(model, logits, **settings)
+        is_first_code = "suppress_tokens" in settings
+        frame = len(settings.get("generated_tokens") or ())
+        return mx.zeros_like(token) if is_first_code and frame in wanted else token
+
+    def only_zero(first: FirstCode, logits: mx.array, history: mx.array, frames: mx.array, rest: Any) -> mx.array:
+        logits = allowed(first, logits, history, frames, rest)
+        if int(frames[0]) in wanted:
+            logits[:, 1:] = -mx.inf
+        return logits
+
+    monkeypatch.setattr(Theirs, "_sample_token", forced)
+    monkeypatch.setattr(FirstCode, "allowed", only_zero)
+    return wanted
+
+
+def test_frames_whose_first_code_is_zero_are_not_taken_for_padding(
+    preset: Qwen3, their_preset: Any, zeros: set[int], heard: Heard
+) -> None:
+    zeros |= {1, 4, 5}
+
+    spoken = speak(preset, endless(max_seconds=0.8))
+    audio = of_theirs(their_preset.generate("A ∞.", voice="ryan", max_tokens=10))
+
+    assert [int(codes[0]) for codes in heard.codes].count(0) == 3
+    assert spoken.reason is FinishReason.LENGTH
+    assert len(spoken.samples) == 10 * FRAME_SAMPLES
+    assert audio.size == 7 * FRAME_SAMPLES, "theirs lacks as many at the end"
+
+
+def test_codes_of_zeros_are_frames_like_any_other(vocoder: Vocoder, theirs: Any) -> None:
+    codes = np.array(codes_of(6))
+    codes[0, 0, [0, 3, 5]] = 0
+
+    samples = stepped(vocoder, mx.array(codes), 4, 2)
+
+    assert samples.size == 6 * FRAME_SAMPLES
+    assert apart(samples, decoded(theirs, mx.array(codes))) < 1e-4
+
+
+def test_a_clone_begins_exactly_where_its_reference_ends(
+    base: Qwen3, theirs: Any, cloned: VoiceSpec, heard: Heard
+) -> None:
+    spoken = speak(base, utterance("A", cloned, max_seconds=0.8))
+    frames = len(spoken.samples) // FRAME_SAMPLES
+    voiced = -RENDER_FRAMES * -(-frames // RENDER_FRAMES)  # whole segments, the last one filled up
+    generated = mx.array(np.stack(heard.codes[voiced:][:frames], axis=1).astype(np.int32))[None]
+    samples = np.concatenate(heard.samples[voiced:][:frames])
+
+    reference = theirs.speech_tokenizer.encode(mx.array(tone() / np.float32(32_768))[None, None])
+    assert reference.shape[-1] == REFERENCE_FRAMES
+    whole = decoded(theirs, mx.concatenate([reference, generated], axis=-1))
+    expected = whole[REFERENCE_FRAMES * FRAME_SAMPLES :]
+    cold = decoded(theirs, generated)
+
+    assert frames >= 8
+    assert apart(samples, expected) < 1e-4
+    assert np.abs(samples_of(spoken.pcm) - np.clip(expected, -1, 1)).max() < 1e-4
+    assert apart(cold[:FRAME_SAMPLES], expected[:FRAME_SAMPLES]) > 0.1, "a cold vocoder would be heard"
+
+
+def test_their_streamed_clone_begins_with_a_cold_vocoder(theirs: Any, cloned: VoiceSpec) -> None:
+    """What `test_a_clone_begins_exactly_where_its_reference_ends` would find if ours were as theirs."""
+    decoder = theirs.speech_tokenizer.decoder.streaming_step.__self__
+    codes: list[mx.array] = []
+    step = decoder.streaming_step
+
+    def noted(some: mx.array) -> mx.array:
+        codes.append(some)
+        return step(some)
+
+    decoder.streaming_step = noted
+    try:
+        recording = mx.array(tone() / np.float32(32_768))
+        told: dict[str, Any] = {"ref_audio": recording, "ref_text": "I", "max_tokens": 4, "temperature": 0.0}
+        audio = of_theirs(theirs.generate("A", stream=True, streaming_interval=0.32, **told))
+    finally:
+        del decoder.streaming_step
+
+    assert apart(audio, decoded(theirs, codes[0])) < 1e-4
+
+
+def test_nothing_is_cut_by_its_share_of_the_length(theirs: Any, vocoder: Vocoder) -> None:
+    reference, generated = codes_of(REFERENCE_FRAMES, 1), codes_of(10, 2)
+    expected = decoded(theirs, mx.concatenate([reference, generated], axis=-1))[REFERENCE_FRAMES * FRAME_SAMPLES :]
+    with_zeros = np.array(generated)
+    with_zeros[0, 0, [2, 7]] = 0
+
+    ours = stepped(vocoder, generated, 4, 4, 2, state=primed(vocoder, reference))
+
+    def cut_by_theirs(codes: mx.array) -> Samples:
+        return np.array(theirs._decode_icl_generated_codes(list(codes.transpose(2, 0, 1)), reference))
+
+    assert apart(ours, expected) < 1e-4
+    assert cut_by_theirs(generated).size == expected.size + 1, "theirs has a sample of the reference"
+    assert cut_by_theirs(mx.array(with_zeros)).size < expected.size, "and loses its end"
+
+
+@pytest.mark.parametrize(
+    "lengths", [[24], [1] * 24, [4] * 6, [3, 1, 7, 13], [23, 1]], ids=lambda lengths: "+".join(map(str, lengths))
+)
+def test_however_codes_are_divided_they_sound_the_same(theirs: Any, vocoder: Vocoder, lengths: list[int]) -> None:
+    codes = codes_of(24)
+
+    assert apart(stepped(vocoder, codes, *lengths), decoded(theirs, codes)) < 1e-5
+
+
+def test_a_stream_of_any_length_goes_on_as_it_began(theirs: Any, vocoder: Vocoder) -> None:
+    codes = codes_of(266)  # the cache of the attention grows at 256
+
+    assert apart(stepped(vocoder, codes, 250, 4, 4, 4, 4), decoded(theirs, codes)) < 1e-4
+
+
+@pytest.mark.parametrize("frames", [1, 25, 26, 60])
+def test_a_reference_of_any_length_is_heard_to_its_end(theirs: Any, vocoder: Vocoder, frames: int) -> None:
+    codes = codes_of(frames + 4)
+    expected = decoded(theirs, codes)[frames * FRAME_SAMPLES :]
+
+    samples = stepped(vocoder, codes[..., frames:], 4, state=primed(vocoder, codes[..., :frames]))
+
+    assert apart(samples, expected) < 1e-4
+
+
+def test_a_state_can_be_gone_on_from_again_and_again(vocoder: Vocoder) -> None:
+    state = primed(vocoder, codes_of(9))
+    codes = [codes_of(8, seed) for seed in (1, 2, 1)]
+
+    first, other, again = (stepped(vocoder, some, 4, 4, state=state) for some in codes)
+
+    assert np.array_equal(first, again)
+    assert apart(other, first) > 0.1
+
+
+@pytest.mark.parametrize("behind", [0, 9])
+def test_two_vocoder_streams_step_by_step_are_two_streams(vocoder: Vocoder, behind: int) -> None:
+    """Also behind the same reference."""
+    codes = codes_of(12, 1), codes_of(12, 2)
+    state = primed(vocoder, codes_of(behind)) if behind else None
+    expected = [stepped(vocoder, some, 4, 4, 4, state=state) for some in codes]
+    states = [state, state]
+    parts: list[list[Samples]] = [[], []]
+
+    for start in (0, 4, 8):
+        for number in (0, 1):
+            samples, states[number] = vocoder.step(codes[number][..., start : start + 4], states[number])
+            parts[number].append(np.array(samples).reshape(-1))
+
+    for number in (0, 1):
+        assert np.array_equal(np.concatenate(parts[number]), expected[number])
+
+
+def test_an_abandoned_vocoder_stream_leaves_nothing(vocoder: Vocoder) -> None:
+    expected = stepped(vocoder, codes_of(4), 4)
+    vocoder.step(codes_of(7, 3), None)
+
+    assert np.array_equal(stepped(vocoder, codes_of(4), 4), expected)
+
+    with pytest.raises(ValueError, match=r"."):
+        vocoder.step(mx.zeros((1, GROUPS), mx.int32), None)
+    assert np.array_equal(stepped(vocoder, codes_of(4), 4), expected)
+
+
+def test_two_utterances_at_once_are_as_each_alone(preset: Qwen3, alone: Alone) -> None:
+    wanted = utterance(LONGER), utterance(TEXT, VoiceSpec("preset", "vivian"), id=2, seed=2)
+    preset.add(wanted)
+
+    spoken = finish(preset)
+
+    assert [spoken[one.id].pcm for one in wanted] == [alone(preset, one) for one in wanted]
+
+
+def test_their_two_streams_are_one(their_preset: Any) -> None:
+    """What `test_two_utterances_at_once_are_as_each_alone` would find if ours were as theirs."""
+
+    def stream(text: str, voice: str) -> Iterator[Any]:
+        told: dict[str, Any] = {"max_tokens": 12, "temperature": 0.0}
+        return their_preset.generate(text, voice=voice, stream=True, streaming_interval=0.32, **told)
+
+    expected = of_theirs(stream("A ∞.", "ryan"))
+    first = stream("A ∞.", "ryan")
+    parts = [next(first)]
+    second = stream("A ∞.", "vivian")
+    next(second)
+    parts += list(first)
+    for _ in second:
+        pass
+
+    audio = of_theirs(iter(parts))
+    assert apart(audio[: 4 * FRAME_SAMPLES], expected[: 4 * FRAME_SAMPLES]) < 1e-4
+    assert apart(audio[4 * FRAME_SAMPLES :], expected[4 * FRAME_SAMPLES :]) > 0.01
+
+
+@pytest.mark.parametrize("kind", ["custom_voice", "base"])
+def test_an_abandoned_utterance_leaves_nothing_to_the_next(
+    models: Models, alone: Alone, cloned: VoiceSpec, kind: str
+) -> None:
+    model, voice = models.model(type=kind), RYAN if kind == "custom_voice" else cloned
+    expected = alone(model, utterance(voice=voice))
+    model.add([endless(voice, id=1, seed=5), utterance(voice=voice, id=2)])
+    spoken: dict[int, Spoken] = {}
+    while not spoken.get(1, Spoken()).pcm:
+        collect(spoken, model.step())
+
+    model.cancel(1)
+    finish(model, spoken)
+
+    assert spoken[1].reason is FinishReason.CANCELED
+    assert spoken[2].pcm == expected
+
+
+def test_references_of_the_same_length_and_sum_are_not_taken_for_each_other(
+    models: Models, base: Qwen3, theirs: Any, tmp_path: Path
+) -> None:
+    recordings = tone(), tone()[::-1]
+    voices = [clone(tmp_path / str(number), samples) for number, samples in enumerate(recordings)]
+
+    def wanted(number: int, **changes: Any) -> Utterance:
+        return utterance(voice=voices[number], id=number, **changes)
+
+    spoken = finish_both(base, wanted(0), wanted(1))
+    fresh = Qwen3.load(models.folder(type="base"))
+    first = speak(fresh, wanted(0)).pcm
+    fresh = Qwen3.load(models.folder(type="base"))
+    second = speak(fresh, wanted(1)).pcm
+
+    assert spoken == [first, second]
+    assert first != second
+
+    audios = [mx.array(samples / np.float32(32_768)) for samples in recordings]
+    assert float(audios[0].sum()) == float(audios[1].sum())
+    codes = [np.array(theirs.speech_tokenizer.encode(audio[None, None])) for audio in audios]
+    told = {"text": "A", "ref_text": "I"}
+    taken = [np.array(theirs._prepare_icl_generation_inputs(ref_audio=audio, **told)[3]) for audio in audios]
+    assert not np.array_equal(codes[0], codes[1])
+    assert np.array_equal(taken[1], codes[0]), "theirs speaks with the voice that came first"
+
+
+def finish_both(model: Qwen3, *wanted: Utterance) -> list[bytes]:
+    model.add(wanted)
+    spoken = finish(model)
+    return [spoken[one.id].pcm for one in wanted]
