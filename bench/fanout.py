@@ -18,7 +18,7 @@ from bench.prose import prose
 SUBSCRIBERS = 500
 
 #: A chunk that comes later than the next one is due leaves a listener without a buffer in silence.
-MOST_LATE_MS = 1000 * FRAME_S
+MAX_LATE_MS = 1000 * FRAME_S
 
 
 def fanout(*, quick: bool) -> Measurement:
@@ -46,7 +46,7 @@ def fanout(*, quick: bool) -> Measurement:
             figures += [
                 Figure(what=f"{form}: got all, in order", value=100 * share, unit="%", at_least=100),
                 Figure(what=f"{form}: lateness p50", value=heard.late_p50_ms, unit="ms"),
-                Figure(what=f"{form}: lateness p99", value=heard.late_p99_ms, unit="ms", at_most=MOST_LATE_MS),
+                Figure(what=f"{form}: lateness p99", value=heard.late_p99_ms, unit="ms", at_most=MAX_LATE_MS),
                 Figure(what=f"{form}: lateness, the latest of all", value=heard.late_max_ms, unit="ms"),
                 Figure(what=f"{form}: engine", value=cores, unit="cores", at_most=1.0),
                 Figure(what=f"{form}: engine, each message", value=each_us, unit="µs"),

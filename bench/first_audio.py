@@ -13,7 +13,7 @@ from bench.websocket import BINARY, Stream
 
 #: As many as the scheduler has at work at once.
 RENDERS = 8
-MOST_WAIT_S = 120.0
+MAX_WAIT_S = 120.0
 
 
 def first_audio(*, quick: bool) -> Measurement:
@@ -86,7 +86,7 @@ def _books(client: Client, *, characters: int, count: int) -> list[str]:
 def _until_running(client: Client, books: Sequence[str]) -> None:
     """Each has been cut and has begun to speak again."""
     before = {book: -1 for book in books}
-    patience = time.monotonic() + MOST_WAIT_S
+    patience = time.monotonic() + MAX_WAIT_S
     while before:
         for book in list(before):
             job = client.get(f"/v1/jobs/{book}")

@@ -16,7 +16,7 @@ from bench.filters import HARD, LIMIT, Wanted, filters, last_page, of_round, pat
 from bench.process import resident_mb, scratch
 from bench.seeding import seed
 
-MOST_MS = 10.0
+MAX_MS = 10.0
 
 
 def history(*, quick: bool) -> Measurement:
@@ -124,7 +124,7 @@ def _shown(count: int, door: str, times: Times) -> list[Figure]:
 def _two(what: str, times: list[float]) -> list[Figure]:
     return [
         Figure(what=f"{what}, p50", value=percentile(times, 50), unit="ms"),
-        Figure(what=f"{what}, p99", value=percentile(times, 99), unit="ms", at_most=MOST_MS),
+        Figure(what=f"{what}, p99", value=percentile(times, 99), unit="ms", at_most=MAX_MS),
     ]
 
 

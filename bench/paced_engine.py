@@ -11,11 +11,11 @@ from app.engine.build import serving
 from app.engine.sidecar import Announcer, Payload, hold_lease, read_payload
 from app.engine.start import bind
 from app.inference.model import ModelCard
-from app.models.spec import Entry, Preset
+from app.models.spec import ModelSpec, Preset
 
 VOICE_ID = "7a6f2f0e-4d57-5f0e-9a55-0b8e6f6c2f10"
 
-PACED = Entry(
+PACED = ModelSpec(
     card=ModelCard(
         model_id="paced",
         languages=("en",),

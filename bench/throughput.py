@@ -23,7 +23,7 @@ from bench.websocket import BINARY, Stream
 SEED = 7
 
 #: The longest pause after a chunk.
-MOST_PAUSE_BYTES = 2 * SAMPLE_RATE * max(PAUSE_MS.values()) // 1000
+MAX_PAUSE_BYTES = 2 * SAMPLE_RATE * max(PAUSE_MS.values()) // 1000
 
 #: The ways through the engine: the lane, and how the audio comes.
 WAYS = (("render", "binary"), ("speak", "binary"), ("render", "json"), ("speak", "json"))
@@ -77,7 +77,7 @@ def efficiency(*, quick: bool) -> Measurement:
             bare_s = (before.wall_s + behind.wall_s) / 2
             for way, one in gone.items():
                 more = one.pcm_bytes - behind.pcm_bytes
-                assert 0 <= more <= len(plan) * MOST_PAUSE_BYTES, "the engine adds its pauses, and nothing else"
+                assert 0 <= more <= len(plan) * MAX_PAUSE_BYTES, "the engine adds its pauses, and nothing else"
                 ways[way].append(one)
                 rated[way].append(bare_s / one.wall_s)
             bare.append(behind)

@@ -285,7 +285,7 @@ SABOTAGES = (
     Sabotage(
         "a long WAV has 32-bit sizes",
         "app/audio/wav.py",
-        "rf64 = riff_bytes > _MOST_32",
+        "rf64 = riff_bytes > _MAX_32",
         "rf64 = False",
         LOG,
     ),
@@ -327,7 +327,7 @@ SABOTAGES = (
     Sabotage(
         "a listener waits for another model's book",
         "app/models/worker/residency.py",
-        "if wanted is Wanted.NOW and not listened_to:",
+        "if wanted is Demand.NOW and not listened_to:",
         "if False:",
         ("tests/models/test_residency.py",),
     ),
@@ -453,7 +453,7 @@ SABOTAGES = (
     Sabotage(
         "a take may be as short as it likes",
         "app/scheduler/attempts.py",
-        "if heard_s < least_seconds(spoken, rate):",
+        "if heard_s < min_take_seconds(spoken, rate):",
         "if False:",
         ("tests/scheduler/test_attempts.py", "tests/scheduler/test_short_takes.py"),
     ),
@@ -530,7 +530,7 @@ SABOTAGES = (
     Sabotage(
         "the daemon serves any number at once",
         "app/daemon/server.py",
-        "if self._unanswered > MOST_REQUESTS:",
+        "if self._unanswered > MAX_REQUESTS:",
         "if False:",
         DAEMON,
     ),
@@ -670,7 +670,7 @@ SABOTAGES = (
     Sabotage(
         "how many rows there are changes a result",
         "app/workers/synthesis/qwen3/linear.py",
-        "self._least = fewest_rows(inputs, width)",
+        "self._least = min_rows(inputs, width)",
         "self._least = 1",
         ("tests/workers/test_qwen3_kernels.py",),
     ),

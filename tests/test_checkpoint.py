@@ -25,8 +25,8 @@ from transformers import AutoTokenizer
 from app.selftest.checkpoint import write_checkpoint
 from app.selftest.checkpoint.codec import Codec
 from app.selftest.checkpoint.dims import DIMS, Kind, Size, codec_config, model_config
-from app.selftest.checkpoint.talker import FIRST_SPOKEN, Talker
-from app.selftest.checkpoint.tensors import Dice, Weight
+from app.selftest.checkpoint.talker import FIRST_SPOKEN, TalkerWeights
+from app.selftest.checkpoint.tensors import RandomWeights, Weight
 
 FRAME = 1_920
 TEXT = "Come in."
@@ -118,8 +118,8 @@ def codec_module(dims: Size) -> Qwen3TTSSpeechTokenizer:
 @pytest.mark.parametrize("dims", DIMS)
 def test_the_model_has_each_tensor_that_mlx_audio_wants_and_no_other(dims: Size) -> None:
     model = Model(ModelConfig.from_dict(model_config(DIMS[dims], "base", "0b6")))
-    talker = Talker(DIMS[dims], Dice(0), "text", None)
-    codec = Codec(DIMS[dims], Dice(0), "speech")
+    talker = TalkerWeights(DIMS[dims], RandomWeights(0), "text", None)
+    codec = Codec(DIMS[dims], RandomWeights(0), "speech")
 
     tensors = model.sanitize(promised([*talker.weights(), *codec.speaker_encoder()]))
 
@@ -130,7 +130,7 @@ def test_the_model_has_each_tensor_that_mlx_audio_wants_and_no_other(dims: Size)
 def test_the_speech_tokenizer_has_each_tensor_that_mlx_audio_wants_and_no_other(dims: Size) -> None:
     module = codec_module(dims)
 
-    tensors = module.sanitize(promised(Codec(DIMS[dims], Dice(0), "speech").weights()))
+    tensors = module.sanitize(promised(Codec(DIMS[dims], RandomWeights(0), "speech").weights()))
 
     assert written_shapes(tensors) == shapes(module)
 

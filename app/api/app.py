@@ -20,12 +20,12 @@ from app.api.speak import cancel, speak
 from app.api.stream import Encoded, events, stream
 from app.api.voices import VoiceController
 from app.errors import SpeechError
-from app.usecases.jobs import Speech
-from app.usecases.models import Library
+from app.usecases.jobs import Jobs
+from app.usecases.models import Models
 from app.usecases.voices import Voices
 
 
-def make_app(speech: Speech, voices: Voices, library: Library) -> Litestar:
+def make_app(speech: Jobs, voices: Voices, library: Models) -> Litestar:
     """All routes, under `/v1`."""
     encoded = Encoded()
     handlers: list[Any] = [

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter
 from app.api.links import AnyRequest
 from app.api.ranges import sent
 from app.errors import JobNotFound
-from app.usecases.jobs import Speech
+from app.usecases.jobs import Jobs
 
 
 @route(
@@ -23,7 +23,7 @@ from app.usecases.jobs import Speech
 )
 async def audio(
     job_id: FromPath[UUID],
-    speech: NamedDependency[Speech],
+    speech: NamedDependency[Jobs],
     request: AnyRequest,
     format: FromQuery[Literal["wav"]] = "wav",
     partial: FromQuery[bool] = False,

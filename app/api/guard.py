@@ -26,7 +26,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Reference audio as base64 is the largest thing that anybody sends.
-MOST_BODY_BYTES = 32 * 1024 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
 
 SUBPROTOCOL = "q3tts.v1"
 BEARER_PREFIX = "bearer."
@@ -58,14 +58,14 @@ class Guard:
         token: str,
         hosts: Iterable[str],
         origins: Iterable[str],
-        most_body_bytes: int = MOST_BODY_BYTES,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._app = app
         self._token = sha256(token.encode()).digest()
         self._hosts = frozenset(host.encode().lower() for host in hosts)
         self._origins = frozenset(origin.encode() for origin in origins)
-        self._most_body_bytes = most_body_bytes
-        self._limit = f"a body may have {most_body_bytes} bytes"
+        self._most_body_bytes = max_body_bytes
+        self._limit = f"a body may have {max_body_bytes} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer it."""

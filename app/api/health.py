@@ -7,14 +7,14 @@ from app import __version__
 from app.api.views import EngineWarning, Health, capabilities_of
 from app.errors import ModelNotReady
 from app.inference.model import ModelCard
-from app.usecases.jobs import Speech
+from app.usecases.jobs import Jobs
 
 #: Of a model that was active and is gone or broken.
 _NOTHING = ModelCard("", (), frozenset(), supports_clone=False, streams=False)
 
 
 @get("/health", operation_id="getHealth", tags=["engine"])
-async def health(speech: NamedDependency[Speech]) -> Health:
+async def health(speech: NamedDependency[Jobs]) -> Health:
     """The engine's version, its active model and what that can do, and how busy it is."""
     models = speech.models
     try:

@@ -14,9 +14,9 @@ from app.api.schemas import SubmitRequest
 from app.api.views import ArtifactList, ArtifactView, ChunkList, ChunkView, Deleted, JobPage, JobView
 from app.errors import InvalidRequest
 from app.scheduler.progress import progress_of
-from app.store.history import SHORTEST_SEARCH
+from app.store.history import MIN_SEARCH
 from app.store.rows import HistoryFilter, Job, JobStatus
-from app.usecases.jobs import Request, Speech
+from app.usecases.jobs import Jobs, Request
 
 Status = Literal["queued", "running", "paused", "completed", "failed", "canceled"]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
@@ -32,7 +32,7 @@ class JobController(Controller):
     async def submit(
         self,
         data: JSONBody[SubmitRequest],
-        speech: NamedDependency[Speech],
+        speech: NamedDependency[Jobs],
         request: AnyRequest,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[JobView]:
@@ -45,7 +45,7 @@ class JobController(Controller):
         self,
         job_id: FromPath[UUID],
         data: JSONBody[SubmitRequest],
-        speech: NamedDependency[Speech],
+        speech: NamedDependency[Jobs],
         request: AnyRequest,
     ) -> Response[JobView]:
         """Queue a job under an id of the client's own; sending it again is harmless."""
@@ -55,7 +55,7 @@ class JobController(Controller):
     @get(operation_id="listJobs")
     async def page(
         self,
-        speech: NamedDependency[Speech],
+        speech: NamedDependency[Jobs],
         request: AnyRequest,
         status: FromQuery[list[Status] | None] = None,
         lane: FromQuery[Literal["speak", "render"] | None] = None,
@@ -72,8 +72,8 @@ class JobController(Controller):
 
         `text` finds its words, three characters or more, anywhere in the title and the first 2,000 characters.
         """
-        if text is not None and len(text) < SHORTEST_SEARCH:
-            raise InvalidRequest(f"text must have {SHORTEST_SEARCH} characters or more to be searched for")
+        if text is not None and len(text) < MIN_SEARCH:
+            raise InvalidRequest(f"text must have {MIN_SEARCH} characters or more to be searched for")
         if text is not None and "\0" in text:
             raise InvalidRequest("text has a NUL character; search for text without it")
         wanted = HistoryFilter(
@@ -91,7 +91,7 @@ class JobController(Controller):
         return JobPage(views, cursor_of(behind))
 
     @get("/{job_id:uuid}", operation_id="getJob")
-    async def one(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+    async def one(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
         """One job, with its progress, rates and, while it waits, its place in the queue."""
         return await _view(await speech.jobs.get(str(job_id)), speech, request)
 
@@ -99,7 +99,7 @@ class JobController(Controller):
     async def chunks(
         self,
         job_id: FromPath[UUID],
-        speech: NamedDependency[Speech],
+        speech: NamedDependency[Jobs],
         start: Annotated[int, QueryParameter(ge=0, lt=2**31)] = 0,
         limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 200,
     ) -> ChunkList:
@@ -109,34 +109,34 @@ class JobController(Controller):
         return ChunkList(views, start + limit if len(rows) > limit else None)
 
     @get("/{job_id:uuid}/artifacts", operation_id="listArtifacts")
-    async def artifacts(self, job_id: FromPath[UUID], speech: NamedDependency[Speech]) -> ArtifactList:
+    async def artifacts(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs]) -> ArtifactList:
         """The files made from the job's audio."""
         job = await speech.jobs.get(str(job_id))
         made = [await speech.jobs.artifact(job, format) for format in job.formats]
         return ArtifactList([ArtifactView.of(one, job.id, SAMPLE_RATE) for one in made if one is not None])
 
     @post("/{job_id:uuid}/cancel", operation_id="cancelJob", status_code=200)
-    async def cancel(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+    async def cancel(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
         """Cancel the job; answered when it is final. One that had ended before stays as it is."""
         return await _view(await speech.cancel(str(job_id)), speech, request)
 
     @post("/{job_id:uuid}/pause", operation_id="pauseJob", status_code=200)
-    async def pause(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+    async def pause(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
         """Let the job rest; it keeps its audio and its place."""
         return await _view(await speech.pause(str(job_id)), speech, request)
 
     @post("/{job_id:uuid}/resume", operation_id="resumeJob", status_code=200)
-    async def resume(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+    async def resume(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
         """Let a paused job go on."""
         return await _view(await speech.resume(str(job_id)), speech, request)
 
     @post("/{job_id:uuid}/retry", operation_id="retryJob", status_code=200)
-    async def retry(self, job_id: FromPath[UUID], speech: NamedDependency[Speech], request: AnyRequest) -> JobView:
+    async def retry(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
         """Let a failed or canceled job go on behind the chunks it has."""
         return await _view(await speech.retry(str(job_id)), speech, request)
 
     @delete("/{job_id:uuid}", operation_id="deleteJob", status_code=200)
-    async def forget(self, job_id: FromPath[UUID], speech: NamedDependency[Speech]) -> Deleted:
+    async def forget(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs]) -> Deleted:
         """Forget the job, its audio and its files; one that is not final is canceled first."""
         await speech.delete(str(job_id))
         return Deleted(True)
@@ -156,7 +156,7 @@ def _asked(data: SubmitRequest) -> Request:
     )
 
 
-async def _submitted(job: Job, fresh: bool, speech: Speech, request: AnyRequest) -> Response[JobView]:
+async def _submitted(job: Job, fresh: bool, speech: Jobs, request: AnyRequest) -> Response[JobView]:
     headers = {"Location": f"/v1/jobs/{job.id}"}
     if not fresh:
         headers["Idempotent-Replayed"] = "true"
@@ -164,7 +164,7 @@ async def _submitted(job: Job, fresh: bool, speech: Speech, request: AnyRequest)
     return Response(view, status_code=201 if fresh else 200, headers=headers)
 
 
-async def _view(job: Job, speech: Speech, request: AnyRequest) -> JobView:
+async def _view(job: Job, speech: Jobs, request: AnyRequest) -> JobView:
     place = await speech.jobs.place(job) if job.status is JobStatus.QUEUED else None
     return JobView.of(job, progress_of(job, queue_position=place), ws_url(request, job.id))
 

@@ -6,9 +6,7 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from app.store.rows import Settings, TextLayout
-
-#: Enough for the longest novels; a body may be larger only for reference audio.
-MOST_CHARS = 5_000_000
+from app.usecases.jobs import MAX_TEXT_CHARS
 
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]
 Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
@@ -85,7 +83,7 @@ class SpeakRequest(_Body, frozen=True):
     """Start speaking to a listener."""
 
     voice_id: UUID
-    text: Annotated[str, Meta(max_length=MOST_CHARS)]
+    text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     language: Language | None = None
     settings: SpeechSettings = field(default_factory=SpeechSettings)
     seed: Seed | None = None
@@ -101,7 +99,7 @@ class SubmitRequest(_Body, frozen=True):
     """Render text into a file."""
 
     voice_id: UUID
-    text: Annotated[str, Meta(max_length=MOST_CHARS)]
+    text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     language: Language | None = None
     settings: SpeechSettings = field(default_factory=SpeechSettings)
     seed: Seed | None = None

@@ -8,11 +8,11 @@ from app.api.links import AnyRequest, ws_url
 from app.api.schemas import CancelRequest, SpeakRequest
 from app.api.views import Canceled, SpeakStarted
 from app.store.rows import JobStatus
-from app.usecases.jobs import Request, Speech
+from app.usecases.jobs import Jobs, Request
 
 
 @post("/speak", operation_id="speak", tags=["speech"], status_code=200)
-async def speak(data: JSONBody[SpeakRequest], speech: NamedDependency[Speech], request: AnyRequest) -> SpeakStarted:
+async def speak(data: JSONBody[SpeakRequest], speech: NamedDependency[Jobs], request: AnyRequest) -> SpeakStarted:
     """Start speaking text to a listener, who follows `ws_url`."""
     job, _ = await speech.submit(
         Request(
@@ -28,7 +28,7 @@ async def speak(data: JSONBody[SpeakRequest], speech: NamedDependency[Speech], r
 
 
 @post("/cancel", operation_id="cancel", tags=["speech"], status_code=200)
-async def cancel(data: JSONBody[CancelRequest], speech: NamedDependency[Speech]) -> Canceled:
+async def cancel(data: JSONBody[CancelRequest], speech: NamedDependency[Jobs]) -> Canceled:
     """Cancel a job; answered when it is final."""
     job = await speech.cancel(str(data.job_id))
     return Canceled(job.status is JobStatus.CANCELED)

@@ -21,7 +21,7 @@ from app.api.guard import SUBPROTOCOL
 from app.errors import JobNotFound, SpeechError
 from app.events import FINAL, AudioChunk, Event, as_binary, as_json
 from app.scheduler.feed import FellBehind
-from app.usecases.jobs import Speech
+from app.usecases.jobs import Jobs
 
 Socket = WebSocket[Any, Any, Any]
 
@@ -64,7 +64,7 @@ class Encoded:
 async def stream(
     socket: Socket,
     job_id: FromPath[UUID],
-    speech: NamedDependency[Speech],
+    speech: NamedDependency[Jobs],
     encoded: NamedDependency[Encoded],
     after_seq: Annotated[int, QueryParameter(ge=0, lt=2**32)] = 0,
     format: FromQuery[Literal["json", "binary"]] = "json",
@@ -78,7 +78,7 @@ async def stream(
 
 
 @websocket("/events")
-async def events(socket: Socket, speech: NamedDependency[Speech]) -> None:
+async def events(socket: Socket, speech: NamedDependency[Jobs]) -> None:
     """What happens to all jobs from now on."""
     await _accept(socket)
     async with _closing(socket):

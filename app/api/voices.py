@@ -13,7 +13,7 @@ from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeReq
 from app.api.views import Cloned, Deleted, Heard, VoiceList, VoiceView, when
 from app.errors import InvalidAudio
 from app.store.rows import Voice
-from app.usecases.models import Library
+from app.usecases.models import Models
 from app.usecases.voices import Voices
 
 
@@ -27,7 +27,7 @@ class VoiceController(Controller):
     async def every(
         self,
         voices: NamedDependency[Voices],
-        library: NamedDependency[Library],
+        library: NamedDependency[Models],
         kind: FromQuery[Literal["preset", "clone", "design"] | None] = None,
         model_id: FromQuery[str | None] = None,
         language: FromQuery[str | None] = None,

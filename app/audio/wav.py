@@ -20,7 +20,7 @@ _SPARE = struct.Struct("<4sI28s")
 _DS64 = struct.Struct("<QQQI")
 _FORMAT = struct.Struct("<4sIHHIIHH")
 _DATA = struct.Struct("<4sI")
-_MOST_32 = 0xFFFFFFFF
+_MAX_32 = 0xFFFFFFFF
 
 
 class WavFile(Struct, frozen=True):
@@ -48,16 +48,16 @@ def wav_head(samples: int, *, sample_rate: int) -> bytes:
     """The 80 bytes that make `samples` samples of 16-bit mono PCM behind them a WAV file."""
     data_bytes = 2 * samples
     riff_bytes = HEAD_BYTES - 8 + data_bytes
-    rf64 = riff_bytes > _MOST_32
+    rf64 = riff_bytes > _MAX_32
     return b"".join(
         (
-            _RIFF.pack(b"RF64" if rf64 else b"RIFF", _MOST_32 if rf64 else riff_bytes, b"WAVE"),
+            _RIFF.pack(b"RF64" if rf64 else b"RIFF", _MAX_32 if rf64 else riff_bytes, b"WAVE"),
             _SPARE.pack(
                 b"ds64" if rf64 else b"JUNK",
                 28,
                 _DS64.pack(riff_bytes, data_bytes, samples, 0) if rf64 else bytes(28),
             ),
             _FORMAT.pack(b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16),
-            _DATA.pack(b"data", _MOST_32 if rf64 else data_bytes),
+            _DATA.pack(b"data", _MAX_32 if rf64 else data_bytes),
         )
     )

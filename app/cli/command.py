@@ -26,7 +26,7 @@ ORDERS = (signal.SIGTERM, signal.SIGHUP)
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
 
-class Failed(click.ClickException):
+class CommandFailed(click.ClickException):
     """A command ends with one line on standard error, and this exit code."""
 
     def __init__(self, message: str, exit_code: int = REFUSED) -> None:
@@ -42,18 +42,18 @@ class Command(click.Command):
     """A command whose failures are told in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it; raises `Failed`."""
+        """Run it; raises `CommandFailed`."""
         try:
             with _interruptible():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise Failed("interrupted", INTERRUPTED) from None
+            raise CommandFailed("interrupted", INTERRUPTED) from None
         except StartFailed as error:
-            raise Failed(error.message, error.exit_code) from error
+            raise CommandFailed(error.message, error.exit_code) from error
         except NotRunning as error:
-            raise Failed(error.message, UNAVAILABLE) from error
+            raise CommandFailed(error.message, UNAVAILABLE) from error
         except SpeechError as error:
-            raise Failed(error.message) from error
+            raise CommandFailed(error.message) from error
 
 
 class Group(click.Group):

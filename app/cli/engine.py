@@ -24,7 +24,7 @@ ANSWER_S, LOADING_S = 60.0, 1800.0
 STATUS_S = 2.0
 
 
-class Refused(SpeechError):
+class RequestRefused(SpeechError):
     """The engine refused what it was asked for."""
 
     def __init__(self, word: str, message: str, details: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ class Refused(SpeechError):
         self.details = details
 
 
-class Engine:
+class EngineClient:
     """A running engine."""
 
     def __init__(self, url: str, token: str, *, data_dir: Path, socket_path: Path | None, own: bool) -> None:
@@ -52,7 +52,7 @@ class Engine:
         return self._socket_path
 
     def get(self, path: str) -> Any:
-        """GET; the JSON of the answer. Raises `Refused` and `NotRunning`, here and below."""
+        """GET; the JSON of the answer. Raises `RequestRefused` and `NotRunning`, here and below."""
         return self._asked("GET", path)
 
     def post(self, path: str, body: Any = None, *, answer_s: float = ANSWER_S) -> Any:
@@ -106,7 +106,7 @@ class Engine:
 @contextmanager
 def connected(
     socket_path: Path, data_dir: Path | None, *, with_socket: bool = False, daemon_only: bool = False
-) -> Generator[Engine]:
+) -> Generator[EngineClient]:
     """The daemon's engine; an engine of one's own, if no daemon runs, or one that has another data folder.
 
     `with_socket` has an engine of one's own listen at a Unix socket, too. With `daemon_only` there is none: then it
@@ -130,7 +130,7 @@ def connected(
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="q3tts-"))
             private = Path(folder) / "sock"
         port = stack.enter_context(running(own, token, socket_path=private))
-        yield Engine(f"http://127.0.0.1:{port}", token, data_dir=own.resolve(), socket_path=private, own=True)
+        yield EngineClient(f"http://127.0.0.1:{port}", token, data_dir=own.resolve(), socket_path=private, own=True)
 
 
 def data_folder(socket_path: Path, data_dir: Path | None) -> Path:
@@ -150,9 +150,9 @@ def _status(socket_path: Path) -> dict[str, Any]:
     return said
 
 
-def _daemon(socket_path: Path) -> Engine:
+def _daemon(socket_path: Path) -> EngineClient:
     said = _status(socket_path)
-    return Engine(
+    return EngineClient(
         said["url"],
         _token(said["token_file"]),
         data_dir=Path(said["data_dir"]),
@@ -197,4 +197,4 @@ def _refusal(response: http.client.HTTPResponse) -> SpeechError:
         return SpeechError(f"the engine answered {response.status}: {body[:200].decode(errors='replace')}")
     if word == Unauthorized.code:
         return Unauthorized("the engine does not take the token; the daemon may have been started anew meanwhile")
-    return Refused(word, message, details)
+    return RequestRefused(word, message, details)

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from app.cli.command import USAGE, Failed
-from app.cli.engine import Engine
+from app.cli.command import USAGE, CommandFailed
+from app.cli.engine import EngineClient
 
 #: So much of an id is shown, and so much has to be given at least.
 SHOWN, SHORTEST = 8, 4
@@ -24,13 +24,13 @@ FOREIGN = 4
 Fields: TypeAlias = dict[str, Any]
 
 
-def job_id_of(engine: Engine, given: str) -> str:
-    """The id that begins like this. Raises `Failed`."""
+def job_id_of(engine: EngineClient, given: str) -> str:
+    """The id that begins like this. Raises `CommandFailed`."""
     if (whole := _uuid(given)) is not None:
         return whole
     beginning = given.lower()
     if len(beginning) < SHORTEST:
-        raise Failed(f"{given!r} is too short for a job's id; give {SHORTEST} characters or more", USAGE)
+        raise CommandFailed(f"{given!r} is too short for a job's id; give {SHORTEST} characters or more", USAGE)
     found: list[str] = []
     cursor: str | None = None
     for _ in range(JOBS_LOOKED_AT // PAGE):
@@ -41,16 +41,16 @@ def job_id_of(engine: Engine, given: str) -> str:
             break
     if not found:
         where = "there is" if cursor is None else f"among the newest {JOBS_LOOKED_AT} there is"
-        raise Failed(f"{where} no job {given}; see: q3tts jobs")
+        raise CommandFailed(f"{where} no job {given}; see: q3tts jobs")
     if len(found) > 1:
-        raise Failed(f"{len(found)} jobs begin with {given}: {', '.join(found[:4])}")
+        raise CommandFailed(f"{len(found)} jobs begin with {given}: {', '.join(found[:4])}")
     return found[0]
 
 
-def voice_of(engine: Engine, given: str) -> Fields:
+def voice_of(engine: EngineClient, given: str) -> Fields:
     """The voice with this id, of this name, or whose id begins like this. Of several, that of the active model.
 
-    Raises `Failed` when there are still several, or there is none.
+    Raises `CommandFailed` when there are still several, or there is none.
     """
     if (whole := _uuid(given)) is not None:
         return engine.get(f"/voices/{whole}")
@@ -60,22 +60,24 @@ def voice_of(engine: Engine, given: str) -> Fields:
     if not found and len(given) >= SHORTEST:
         found = [voice for voice in voices if voice["voice_id"].startswith(wanted)]
     if not found:
-        raise Failed(f"there is no voice {given!r}; see: q3tts voices")
+        raise CommandFailed(f"there is no voice {given!r}; see: q3tts voices")
     if len(found) > 1:
         active = engine.get("/health")["active_model_id"]
         found = [voice for voice in found if voice["tts_model_id"] == active] or found
     if len(found) > 1:
         which = ", ".join(f"{voice['voice_id'][:SHOWN]} of {voice['tts_model_id']}" for voice in found[:4])
-        raise Failed(f"{len(found)} voices are called {given!r}; give the beginning of an id: {which}")
+        raise CommandFailed(f"{len(found)} voices are called {given!r}; give the beginning of an id: {which}")
     return found[0]
 
 
-def usual_voice(engine: Engine, language: str | None) -> Fields:
+def usual_voice(engine: EngineClient, language: str | None) -> Fields:
     """The voice of the active model for somebody who names none."""
     model_id = engine.get("/health")["active_model_id"]
     voices = engine.get(f"/voices?{query(model_id=model_id)}")["voices"]
     if not voices:
-        raise Failed(f"the model {model_id} has no voice yet; make one with q3tts clone or design, or give --voice")
+        raise CommandFailed(
+            f"the model {model_id} has no voice yet; make one with q3tts clone or design, or give --voice"
+        )
     asked = None if language == "auto" else language
     wanted = (asked or USUAL_LANGUAGE).lower()
 
@@ -91,18 +93,20 @@ def usual_voice(engine: Engine, language: str | None) -> Fields:
 
     best = min(voices, key=rank)
     if asked and rank(best) == FOREIGN:
-        raise Failed(f"the model {model_id} has no voice for {language}; see: q3tts voices --language {language}")
+        raise CommandFailed(
+            f"the model {model_id} has no voice for {language}; see: q3tts voices --language {language}"
+        )
     return best
 
 
-def model_of(engine: Engine, given: str) -> Fields:
+def model_of(engine: EngineClient, given: str) -> Fields:
     """The model with this id, or from this repository."""
     models = engine.get("/models")["models"]
     wanted = given.casefold()
     for model in models:
         if any(wanted == name.casefold() for name in (model["model_id"], model["repository"]) if name):
             return model
-    raise Failed(f"there is no model {given!r}; see: q3tts models")
+    raise CommandFailed(f"there is no model {given!r}; see: q3tts models")
 
 
 def model_path(model: Fields) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from app.cli.command import Command, Failed, Where, which_engine
-from app.cli.engine import Engine, Refused, connected
+from app.cli.command import Command, CommandFailed, Where, which_engine
+from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, job_id_of
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import note, say
@@ -106,11 +106,11 @@ def save_(job: str, output: Path, partial: bool, where: Where) -> None:
         job_id = job_id_of(engine, job)
         try:
             save(engine, f"/jobs/{job_id}/audio{'?partial=true' if partial else ''}", output)
-        except Refused as error:
+        except RequestRefused as error:
             if error.word != JobNotCompleted.code or partial:
                 raise
             status = error.details.get("status")
-            raise Failed(f"the job is {status}; --partial saves the audio that there is so far") from error
+            raise CommandFailed(f"the job is {status}; --partial saves the audio that there is so far") from error
     if output != STDOUT:
         say(str(output))
 
@@ -126,11 +126,11 @@ def _go_on(jobs: tuple[str, ...], action: str, where: Where) -> None:
             note("no daemon runs: it goes on as soon as an engine does, such as that of q3tts serve --daemon")
 
 
-def _each(engine: Engine, jobs: tuple[str, ...], action: str) -> Iterable[Fields]:
+def _each(engine: EngineClient, jobs: tuple[str, ...], action: str) -> Iterable[Fields]:
     for job_id in _ids(engine, jobs):
         yield engine.post(f"/jobs/{job_id}/{action}")
 
 
-def _ids(engine: Engine, jobs: tuple[str, ...]) -> list[str]:
+def _ids(engine: EngineClient, jobs: tuple[str, ...]) -> list[str]:
     """All of them before anything is done: a mistake in one leaves the others as they are."""
     return list(dict.fromkeys(job_id_of(engine, job) for job in jobs))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 
 from app.cli.command import Group, Where, as_json, which_engine
-from app.cli.engine import Engine, Refused, connected
+from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import PAGE, SHOWN, Fields, job_id_of, query, voice_of
 from app.cli.job_control import CONTROLS
 from app.cli.terminal import (
@@ -147,7 +147,7 @@ for _control in CONTROLS:
     jobs.add_command(_control)
 
 
-def _pages(engine: Engine, filters: Fields, limit: int) -> tuple[list[Fields], str | None]:
+def _pages(engine: EngineClient, filters: Fields, limit: int) -> tuple[list[Fields], str | None]:
     """The first jobs of the history, as many as wanted; and where the next ones are."""
     found: list[Fields] = []
     cursor: str | None = None
@@ -220,10 +220,10 @@ def _chosen(settings: Fields) -> list[str]:
     return chosen if most == USUAL_CHUNK else [*chosen, f"at most {most} characters a chunk"]
 
 
-def _voice_name(engine: Engine, job: Fields) -> str:
+def _voice_name(engine: EngineClient, job: Fields) -> str:
     """A voice may have been deleted since."""
     try:
         voice = engine.get(f"/voices/{quote(job['voice_id'])}")
-    except Refused:
+    except RequestRefused:
         return f"{job['voice_id'][:SHOWN]}, deleted"
     return f"{voice['display_name']} ({voice['voice_id'][:SHOWN]})"

@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from app.cli.command import UNAVAILABLE, Command, Failed, Where, which_engine
+from app.cli.command import UNAVAILABLE, Command, CommandFailed, Where, which_engine
 from app.cli.engine import data_folder
 from app.cli.terminal import say
 from app.config import LOG_FILE
@@ -44,11 +44,11 @@ def logs(follow: bool, lines: int, where: Where) -> None:
                 for line in _coming(path, file):
                     say(line)
     except FileNotFoundError:
-        raise Failed(
+        raise CommandFailed(
             f"there is no log yet: no engine has ever been ready with {path.parent}", UNAVAILABLE
         ) from None
     except PermissionError as error:
-        raise Failed(f"{path} cannot be read: {error.strerror}") from error
+        raise CommandFailed(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _before(path: Path) -> Generator[str]:

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import click
 
-from app.cli.command import INTERRUPTED, Failed, Group, Where, as_json, which_engine
-from app.cli.engine import LOADING_S, Engine, connected
+from app.cli.command import INTERRUPTED, CommandFailed, Group, Where, as_json, which_engine
+from app.cli.engine import LOADING_S, EngineClient, connected
 from app.cli.finding import Fields, model_of, model_path
 from app.cli.progress import Show, looks, shown
 from app.cli.terminal import (
@@ -134,7 +134,7 @@ def use(model: str, as_json: bool, where: Where) -> None:
         chosen = model_of(engine, model)
         if chosen["state"] == "absent":
             why = f"{chosen['model_id']} is not on this machine"
-            raise Failed(f"{why}; get it with: q3tts models download {chosen['model_id']}")
+            raise CommandFailed(f"{why}; get it with: q3tts models download {chosen['model_id']}")
         found = engine.post(f"{model_path(chosen)}/activate", answer_s=LOADING_S)
     print_json(found) if as_json else say(f"{found['model_id']} is {found['state']}")
 
@@ -170,7 +170,7 @@ def delete(models: tuple[str, ...], where: Where) -> None:
             say(f"{model['model_id']} is deleted")
 
 
-def _downloaded(engine: Engine, path: str, *, quiet: bool) -> Fields:
+def _downloaded(engine: EngineClient, path: str, *, quiet: bool) -> Fields:
     """The model, once it is on this machine."""
     try:
         with shown(quiet=quiet) as show:
@@ -179,16 +179,16 @@ def _downloaded(engine: Engine, path: str, *, quiet: bool) -> Fields:
     except KeyboardInterrupt:
         with suppress(SpeechError):  # it may just have come
             engine.post(f"{path}/cancel")
-        raise Failed("interrupted; the same command goes on from there", INTERRUPTED) from None
+        raise CommandFailed("interrupted; the same command goes on from there", INTERRUPTED) from None
     if model["state"] == "absent":
         failure = _failure(model)
-        raise Failed(f"the download failed: {failure}" if failure else "somebody canceled the download")
+        raise CommandFailed(f"the download failed: {failure}" if failure else "somebody canceled the download")
     if model["state"] == "broken":
-        raise Failed(f"{model['model_id']} was downloaded and is of no use: {model['reason']}")
+        raise CommandFailed(f"{model['model_id']} was downloaded and is of no use: {model['reason']}")
     return model
 
 
-def _arrived(engine: Engine, path: str, show: Show) -> Fields:
+def _arrived(engine: EngineClient, path: str, show: Show) -> Fields:
     """Watch the download to its end."""
     for _ in looks():
         model = engine.get(path)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from app.cli.command import UNAVAILABLE, Command, Failed, Where, which_engine
-from app.cli.engine import Engine, connected, data_folder
+from app.cli.command import UNAVAILABLE, Command, CommandFailed, Where, which_engine
+from app.cli.engine import EngineClient, connected, data_folder
 from app.cli.finding import SHOWN, job_id_of
 from app.cli.terminal import say
 from app.process.executable import outside
@@ -28,7 +28,7 @@ def open_(job: str | None, where: Where) -> None:
     if job is None:
         place = data_folder(*where)
         if not place.is_dir():
-            raise Failed(f"there is no data folder yet: no engine has ever run with {place}", UNAVAILABLE)
+            raise CommandFailed(f"there is no data folder yet: no engine has ever run with {place}", UNAVAILABLE)
     else:
         with connected(*where) as engine:
             place = _file(engine, job_id_of(engine, job))
@@ -36,26 +36,26 @@ def open_(job: str | None, where: Where) -> None:
     _shown(place)
 
 
-def _file(engine: Engine, job_id: str) -> Path:
-    """Where the job's file is. Raises `Failed`."""
+def _file(engine: EngineClient, job_id: str) -> Path:
+    """Where the job's file is. Raises `CommandFailed`."""
     made = engine.get(f"/jobs/{job_id}/artifacts")["artifacts"]
     if not made:
         status = engine.get(f"/jobs/{job_id}")["status"]
-        raise Failed(f"the job {job_id[:SHOWN]} has no file: it is {status}")
+        raise CommandFailed(f"the job {job_id[:SHOWN]} has no file: it is {status}")
     place = engine.data_dir / "jobs" / job_id / f"audio.{made[0]['format']}"
     if not place.is_file():
-        raise Failed(f"the file of the job {job_id[:SHOWN]} is gone from {place.parent}")
+        raise CommandFailed(f"the file of the job {job_id[:SHOWN]} is gone from {place.parent}")
     return place
 
 
 def _shown(place: Path) -> None:
     program = "open" if sys.platform == "darwin" else "xdg-open"
     if shutil.which(program) is None:
-        raise Failed(f"there is no program {program} to open it with", UNAVAILABLE)
+        raise CommandFailed(f"there is no program {program} to open it with", UNAVAILABLE)
     # Its words are for those who look for a mistake in their desktop, and come in the middle of anything.
     opened = subprocess.run(
         [program, place], capture_output=True, text=True, errors="replace", check=False, env=outside()
     )
     if opened.returncode:
         why = opened.stderr.strip() or f"it ended with {opened.returncode}"
-        raise Failed(f"{program} could not open it: {why}", UNAVAILABLE)
+        raise CommandFailed(f"{program} could not open it: {why}", UNAVAILABLE)

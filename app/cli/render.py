@@ -16,13 +16,13 @@ from app.cli.command import (
     UNAVAILABLE,
     USAGE,
     Command,
-    Failed,
+    CommandFailed,
     Where,
     as_json,
     language,
     which_engine,
 )
-from app.cli.engine import Engine, Refused, connected
+from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, usual_voice, voice_of
 from app.cli.progress import Show, looks, shown
 from app.cli.saving import STDOUT, check, output, save
@@ -31,7 +31,7 @@ from app.errors import JobNotFound, NotRunning, SpeechError
 
 BOOKS = (".epub", ".pdf", ".mobi", ".azw3", ".docx", ".odt")
 FINAL = ("completed", "failed", "canceled")
-MOST_TITLE = 200
+MAX_TITLE = 200
 
 #: A job that was being submitted when somebody changed his mind may come into being a moment later.
 WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
@@ -80,7 +80,7 @@ def render(
     if output is not None and not detach:
         check(output)
         if as_json and output == STDOUT:
-            raise Failed("--json and the WAV file cannot both have standard output", USAGE)
+            raise CommandFailed("--json and the WAV file cannot both have standard output", USAGE)
     text = read(file)
     settings = {"instruct": instruct, "rate": rate}
     wanted = {
@@ -88,7 +88,7 @@ def render(
         "language": language,
         "settings": {name: value for name, value in settings.items() if value is not None},
         "seed": seed,
-        "title": (title or _title(file))[:MOST_TITLE] or None,
+        "title": (title or _title(file))[:MAX_TITLE] or None,
     }
     with connected(where.socket, where.data_dir, daemon_only=detach) as engine:
         speaker = voice_of(engine, voice) if voice else usual_voice(engine, language)
@@ -104,27 +104,29 @@ def render(
         job = _rendered(engine, request, quiet=as_json)
         try:
             save(engine, f"/jobs/{job['job_id']}/audio", output)
-        except Failed as error:
-            raise Failed(
+        except CommandFailed as error:
+            raise CommandFailed(
                 f"{error.message}; q3tts jobs save {job['job_id'][:SHOWN]} still can", error.exit_code
             ) from error
     _told(job, output, as_json=as_json)
 
 
 def read(file: Path) -> str:
-    """The file's text, or that of standard input. Raises `Failed`."""
+    """The file's text, or that of standard input. Raises `CommandFailed`."""
     if file.suffix.lower() in BOOKS:
-        raise Failed(f"{file}: books are not supported yet; save it as plain text in UTF-8", USAGE)
+        raise CommandFailed(f"{file}: books are not supported yet; save it as plain text in UTF-8", USAGE)
     name = "standard input" if file == STDOUT else file
     try:
         data = sys.stdin.buffer.read() if file == STDOUT else file.read_bytes()
     except OSError as error:
-        raise Failed(f"{name} cannot be read: {error.strerror}", USAGE) from error
+        raise CommandFailed(f"{name} cannot be read: {error.strerror}", USAGE) from error
     try:
         return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         wrong = f"byte {error.start:,} is {data[error.start]:#04x}"
-        raise Failed(f"{name} is no text in UTF-8 ({wrong}); convert it with: iconv -t UTF-8", USAGE) from error
+        raise CommandFailed(
+            f"{name} is no text in UTF-8 ({wrong}); convert it with: iconv -t UTF-8", USAGE
+        ) from error
 
 
 def _title(file: Path) -> str:
@@ -132,7 +134,7 @@ def _title(file: Path) -> str:
     return "" if file == STDOUT else file.stem.encode(errors="replace").decode()
 
 
-def _rendered(engine: Engine, request: Fields, *, quiet: bool) -> Fields:
+def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
     """The job, once it is completed. The id is chosen here, so that it can be canceled at any moment."""
     job_id = str(uuid4())
     try:
@@ -141,20 +143,20 @@ def _rendered(engine: Engine, request: Fields, *, quiet: bool) -> Fields:
             job = _ended(engine, job_id, show)
     except KeyboardInterrupt:
         _withdraw(engine, job_id)
-        raise Failed("interrupted; the job is canceled", INTERRUPTED) from None
+        raise CommandFailed("interrupted; the job is canceled", INTERRUPTED) from None
     except NotRunning as error:
         again = f"q3tts jobs save {job_id[:SHOWN]} -o FILE"
-        raise Failed(
+        raise CommandFailed(
             f"{error.message}; the job goes on with the next engine, then: {again}", UNAVAILABLE
         ) from error
     if job["status"] == "failed":
-        raise Failed(f"the job failed: {job['error']['message']}")
+        raise CommandFailed(f"the job failed: {job['error']['message']}")
     if job["status"] == "canceled":
-        raise Failed("somebody canceled the job")
+        raise CommandFailed("somebody canceled the job")
     return job
 
 
-def _ended(engine: Engine, job_id: str, show: Show) -> Fields:
+def _ended(engine: EngineClient, job_id: str, show: Show) -> Fields:
     """Watch the job to its end."""
     for _ in looks():
         job = engine.get(f"/jobs/{job_id}")
@@ -180,11 +182,11 @@ def words_for(job: Fields) -> str:
     return ", ".join(words)
 
 
-def _withdraw(engine: Engine, job_id: str) -> None:
+def _withdraw(engine: EngineClient, job_id: str) -> None:
     for _ in range(WITHDRAWALS):
         try:
             engine.post(f"/jobs/{job_id}/cancel")
-        except Refused as error:
+        except RequestRefused as error:
             if error.word != JobNotFound.code:
                 return
             time.sleep(WITHDRAWAL_S)

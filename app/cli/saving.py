@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import click
 
-from app.cli.command import CANNOT_WRITE, USAGE, Callback, Failed
-from app.cli.engine import ANSWER_S, Engine
+from app.cli.command import CANNOT_WRITE, USAGE, Callback, CommandFailed
+from app.cli.engine import ANSWER_S, EngineClient
 
 STDOUT = Path("-")
 
@@ -34,24 +34,26 @@ def output(*, required: bool = True) -> Callable[[Callback], Callback]:
 
 
 def check(target: Path) -> None:
-    """Fail now if the file cannot be written, rather than when everything else is done. Raises `Failed`."""
+    """Fail now if the file cannot be written, rather than when everything else is done. Raises `CommandFailed`."""
     if target == STDOUT:
         if sys.stdout.isatty():
-            raise Failed("a terminal is no place for a WAV file; pipe it, or give -o a file's name", USAGE)
+            raise CommandFailed("a terminal is no place for a WAV file; pipe it, or give -o a file's name", USAGE)
         return
     if target.suffix.lower() in OTHER_SOUNDS:
-        raise Failed(f"{target}: only WAV files are written yet; give it the suffix .wav", USAGE)
+        raise CommandFailed(f"{target}: only WAV files are written yet; give it the suffix .wav", USAGE)
     place = target.resolve()
     if place.exists() and not place.is_file():
-        raise Failed(f"{target} cannot be written: it is no file", CANNOT_WRITE)
+        raise CommandFailed(f"{target} cannot be written: it is no file", CANNOT_WRITE)
     if not place.parent.is_dir():
-        raise Failed(f"{target} cannot be written: there is no folder {place.parent}", CANNOT_WRITE)
+        raise CommandFailed(f"{target} cannot be written: there is no folder {place.parent}", CANNOT_WRITE)
     if not os.access(place.parent, os.W_OK | os.X_OK):
-        raise Failed(f"{target} cannot be written: the folder {place.parent} may not be written to", CANNOT_WRITE)
+        raise CommandFailed(
+            f"{target} cannot be written: the folder {place.parent} may not be written to", CANNOT_WRITE
+        )
 
 
-def save(engine: Engine, path: str, target: Path, *, answer_s: float = ANSWER_S) -> None:
-    """Download into the file, or to standard output. Raises `Failed`."""
+def save(engine: EngineClient, path: str, target: Path, *, answer_s: float = ANSWER_S) -> None:
+    """Download into the file, or to standard output. Raises `CommandFailed`."""
     if target == STDOUT:
         engine.download(path, sys.stdout.buffer, answer_s=answer_s)
         sys.stdout.buffer.flush()
@@ -75,4 +77,4 @@ def _written(target: Path) -> Generator[BinaryIO]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise Failed(f"{target} cannot be written: {error.strerror}", CANNOT_WRITE) from error
+        raise CommandFailed(f"{target} cannot be written: {error.strerror}", CANNOT_WRITE) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli.command import Command, Failed
+from app.cli.command import Command, CommandFailed
 from app.cli.daemon import at_socket
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
@@ -58,7 +58,7 @@ def say(
     # Who interrupts it closes the connection, and with it the speakers are silent.
     answer = _answered(socket_path or default_socket(), data_dir, request)
     if answer["status"] != "ok":
-        raise Failed(answer["message"])
+        raise CommandFailed(answer["message"])
     if as_json:
         click.echo(json.dumps(answer))
 

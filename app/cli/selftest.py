@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from app import __version__
-from app.cli.command import Command, Failed, as_json
+from app.cli.command import Command, CommandFailed, as_json
 from app.cli.terminal import is_colored, note, one_line, print_json, say, terminal_width
 from app.selftest.check import Finding, Wrong, form, place
 from app.selftest.checks import NAMES, run
@@ -58,7 +58,7 @@ def selftest(only: tuple[str, ...], as_json: bool) -> None:
     else:
         note(f"{sum(finding.ok for finding in findings)} of {len(findings)} checks passed")
     if not well:
-        raise Failed(f"the self-test failed: {', '.join(each.name for each in findings if not each.ok)}")
+        raise CommandFailed(f"the self-test failed: {', '.join(each.name for each in findings if not each.ok)}")
 
 
 def _show(finding: Finding) -> None:

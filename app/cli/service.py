@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import click
 
-from app.cli.command import CANNOT_WRITE, UNAVAILABLE, Callback, Failed, Group, Where, which_engine
+from app.cli.command import CANNOT_WRITE, UNAVAILABLE, Callback, CommandFailed, Group, Where, which_engine
 from app.cli.engine import STATUS_S
 from app.cli.terminal import note, say
 from app.cli.units import LABEL, UNIT, launch_agent, systemd_unit
@@ -87,14 +87,14 @@ def install(served: Served) -> None:
     """
     path, content, steps = _plan(served.command)
     if not path.exists() and _is_answered(served.socket):
-        raise Failed("a daemon runs already, and there can be one only; end it with: q3tts stop")
+        raise CommandFailed("a daemon runs already, and there can be one only; end it with: q3tts stop")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
-        raise Failed(f"{path} cannot be written: {error.strerror}", CANNOT_WRITE) from error
+        raise CommandFailed(f"{path} cannot be written: {error.strerror}", CANNOT_WRITE) from error
     say(f"wrote {path}")
     _take(steps["install"])
 
@@ -109,12 +109,12 @@ def remove() -> None:
     """
     path, _, steps = _plan([""])
     if not path.exists():
-        raise Failed(f"the service is not installed: there is no {path}")
+        raise CommandFailed(f"the service is not installed: there is no {path}")
     _take(steps["stop"])
     try:
         path.unlink()
     except OSError as error:
-        raise Failed(f"{path} cannot be removed: {error.strerror}", CANNOT_WRITE) from error
+        raise CommandFailed(f"{path} cannot be removed: {error.strerror}", CANNOT_WRITE) from error
     say(f"removed {path}")
     _take(steps["forget"])
 
@@ -148,7 +148,7 @@ def _executable() -> tuple[str, ...]:
 
 
 def _plan(command: Sequence[str]) -> tuple[Path, bytes, dict[str, Steps]]:
-    """The file, what is in it, and what has the system see that. Raises `Failed`."""
+    """The file, what is in it, and what has the system see that. Raises `CommandFailed`."""
     if sys.platform == "darwin":
         path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
         domain = f"gui/{os.getuid()}"
@@ -163,13 +163,13 @@ def _plan(command: Sequence[str]) -> tuple[Path, bytes, dict[str, Steps]]:
         install = (reload, ("systemctl", "--user", "enable", UNIT), ("systemctl", "--user", "restart", UNIT))
         stop_steps: Steps = (("systemctl", "--user", "disable", "--now", UNIT),)
         return path, systemd_unit(command), {"install": install, "stop": stop_steps, "forget": (reload,)}
-    raise Failed(
+    raise CommandFailed(
         f"there is no service for {sys.platform} yet; start the daemon with: q3tts serve --daemon", UNAVAILABLE
     )
 
 
 def _take(steps: Steps) -> None:
-    """Take the steps, or say which they are. How one with a hyphen ends does not matter. Raises `Failed`."""
+    """Take the steps, or say which they are. How one with a hyphen ends does not matter. Raises `CommandFailed`."""
     for position, step in enumerate(steps):
         optional = step[0] == "-"
         words = step[1:] if optional else step
@@ -181,4 +181,4 @@ def _take(steps: Steps) -> None:
         done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, env=outside())
         if done.returncode and not optional:
             why = done.stderr.strip() or f"it ended with {done.returncode}"
-            raise Failed(f"{' '.join(words)} failed: {why}", UNAVAILABLE)
+            raise CommandFailed(f"{' '.join(words)} failed: {why}", UNAVAILABLE)

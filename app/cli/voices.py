@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from app.cli.command import Command, Failed, Group, Where, as_json, language, which_engine
-from app.cli.engine import LOADING_S, Engine, Refused, connected
+from app.cli.command import Command, CommandFailed, Group, Where, as_json, language, which_engine
+from app.cli.engine import LOADING_S, EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, query, voice_of
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import Column, local_time, note, print_facts, print_json, print_table, say
@@ -150,7 +150,7 @@ def clone(
     with connected(*where) as engine:
         try:
             made = engine.post("/voices/clone", request, answer_s=LOADING_S)
-        except Refused as error:
+        except RequestRefused as error:
             raise _plainly(error) from error
         _made(engine, made, as_json=as_json)
 
@@ -172,7 +172,7 @@ def design(description: str, name: str, language: str | None, as_json: bool, whe
     with connected(*where) as engine:
         try:
             made = engine.post("/voices/design", request, answer_s=LOADING_S)
-        except Refused as error:
+        except RequestRefused as error:
             raise _plainly(error) from error
         _made(engine, made, as_json=as_json)
 
@@ -187,17 +187,19 @@ def _row(voice: Fields) -> list[str]:
     ]
 
 
-def _made(engine: Engine, made: Fields, *, as_json: bool) -> None:
+def _made(engine: EngineClient, made: Fields, *, as_json: bool) -> None:
     if as_json:
         print_json(engine.get(f"/voices/{made['voice_id']}"))
     else:
         say(f"{made['display_name']} ({made['voice_id'][:SHOWN]}) speaks with {made['tts_model_id']}")
 
 
-def _plainly(error: Refused) -> Failed:
+def _plainly(error: RequestRefused) -> CommandFailed:
     """What the engine says to programs, for people."""
     if error.word == TranscriptRequired.code:
-        return Failed("no model that turns speech into text is active; say what is said in it with --transcript")
+        return CommandFailed(
+            "no model that turns speech into text is active; say what is said in it with --transcript"
+        )
     if error.word == ModelNotReady.code:
-        return Failed(f"{error.message}; choose one that can with: q3tts models use ID")
-    return Failed(error.message)
+        return CommandFailed(f"{error.message}; choose one that can with: q3tts models use ID")
+    return CommandFailed(error.message)

@@ -16,7 +16,7 @@ from pathlib import Path
 from app.errors import StartFailed
 
 #: What fits into a `sockaddr_un`, with a zero behind it.
-MOST_PATH_BYTES = (104 if sys.platform == "darwin" else 108) - 1
+MAX_PATH_BYTES = (104 if sys.platform == "darwin" else 108) - 1
 
 #: Clients that may wait to be let in.
 BACKLOG = 512
@@ -60,9 +60,9 @@ def bind_socket(path: Path) -> Bound:
         raise StartFailed("this system has no Unix sockets for Python", exit_code=69)
     path = Path(os.path.abspath(path))
     name = os.fsencode(path)
-    if len(name) > MOST_PATH_BYTES or b"\0" in name:
+    if len(name) > MAX_PATH_BYTES or b"\0" in name:
         raise StartFailed(
-            f"{len(name)} bytes are too long for a socket's path, or it has a NUL: {MOST_PATH_BYTES} are possible; "
+            f"{len(name)} bytes are too long for a socket's path, or it has a NUL: {MAX_PATH_BYTES} are possible; "
             "choose another --socket",
             exit_code=64,
         )

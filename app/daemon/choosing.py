@@ -2,10 +2,10 @@
 
 import re
 
-from app.daemon.engine import Engine
+from app.daemon.engine import DaemonContext
 from app.errors import InvalidRequest, ModelNotReady, VoiceNotFound
 from app.inference.languages import AUTO, NAMES, tag_of
-from app.models.spec import Entry
+from app.models.spec import ModelSpec
 from app.store.rows import Voice
 
 #: What is spoken when nobody says anything else.
@@ -18,10 +18,10 @@ DESCRIPTION = "A clear, calm voice."
 NAME_CHARS = 60
 
 #: So much of an id may stand for all of it, as lists show it.
-SHORTEST_ID = 4
+MIN_ID = 4
 
 #: How many voices of one name are listed.
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 
@@ -37,7 +37,7 @@ def language_tag(said: str) -> str:
     return tag
 
 
-async def named_voice(engine: Engine, said: str) -> Voice:
+async def named_voice(engine: DaemonContext, said: str) -> Voice:
     """The voice with this id, or this name: the one it is shown under, or a preset's own; or whose id begins so. Of
     several, the active model's. Raises `VoiceNotFound`, or `InvalidRequest` when there are still several.
     """
@@ -45,7 +45,7 @@ async def named_voice(engine: Engine, said: str) -> Voice:
     every, wanted = await engine.voices.store.list(), said.strip().casefold()
     found = [voice for voice in every if voice.id == wanted]
     found = found or [voice for voice in every if wanted in (voice.display_name.casefold(), voice.name.casefold())]
-    if not found and len(wanted) >= SHORTEST_ID:
+    if not found and len(wanted) >= MIN_ID:
         found = [voice for voice in every if voice.id.startswith(wanted)]
     if len(found) > 1:
         active = engine.speech.models.active_id
@@ -53,13 +53,13 @@ async def named_voice(engine: Engine, said: str) -> Voice:
     if not found:
         raise VoiceNotFound(f"there is no voice {said!r:.80}; {_LISTED_BY}")
     if len(found) > 1:
-        ids = ", ".join(f"{voice.id} ({voice.model_id})" for voice in found[:MOST_NAMED])
+        ids = ", ".join(f"{voice.id} ({voice.model_id})" for voice in found[:MAX_NAMED])
         why = f"{len(found)} voices are meant by {said!r:.80}; give the id of one, such as {ids}; {_LISTED_BY}"
         raise InvalidRequest(why, fields=[{"field": "voice", "message": why}])
     return found[0]
 
 
-async def active_models_voice(engine: Engine, language: str, description: str) -> Voice:
+async def active_models_voice(engine: DaemonContext, language: str, description: str) -> Voice:
     """The voice with which the active model speaks a language. It is made, by a model that makes voices from
     descriptions, when there is no such voice yet. Raises `ModelNotReady`, `InvalidRequest`.
     """
@@ -86,7 +86,7 @@ async def active_models_voice(engine: Engine, language: str, description: str) -
     return clones[0]
 
 
-async def _designed(engine: Engine, model_id: str, hint: str | None, description: str) -> Voice:
+async def _designed(engine: DaemonContext, model_id: str, hint: str | None, description: str) -> Voice:
     async with engine.designing:
         for voice in await engine.voices.store.list(kind="design", model_id=model_id):
             if voice.description == description and voice.language_hint == hint:
@@ -95,7 +95,7 @@ async def _designed(engine: Engine, model_id: str, hint: str | None, description
         return await engine.voices.design(display_name=name, description=description, language=hint)
 
 
-def _speaking(entry: Entry, presets: list[Voice], hint: str | None) -> Voice:
+def _speaking(entry: ModelSpec, presets: list[Voice], hint: str | None) -> Voice:
     """The first one whose own language it is; else the first one that can speak it."""
     wanted = hint or language_tag(LANGUAGE)
     able: list[Voice] = []

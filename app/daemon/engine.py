@@ -8,27 +8,14 @@ import time
 from collections.abc import AsyncIterable
 from typing import Protocol
 
+from app.audio.playback.speakers import Played
 from app.config import Config
-from app.usecases.jobs import Speech
-from app.usecases.models import Library
+from app.usecases.jobs import Jobs
+from app.usecases.models import Models
 from app.usecases.voices import Voices
 
 
-class Played(Protocol):
-    """What has been heard."""
-
-    @property
-    def seconds(self) -> float:
-        """Of audio."""
-        ...
-
-    @property
-    def underruns(self) -> int:
-        """How often there was nothing to play in the middle of it."""
-        ...
-
-
-class Speakers(Protocol):
+class AudioOutput(Protocol):
     """Where sound comes out. Belongs to the event loop."""
 
     async def check(self) -> None:
@@ -48,18 +35,18 @@ class Speakers(Protocol):
 
 #: One that is being heard, and one that is ready when that ends. What is played keeps a place in the lane, and
 #: others listen over WebSockets.
-MOST_ALOUD = 2
+MAX_ALOUD = 2
 
 
-class Engine:
+class DaemonContext:
     """Belongs to the event loop."""
 
     def __init__(
-        self, *, config: Config, url: str, speech: Speech, voices: Voices, library: Library, speakers: Speakers
+        self, *, config: Config, url: str, speech: Jobs, voices: Voices, library: Models, speakers: AudioOutput
     ) -> None:
         self.config, self.url = config, url
         self.speech, self.voices, self.library, self.speakers = speech, voices, library, speakers
-        self.aloud = asyncio.Semaphore(MOST_ALOUD)  #: jobs that are played, or will be next
+        self.aloud = asyncio.Semaphore(MAX_ALOUD)  #: jobs that are played, or will be next
         self.designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
         self.started = time.monotonic()
         self.told_to_stop = False

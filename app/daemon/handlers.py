@@ -20,19 +20,16 @@ from msgspec import Meta, Struct
 
 from app import SAMPLE_RATE, __version__
 from app.daemon.choosing import LANGUAGE, active_models_voice, language_tag, named_voice
-from app.daemon.engine import Engine
+from app.daemon.engine import DaemonContext
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
 from app.process.children import to_the_end
 from app.store.rows import Settings
-from app.usecases.jobs import Request, speakable
+from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
 
 ACTIONS = ("generate", "stop", "status", "shutdown")
-
-#: As over HTTP.
-MOST_CHARS = 5_000_000
 
 #: By so much of its beginning a text is known in the history.
 TITLE_CHARS = 60
@@ -50,7 +47,7 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Speak text: to the speakers, into a file, or both."""
 
     action: Literal["generate"] = "generate"
-    text: Annotated[str, Meta(max_length=MOST_CHARS)]
+    text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     language: str | None = None  #: English, or the language of the voice that is named
     instruct: Annotated[str, Meta(max_length=1000)] | None = None
     output: str | None = None  #: null for the speakers alone
@@ -69,7 +66,7 @@ class _Silence(Exception):
     """The job was canceled: nothing more is to be heard of it."""
 
 
-async def handle(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+async def handle(engine: DaemonContext, request: dict[str, Any]) -> dict[str, Any]:
     """The answer to a request. Raises `SpeechError`; canceled when the client goes, or the engine stops."""
     match request.get("action", "generate"):
         case "generate":
@@ -98,7 +95,7 @@ def _fields(request: dict[str, Any], kind: type[Fields]) -> Fields:
     return fields
 
 
-async def status(engine: Engine) -> dict[str, Any]:
+async def status(engine: DaemonContext) -> dict[str, Any]:
     """Who is here, and what it is at."""
     config = engine.config
     counts, at_work = await engine.speech.jobs.counts(), await engine.speech.jobs.at_work()
@@ -118,7 +115,7 @@ async def status(engine: Engine) -> dict[str, Any]:
     }
 
 
-async def generate(engine: Engine, wanted: Generate) -> dict[str, Any]:
+async def generate(engine: DaemonContext, wanted: Generate) -> dict[str, Any]:
     """Speak text, and answer when it has been heard and saved."""
     play = wanted.output is None if wanted.play is None else wanted.play
     # Whatever can be wrong is found before a voice or a job is made.
@@ -134,7 +131,7 @@ async def generate(engine: Engine, wanted: Generate) -> dict[str, Any]:
         return await _made(engine, request, path, play=True)
 
 
-async def _made(engine: Engine, request: Request, path: Path | None, *, play: bool) -> dict[str, Any]:
+async def _made(engine: DaemonContext, request: Request, path: Path | None, *, play: bool) -> dict[str, Any]:
     """Have a job made, heard and saved: the answer. It is canceled with this."""
     job_id = str(uuid4())
     try:
@@ -160,7 +157,7 @@ async def _made(engine: Engine, request: Request, path: Path | None, *, play: bo
     }
 
 
-async def _request(engine: Engine, wanted: Generate, tag: str, lane: str) -> Request:
+async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: str) -> Request:
     """The job, once it is clear who speaks."""
     instruct = (wanted.instruct or "").strip()
     if wanted.voice is not None:
@@ -182,7 +179,7 @@ async def _request(engine: Engine, wanted: Generate, tag: str, lane: str) -> Req
     )
 
 
-async def _spoken(engine: Engine, job_id: str, *, play: bool) -> tuple[FinalEvent, int]:
+async def _spoken(engine: DaemonContext, job_id: str, *, play: bool) -> tuple[FinalEvent, int]:
     """Wait for the job's end, playing it meanwhile: its last event, and how often there was nothing to play."""
     last: FinalEvent | None = None
     underruns = 0
@@ -216,7 +213,7 @@ async def _spoken(engine: Engine, job_id: str, *, play: bool) -> tuple[FinalEven
     return last, underruns
 
 
-async def _ended(engine: Engine, job_id: str) -> None:
+async def _ended(engine: DaemonContext, job_id: str) -> None:
     """Nobody waits for the job any more. One that has ended stays as it is; perhaps there is none yet."""
     with suppress(SpeechError):
         await engine.speech.cancel(job_id)

@@ -15,7 +15,7 @@ from app.errors import InvalidRequest
 HEAD = struct.Struct(">I")
 
 #: Room for the longest text that a job may have, should every character of it take four bytes.
-MOST_BYTES = 24 << 20
+MAX_BYTES = 24 << 20
 
 
 def default_socket() -> Path:
@@ -37,9 +37,9 @@ def failed(code: str, message: str, details: Mapping[str, Any] | None = None) ->
 def length_of(head: bytes) -> int:
     """How long the payload behind these four bytes is. Raises `InvalidRequest`."""
     length: int = HEAD.unpack(head)[0]
-    if not 0 < length <= MOST_BYTES:
+    if not 0 < length <= MAX_BYTES:
         raise InvalidRequest(
-            f"a message of {length:,} bytes is not taken: send 1 to {MOST_BYTES:,}, "
+            f"a message of {length:,} bytes is not taken: send 1 to {MAX_BYTES:,}, "
             "and before them their number as four bytes, big endian"
         )
     return length

@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from app.daemon import handlers
-from app.daemon.engine import Engine
+from app.daemon.engine import DaemonContext
 from app.errors import SpeechError
 from app.process.executable import is_frozen
 
-Handle: TypeAlias = Callable[[Engine, dict[str, Any]], Awaitable[dict[str, Any]]]
+Handle: TypeAlias = Callable[[DaemonContext, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import msgspec
 
 from app.daemon import peer
 from app.daemon.binding import BACKLOG, Bound
-from app.daemon.engine import Engine
+from app.daemon.engine import DaemonContext
 from app.daemon.protocol import HEAD, failed, length_of, packed, unpacked
 from app.daemon.reloading import Handlers
 from app.errors import Conflict, EngineRestarted, Forbidden, InvalidRequest, SpeechError
@@ -25,7 +25,7 @@ REQUEST_PATIENCE_S = 10.0
 #: How long an answer may wait for room in the socket, and then for the client to take it and go.
 SEND_PATIENCE_S, LINGER_S = 10.0, 1.0
 
-MOST_REQUESTS = 256
+MAX_REQUESTS = 256
 
 #: How often it is looked whether a client that sends nothing more still waits.
 LOOK_S = 0.1
@@ -40,7 +40,7 @@ class Daemon:
     """Belongs to the event loop."""
 
     def __init__(
-        self, bound: Bound, engine: Engine, *, on_stop: Callable[[], None], handlers: Handlers | None = None
+        self, bound: Bound, engine: DaemonContext, *, on_stop: Callable[[], None], handlers: Handlers | None = None
     ) -> None:
         self._bound, self._engine, self._on_stop = bound, engine, on_stop
         self._handlers = handlers or Handlers.of_this_program()
@@ -107,8 +107,8 @@ class Daemon:
             connection: peer.Connection = writer.get_extra_info("socket")
             if not _is_owner(connection):
                 raise Forbidden("this daemon serves the user alone who started it")
-            if self._unanswered > MOST_REQUESTS:
-                raise Conflict(f"{MOST_REQUESTS} requests are being served; ask again when one of them is done")
+            if self._unanswered > MAX_REQUESTS:
+                raise Conflict(f"{MAX_REQUESTS} requests are being served; ask again when one of them is done")
             request = await self._request(reader)
             return None if request is None else await self._outcome(request, reader, connection)
         except SpeechError as error:

@@ -17,16 +17,16 @@ from app.api.app import make_app
 from app.api.guard import App, Guard
 from app.audio.log.logs import AudioLogs
 from app.audio.playback.speakers import Speakers as AudioDevice
-from app.audio.recordings.decoder import Listener
+from app.audio.recordings.decoder import RecordingDecoder
 from app.config import DATABASE_FILE, Config, private_folder
 from app.daemon.binding import Bound, bind_socket
-from app.daemon.engine import Engine, Speakers
+from app.daemon.engine import AudioOutput, DaemonContext
 from app.daemon.server import Daemon
 from app.errors import ModelNotFound, ModelNotReady, StartFailed, StorageFailed
 from app.models.downloads import Downloads
-from app.models.installed import Shelf
-from app.models.registry import Models
-from app.models.spec import Entry, espeak
+from app.models.installed import InstalledModels
+from app.models.registry import ModelRegistry
+from app.models.spec import ModelSpec, espeak
 from app.models.transcriber import Transcriber
 from app.models.worker.supervisor import Pool
 from app.process.executable import program
@@ -38,8 +38,8 @@ from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.preferences import Preferences
 from app.store.voices import VoiceStore
-from app.usecases.jobs import Speech
-from app.usecases.models import Library
+from app.usecases.jobs import Jobs
+from app.usecases.models import Models
 from app.usecases.voices import Voices, voice_spec
 
 #: How long the jobs at work have to come to their next step, of the time that a stop may take.
@@ -61,9 +61,9 @@ class Parts(NamedTuple):
     """What is built behind the socket."""
 
     app: App
-    speech: Speech
+    speech: Jobs
     voices: Voices
-    library: Library
+    library: Models
     scheduler: Scheduler
     logs: AudioLogs
     feed: Feed
@@ -75,11 +75,11 @@ async def serving(
     sock: socket.socket,
     *,
     bound: Bound | None = None,
-    builtin: Sequence[Entry] | None = None,
-    speakers: Speakers | None = None,
+    builtin: Sequence[ModelSpec] | None = None,
+    speakers: AudioOutput | None = None,
     on_failure: Callable[[], None] = lambda: None,
     on_stop: Callable[[], None] = lambda: None,
-) -> AsyncGenerator[Speech]:
+) -> AsyncGenerator[Jobs]:
     """The whole engine, listening; taken down in reverse when the block ends.
 
     `bound` is the Unix socket of the configuration, if it is bound already. `builtin` stands in for the models
@@ -128,7 +128,7 @@ async def serving(
 
 async def _built(
     config: Config,
-    builtin: Sequence[Entry],
+    builtin: Sequence[ModelSpec],
     sock: socket.socket,
     stack: AsyncExitStack,
     on_failure: Callable[[], None],
@@ -140,7 +140,7 @@ async def _built(
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
     models = await stack.enter_async_context(_models(config, builtin, on_failure))
-    library = Library(models=models, jobs=jobs, voices=voice_store, preferences=Preferences(database))
+    library = Models(models=models, jobs=jobs, voices=voice_store, preferences=Preferences(database))
     await _opened(library, config.model_id)
     feed, ids = Feed(), itertools.count(1)
     voices_folder = private_folder(config.data_dir / "voices")
@@ -157,7 +157,7 @@ async def _built(
     )
     models.on_room(scheduler.room)
     await scheduler.rescue()
-    speech = Speech(
+    speech = Jobs(
         models=models,
         jobs=jobs,
         chunks=chunks,
@@ -172,7 +172,7 @@ async def _built(
         models=models,
         store=voice_store,
         scheduler=scheduler,
-        listener=Listener(program("decode")),
+        listener=RecordingDecoder(program("decode")),
         transcriber=Transcriber(lambda folder: program("transcribe", str(folder))),
         folder=voices_folder,
         previews=private_folder(config.data_dir / "previews"),
@@ -192,7 +192,7 @@ def _daemon(
     sock: socket.socket,
     bound: Bound | None,
     parts: Parts,
-    speakers: Speakers | None,
+    speakers: AudioOutput | None,
     stack: AsyncExitStack,
     on_stop: Callable[[], None],
 ) -> Daemon | None:
@@ -204,7 +204,7 @@ def _daemon(
     stack.callback(bound.close)
     speakers = speakers or AudioDevice()
     stack.push_async_callback(speakers.close)
-    engine = Engine(
+    engine = DaemonContext(
         config=config,
         url=_url(sock),
         speech=parts.speech,
@@ -219,8 +219,8 @@ def _daemon(
 
 @asynccontextmanager
 async def _models(
-    config: Config, builtin: Sequence[Entry], on_failure: Callable[[], None]
-) -> AsyncGenerator[Models]:
+    config: Config, builtin: Sequence[ModelSpec], on_failure: Callable[[], None]
+) -> AsyncGenerator[ModelRegistry]:
     """The models of this machine. The folder may be somebody else's, and read-only."""
     folder = config.models_dir.resolve() if config.models_dir else private_folder(config.data_dir / "models")
 
@@ -234,12 +234,14 @@ async def _models(
 
     async with (
         downloads,
-        Models(builtin, Shelf(folder), downloads, idle_unload_s=config.idle_unload_s, on_pool=watch) as models,
+        ModelRegistry(
+            builtin, InstalledModels(folder), downloads, idle_unload_s=config.idle_unload_s, on_pool=watch
+        ) as models,
     ):
         yield models
 
 
-async def _opened(library: Library, model_id: str | None) -> None:
+async def _opened(library: Models, model_id: str | None) -> None:
     """Find the models; a start that asks for one that cannot be had fails."""
     try:
         await library.open(model_id)

@@ -19,7 +19,7 @@ from app.config import TAURI_ORIGINS
 from app.errors import StartFailed
 
 #: The payload is small; more means that somebody pipes something else into the engine.
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 PATIENCE_S = 10.0
 
 
@@ -52,8 +52,8 @@ def read_payload(fd: int = 0) -> Payload:
         if not byte:
             raise StartFailed("standard input ended before its first line did", exit_code=64)
         line += byte
-        if len(line) > MOST_BYTES:
-            raise StartFailed(f"the first line of standard input is longer than {MOST_BYTES} bytes", exit_code=64)
+        if len(line) > MAX_BYTES:
+            raise StartFailed(f"the first line of standard input is longer than {MAX_BYTES} bytes", exit_code=64)
     try:
         payload = msgspec.json.decode(line, type=Payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -95,7 +95,7 @@ def hold_lease(on_end: Callable[[], None], fd: int = 0) -> threading.Thread:
             *lines, unread = (unread + data).split(b"\n")
             if any(_asks_to_stop(line) for line in lines):
                 break
-            unread = unread[-MOST_BYTES:]
+            unread = unread[-MAX_BYTES:]
         on_end()
 
     thread = threading.Thread(target=wait, name="lease", daemon=True)

@@ -30,7 +30,7 @@ from app.daemon.binding import bind_socket
 from app.engine.sidecar import Announcer, Payload, read_payload
 from app.errors import StartFailed
 
-MOST_OPEN_FILES = 4_096
+MAX_OPEN_FILES = 4_096
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LOG_BYTES, LOGS_KEPT = 4 * 1024 * 1024, 3
@@ -151,7 +151,7 @@ def allow_many_connections() -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MOST_OPEN_FILES, hard)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

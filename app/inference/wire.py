@@ -15,7 +15,7 @@ _LENGTH = struct.Struct(">I")
 LENGTH_BYTES = _LENGTH.size
 
 #: No message is larger; a length beyond it means that the stream is out of step.
-MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 
 
 class Add(Struct, frozen=True, tag=True):
@@ -74,7 +74,7 @@ def packed(message: ToWorker | FromWorker) -> bytes:
 def body_bytes(length: bytes) -> int:
     """How many bytes follow; raises ValueError when the stream is out of step."""
     (count,) = _LENGTH.unpack(length)
-    if count > MOST_BYTES:
+    if count > MAX_BYTES:
         raise ValueError(f"a message of {count} bytes: the stream is out of step")
     return count
 

@@ -25,7 +25,7 @@ from app.process.files import sync_folder
 
 #: The speed of a download is what came in this time.
 WINDOW_S = 10.0
-LONGEST_LINE = 1 << 16
+MAX_LINE = 1 << 16
 
 State: TypeAlias = Literal["downloading", "done", "canceled", "failed"]
 
@@ -222,7 +222,7 @@ class Downloads:
             try:
                 await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
                 process = await asyncio.create_subprocess_exec(
-                    *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LONGEST_LINE
+                    *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=MAX_LINE
                 )
             except OSError as error:
                 return Failure("INTERNAL", f"the download's process cannot be started: {error}")

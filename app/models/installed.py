@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from app.inference.checkpoint.inspect import BrokenCheckpoint, fingerprint_of, read_checkpoint
-from app.models.spec import Entry, of_checkpoint
+from app.models.spec import ModelSpec, of_checkpoint
 
 #: What a model may be called: it is a part of URLs and of paths.
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -20,23 +20,23 @@ MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 logger = logging.getLogger(__name__)
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class InstalledModel(Struct, frozen=True, kw_only=True):
     """A folder with a model, or with something that was to be one."""
 
     folder: Path
     fingerprint: str  #: changes when the files do
     task: str = "tts"
-    entry: Entry | None = None
+    entry: ModelSpec | None = None
     bytes: int | None = None
     reason: str = ""  #: why it is of no use
 
 
-class Shelf:
+class InstalledModels:
     """Belongs to the event loop; the files are read in a thread."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, InstalledModel] = {}
         self._scanning = asyncio.Lock()
 
     async def scan(self) -> bool:
@@ -46,7 +46,7 @@ class Shelf:
             self.found = await asyncio.to_thread(self._read, before)
             return self.found != before
 
-    def _read(self, before: dict[str, Found]) -> dict[str, Found]:
+    def _read(self, before: dict[str, InstalledModel]) -> dict[str, InstalledModel]:
         try:
             folders = sorted(path for path in self.folder.iterdir() if MODEL_ID.fullmatch(path.name))
         except OSError as error:
@@ -55,7 +55,7 @@ class Shelf:
         return {path.name: _judged(path, before.get(path.name)) for path in folders if path.is_dir()}
 
 
-def _judged(folder: Path, before: Found | None) -> Found:
+def _judged(folder: Path, before: InstalledModel | None) -> InstalledModel:
     fingerprint = ""
     try:
         fingerprint = fingerprint_of(folder)
@@ -69,7 +69,7 @@ def _judged(folder: Path, before: Found | None) -> Found:
     else:
         entry = of_checkpoint(checkpoint, folder) if checkpoint.task == "tts" else None
         task, size = checkpoint.task, checkpoint.bytes
-        return Found(folder=folder, fingerprint=fingerprint, task=task, entry=entry, bytes=size)
+        return InstalledModel(folder=folder, fingerprint=fingerprint, task=task, entry=entry, bytes=size)
     if before is None or before.reason != why:
         logger.warning("the model %s is broken: %s", folder.name, why)
-    return Found(folder=folder, fingerprint=fingerprint, reason=why)
+    return InstalledModel(folder=folder, fingerprint=fingerprint, reason=why)

@@ -20,9 +20,9 @@ from msgspec import Struct
 from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState
 from app.inference.processor import Processor
 from app.models.downloads import Download, Downloads
-from app.models.installed import Found, Shelf
+from app.models.installed import InstalledModel, InstalledModels
 from app.models.published import PUBLISHED, Published
-from app.models.spec import Entry
+from app.models.spec import ModelSpec
 from app.models.worker.residency import Turn
 from app.models.worker.supervisor import Pool
 
@@ -47,7 +47,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     display_name: str
     state: State
     task: str = "tts"  #: or "stt"
-    entry: Entry | None = None  #: None when it is not here, broken, or does not speak
+    entry: ModelSpec | None = None  #: None when it is not here, broken, or does not speak
     published: Published | None = None
     folder: Path | None = None
     bytes: int | None = None  #: on disk, or to download when it is absent
@@ -56,13 +56,13 @@ class Listed(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Models:
+class ModelRegistry:
     """Belongs to the event loop. Entering it does nothing yet; leaving it ends every worker and download."""
 
     def __init__(
         self,
-        builtin: Sequence[Entry],
-        shelf: Shelf,
+        builtin: Sequence[ModelSpec],
+        shelf: InstalledModels,
         downloads: Downloads,
         *,
         idle_unload_s: float,
@@ -81,7 +81,7 @@ class Models:
         self._active_id = builtin[0].card.model_id
         self.transcriber_id = ""  #: the model that turns speech into text, if one was chosen
 
-    async def __aenter__(self) -> "Models":
+    async def __aenter__(self) -> "ModelRegistry":
         return self
 
     async def __aexit__(
@@ -98,7 +98,7 @@ class Models:
         self._on_room = callback
 
     @property
-    def active(self) -> Entry:
+    def active(self) -> ModelSpec:
         """The model that new voices are made for."""
         return self.entry(self._active_id)
 
@@ -108,7 +108,7 @@ class Models:
         return self._active_id
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ModelSpec]:
         """Every model that can speak."""
         found = [found.entry for found in self._shelf.found.values() if found.entry is not None]
         return [*self._builtin.values(), *(entry for entry in found if entry.card.model_id not in self._builtin)]
@@ -143,7 +143,7 @@ class Models:
             download=download if loading or (download and download.error) else None,
         )
 
-    def _installed(self, model_id: str, name: str, found: Found, published: Published | None) -> Listed:
+    def _installed(self, model_id: str, name: str, found: InstalledModel, published: Published | None) -> Listed:
         pool = self._pools.get(model_id)
         reason = found.reason or self._why_unloadable(model_id, found)
         if reason:
@@ -167,7 +167,7 @@ class Models:
             reason=reason,
         )
 
-    def entry(self, model_id: str) -> Entry:
+    def entry(self, model_id: str) -> ModelSpec:
         """A model that can speak. Raises `ModelNotReady`."""
         try:
             listed = self.get(model_id)
@@ -315,7 +315,7 @@ class Models:
         if found is not None:
             self._unloadable[model_id] = (found.fingerprint, why)
 
-    def _why_unloadable(self, model_id: str, found: Found) -> str:
+    def _why_unloadable(self, model_id: str, found: InstalledModel) -> str:
         fingerprint, why = self._unloadable.get(model_id, ("", ""))
         return why if fingerprint == found.fingerprint else ""
 

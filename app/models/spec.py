@@ -33,7 +33,7 @@ class Preset(Struct, frozen=True):
     language: str  #: BCP 47, or empty when it speaks what the request says
 
 
-class Entry(Struct, frozen=True):
+class ModelSpec(Struct, frozen=True):
     """A model as the engine sees it."""
 
     card: ModelCard
@@ -48,14 +48,14 @@ class Entry(Struct, frozen=True):
     answer_s: float = 30.0  #: how long one step of it may take, in seconds, before it counts as hung
 
 
-def espeak() -> Entry:
+def espeak() -> ModelSpec:
     """The model that is built in."""
     from app.inference.espeak_voices import CARD, espeak_name, espeak_voices
 
     def check_language(name: str, language: str) -> None:
         espeak_name(name, language)
 
-    return Entry(
+    return ModelSpec(
         card=CARD,
         presets=lambda: [
             Preset(voice.voice_id, voice.name, voice.display_name, voice.language) for voice in espeak_voices()
@@ -65,7 +65,7 @@ def espeak() -> Entry:
     )
 
 
-def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> Entry:
+def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> ModelSpec:
     """A checkpoint that has been read and found to be in order."""
     card = checkpoint.card
 
@@ -74,7 +74,7 @@ def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> Entry:
             known = ", ".join(card.languages)
             raise InvalidRequest(f"the model {card.model_id} does not speak {language!r}; it speaks {known}")
 
-    return Entry(
+    return ModelSpec(
         card=card,
         presets=lambda: [
             Preset(

@@ -12,7 +12,7 @@ from app.audio.effects.seams import Ending, Seam
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
 from app.models.worker.supervisor import Pool
 from app.models.worker.take import Take
-from app.scheduler.attempts import chunk_seed, most_seconds, parts
+from app.scheduler.attempts import chunk_seed, max_take_seconds, parts
 from app.scheduler.sound import Sound
 from app.store.rows import ChunkRow, Job
 from app.text.chunking import Boundary
@@ -102,7 +102,7 @@ class Asking:
             sampling=Sampling(settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty),
             text_layout=settings.text_layout,
             instruct=settings.instruct,
-            max_seconds=most_seconds(spoken, settings.max_seconds),
+            max_seconds=max_take_seconds(spoken, settings.max_seconds),
             behind=behind,
         )
         if spoken:

@@ -68,12 +68,12 @@ def _middle(text: str) -> tuple[int, Boundary] | None:
     return (cut.at, Boundary.WORD) if between_words else None
 
 
-def most_seconds(spoken: str, allowed: float | None) -> float:
+def max_take_seconds(spoken: str, allowed: float | None) -> float:
     """How long a take may get, in seconds, before it counts as a runaway; `allowed` is what the caller says."""
     return RUNAWAY_S + RUNAWAY * speaking_seconds(spoken) if allowed is None else allowed
 
 
-def least_seconds(spoken: str, rate: float = 1.0) -> float:
+def min_take_seconds(spoken: str, rate: float = 1.0) -> float:
     """How long a take must sound, in seconds, to count as the whole text; 0 where nothing can be said of that.
 
     `rate` is the factor by which the model itself speaks faster. Only letters count, a drawn-out one once: of dots,
@@ -94,6 +94,6 @@ def objection(spoken: str, heard_s: float, reason: FinishReason, why: str = "", 
         return why or f"the model ended with {reason}"
     if not heard_s and any(character.isalnum() for character in spoken):
         return "the model gave no sound for the text"
-    if heard_s < least_seconds(spoken, rate):
+    if heard_s < min_take_seconds(spoken, rate):
         return f"the model gave {heard_s:.2f} s of sound, which is too little for the text"
     return None

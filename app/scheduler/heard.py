@@ -3,7 +3,7 @@
 from app.audio.pcm import SAMPLE_RATE, sample_count, silent_end, silent_start
 
 
-class Heard:
+class AudibleSpan:
     """Counts a take's samples as they come, in whatever pieces: the result depends on the samples alone."""
 
     def __init__(self) -> None:

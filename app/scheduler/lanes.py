@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 LANES = ("speak", "render")
 
 #: How many jobs of a lane take turns; the others wait in the database, in the order they came.
-MOST_ACTIVE = 8
+MAX_ACTIVE = 8
 
 
 class Wanting(Protocol):

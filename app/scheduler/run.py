@@ -31,7 +31,7 @@ from app.text.spoken import spoken_text
 AHEAD = {"speak": 2, "render": 8}
 
 #: A chunk that begins so far behind what is being heard, some two minutes, can wait for who sets the pace.
-MOST_UNHEARD_CHARS = 2_000
+MAX_UNHEARD_CHARS = 2_000
 
 #: The longest stretch of audio in one record, one second.
 RECORD_BYTES = 2 * SAMPLE_RATE
@@ -80,7 +80,7 @@ class JobRun:
             return False
         heard = self._log.heard_char
         # Once it rests it does so for a while, or a large model would be loaded anew for each chunk.
-        most = MOST_UNHEARD_CHARS if self._started else MOST_UNHEARD_CHARS // 2
+        most = MAX_UNHEARD_CHARS if self._started else MAX_UNHEARD_CHARS // 2
         if heard is not None and self._plan[self._next].start_char - heard > most:
             return False
         return self.job.lane == "speak" or self._pool.room > 0

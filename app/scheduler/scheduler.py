@@ -17,10 +17,10 @@ from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound, WrongState
 from app.events import JobProgress, JobStarted
 from app.inference.model import VoiceSpec
-from app.models.registry import Models
+from app.models.registry import ModelRegistry
 from app.scheduler.at_work import Ask, AtWork
 from app.scheduler.feed import Feed
-from app.scheduler.lanes import LANES, MOST_ACTIVE, Lane
+from app.scheduler.lanes import LANES, MAX_ACTIVE, Lane
 from app.scheduler.plan import planned, settled
 from app.scheduler.progress import final_event, progress_of
 from app.scheduler.run import JobRun, Stopped
@@ -46,7 +46,7 @@ class Scheduler:
         chunks: ChunkStore,
         voices: VoiceStore,
         logs: AudioLogs,
-        models: Models,
+        models: ModelRegistry,
         feed: Feed,
         voice_spec: Callable[[Voice], VoiceSpec],
         ids: "itertools.count[int]",
@@ -167,7 +167,7 @@ class Scheduler:
         """Claim jobs for every lane that has a place."""
         for lane in LANES:
             while self._waiting[lane] and not self._closing:
-                if sum(work.job.lane == lane for work in self._at_work.values()) >= MOST_ACTIVE:
+                if sum(work.job.lane == lane for work in self._at_work.values()) >= MAX_ACTIVE:
                     break
                 # Before the question: who queues a job meanwhile raises the flag again.
                 self._waiting[lane] = False

@@ -6,7 +6,7 @@ from app.audio.effects.effects import Effects
 from app.audio.effects.seams import Ending, Seam
 from app.models.worker.take import Take
 from app.scheduler.attempts import objection
-from app.scheduler.heard import Heard
+from app.scheduler.heard import AudibleSpan
 
 
 class Sound:
@@ -17,7 +17,7 @@ class Sound:
 
     def __init__(self, take: Take, effects: Effects, seam: Seam, volume: Effects) -> None:
         self._take, self._effects, self._seam, self._volume = take, effects, seam, volume
-        self._heard = Heard()
+        self._heard = AudibleSpan()
 
     @property
     def heard(self) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from app.process.executable import is_frozen, unpacked
-from app.selftest.sidecar import Engine
+from app.selftest.sidecar import SidecarEngine
 
 #: Says in one line what it saw, or that and a warning. Raises `Wrong`.
 Look = Callable[["Place"], "str | Seen"]
@@ -22,7 +22,7 @@ Look = Callable[["Place"], "str | Seen"]
 NO_ROOM = "make room, or set TMPDIR to a folder that can be written to"
 
 #: Characters of what is wrong; bytes of the temporary folder's path.
-LONGEST, LONGEST_TMPDIR = 400, 70
+LONGEST, MAX_TMPDIR = 400, 70
 
 
 def brief(message: str) -> str:
@@ -79,16 +79,16 @@ class Place:
         self.folder = folder
         self.data_dir, self.models_dir = folder / "data", folder / "models"
         self.socket_path = folder / "sock"
-        self._engine: Engine | None = None
+        self._engine: SidecarEngine | None = None
         self._why_none = ""
 
-    def engine(self) -> Engine:
+    def engine(self) -> SidecarEngine:
         """The engine, which runs. Raises `Wrong`, the same for everybody who asks, when it does not start."""
         if self._why_none:
             raise Wrong(self._why_none, "see what the check `engine` found")
         if self._engine is None:
             self.models_dir.mkdir(mode=0o700, exist_ok=True)
-            engine = Engine(self.folder, self.data_dir, self.models_dir, self.socket_path)
+            engine = SidecarEngine(self.folder, self.data_dir, self.models_dir, self.socket_path)
             try:
                 engine.start()
             except OSError as error:
@@ -108,7 +108,7 @@ class Place:
 def place() -> Generator[Place]:
     """A private folder with a short name, which is gone afterwards, and so is every process. Raises `Wrong`."""
     # A Unix socket's path may have no more than about 100 bytes.
-    elsewhere = "/tmp" if os.name == "posix" and len(os.fsencode(tempfile.gettempdir())) > LONGEST_TMPDIR else None
+    elsewhere = "/tmp" if os.name == "posix" and len(os.fsencode(tempfile.gettempdir())) > MAX_TMPDIR else None
     try:
         folder = Path(tempfile.mkdtemp(prefix="q3tts-selftest-", dir=elsewhere))
     except OSError as error:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
-from app.audio.recordings.decoder import Listener
+from app.audio.recordings.decoder import RecordingDecoder
 from app.errors import InvalidAudio
 from app.process.executable import program
 from app.selftest.check import Place, Wrong, form
@@ -55,7 +55,7 @@ def _written(name: str, write: Callable[[Samples], bytes], tone: Samples) -> byt
 
 
 async def _read_all(files: dict[str, bytes]) -> None:
-    listener = Listener(program("decode"))
+    listener = RecordingDecoder(program("decode"))
     for name, data in files.items():
         try:
             recording = await listener.listen(data, normalize=False)

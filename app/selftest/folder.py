@@ -5,7 +5,7 @@ import shutil
 from app.selftest.check import Place, Wrong, private
 
 #: Of room on the disk, for the self-test alone.
-LEAST_BYTES = 64 << 20
+MIN_BYTES = 64 << 20
 
 
 def look(here: Place) -> str:
@@ -21,6 +21,6 @@ def look(here: Place) -> str:
         raise Wrong(f"what is written to {here.folder} is not what is read", "look after the disk")
     path.unlink()
     free = shutil.disk_usage(here.folder).free
-    if free < LEAST_BYTES:
+    if free < MIN_BYTES:
         raise Wrong(f"{here.folder} has {free / 1e6:.0f} MB of room, and 64 are needed", "make room")
     return f"private, {free / 1e9:.1f} GB free"

@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 
 from app import SAMPLE_RATE
 from app.selftest.check import Wrong, form
-from app.selftest.sidecar import Engine
+from app.selftest.sidecar import SidecarEngine
 
 #: RMS. Speech is 30 dB louder, and the noise of a bad resampler 30 dB softer.
-SOFTEST_DBFS = -60.0
+MIN_DBFS = -60.0
 
 
-class Heard(NamedTuple):
+class SpokenJob(NamedTuple):
     """What came out of a job."""
 
     seconds: float
     dbfs: float
 
 
-def spoken(engine: Engine, body: dict[str, Any]) -> Heard:
+def spoken(engine: SidecarEngine, body: dict[str, Any]) -> SpokenJob:
     """Submit a job, listen to it, download it. Raises `Wrong`, or OSError."""
     job_id = engine.ask("POST", "/jobs", body, status=201)[0]["job_id"]
     streamed = bytearray()
@@ -40,13 +40,13 @@ def spoken(engine: Engine, body: dict[str, Any]) -> Heard:
             f"the stream has {len(streamed) // 2} samples and the file {len(samples) // 2}, or they differ",
             "this is a mistake in the engine; report it",
         )
-    heard = Heard(len(samples) / 2 / SAMPLE_RATE, _dbfs(samples))
-    if heard.dbfs < SOFTEST_DBFS:
+    heard = SpokenJob(len(samples) / 2 / SAMPLE_RATE, _dbfs(samples))
+    if heard.dbfs < MIN_DBFS:
         raise Wrong(f"{heard.seconds:.1f} s of silence instead of speech ({heard.dbfs:.0f} dBFS)", form().remedy)
     return heard
 
 
-def _why(engine: Engine, job_id: str) -> str:
+def _why(engine: SidecarEngine, job_id: str) -> str:
     error: dict[str, Any] | None = engine.ask("GET", f"/jobs/{job_id}")[0]["error"]
     said = "it does not say why" if error is None else f"{error['code']}: {error['message']}"
     return f"{said}{engine.last_words()}"

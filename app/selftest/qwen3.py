@@ -9,7 +9,7 @@ from app.selftest.check import Place, Seen, Wrong, form
 from app.selftest.checkpoint import write_checkpoint
 from app.selftest.checkpoint.dims import Kind
 from app.selftest.hearing import spoken
-from app.selftest.sidecar import Engine
+from app.selftest.sidecar import SidecarEngine
 
 MODEL = "selftest"
 
@@ -30,7 +30,7 @@ def look(here: Place) -> Seen:
     )
 
 
-def activated(here: Place, engine: Engine, model_id: str, kind: Kind) -> None:
+def activated(here: Place, engine: SidecarEngine, model_id: str, kind: Kind) -> None:
     """Put a checkpoint into the models folder, and have the engine load it. Raises `Wrong`, or OSError."""
     write_checkpoint(here.models_dir / model_id, type=kind)
     listed = {each["model_id"]: each for each in engine.ask("GET", "/models")[0]["models"]}

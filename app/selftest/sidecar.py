@@ -31,7 +31,7 @@ JOB_S = 120.0
 FINAL = ("JOB_DONE", "JOB_ERROR", "JOB_CANCELED")
 
 
-class Engine:
+class SidecarEngine:
     """One engine."""
 
     def __init__(self, folder: Path, data_dir: Path, models_dir: Path, socket_path: Path) -> None:

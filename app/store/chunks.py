@@ -14,7 +14,7 @@ from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, Job, JobStatus, st
 from app.store.tables import chunks, jobs
 
 #: A job keeps its latest warnings; a book on a bad day would have thousands.
-MOST_WARNINGS = 100
+MAX_WARNINGS = 100
 
 _COLUMNS = tuple(chunks.c[name] for name in ChunkRow.__struct_fields__)
 
@@ -83,7 +83,7 @@ class ChunkStore:
             await connection.execute(
                 update(chunks).where(chunks.c.job_seq == job.seq, chunks.c.chunk_index == index).values(values)
             )
-            kept = [*job.warnings, warning][-MOST_WARNINGS:]
+            kept = [*job.warnings, warning][-MAX_WARNINGS:]
             statement = update(jobs).where(jobs.c.seq == job.seq).values(warnings=kept).returning(*COLUMNS)
             return job_of((await connection.execute(statement)).one())
 

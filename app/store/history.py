@@ -17,7 +17,7 @@ from app.store.tables import SEARCH_TABLE, job_tags, jobs
 _search = table(SEARCH_TABLE, sql_column("rowid"), sql_column("words"))
 
 #: A trigram index cannot find less.
-SHORTEST_SEARCH = 3
+MIN_SEARCH = 3
 
 
 class Position(Struct, frozen=True, array_like=True):

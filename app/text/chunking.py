@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.text.clauses import clause_cuts
-from app.text.paragraphs import Kind, Paragraph, paragraphs
+from app.text.paragraphs import Paragraph, ParagraphKind, paragraphs
 from app.text.sentences import sentence_starts
 
 MIN_CHARS, MAX_CHARS = 100, 2000  #: the limits of `max_chars`, in code points
@@ -94,10 +94,10 @@ def _ended(found: Iterator[Paragraph]) -> Iterator[tuple[Paragraph, Boundary]]:
         yield held, _boundary(held.kind, None)
 
 
-def _boundary(kind: Kind, following: Kind | None) -> Boundary:
-    if kind is Kind.HEADING:
+def _boundary(kind: ParagraphKind, following: ParagraphKind | None) -> Boundary:
+    if kind is ParagraphKind.HEADING:
         return Boundary.HEADING
-    return Boundary.ITEM if kind is following is Kind.ITEM else Boundary.PARAGRAPH
+    return Boundary.ITEM if kind is following is ParagraphKind.ITEM else Boundary.PARAGRAPH
 
 
 def _units(text: str, paragraph: Paragraph, last: Boundary, max_chars: int, language: str) -> Iterator[_Unit]:

@@ -28,7 +28,7 @@ _SENTENCE_END = ".!?…:;,。！？：；，、؟؛،۔।॥։።—–"
 _CLOSING = "\"'”’»›)]}」』）】》"
 
 
-class Kind(Enum):
+class ParagraphKind(Enum):
     """What a paragraph is to the eye."""
 
     TEXT = auto()
@@ -45,12 +45,12 @@ class Paragraph(msgspec.Struct, frozen=True):
 
     start: int
     end: int
-    kind: Kind
+    kind: ParagraphKind
 
 
 class _Block(NamedTuple):
     start: int
-    kind: Kind
+    kind: ParagraphKind
     lonely: bool  # one short line with nothing directly above or below it: a heading, if text follows
 
 
@@ -59,33 +59,38 @@ def paragraphs(text: str) -> Iterator[Paragraph]:
     held: _Block | None = None
     for block in _blocks(text):
         if held is not None:
-            yield Paragraph(held.start, block.start, Kind.HEADING if held.lonely else held.kind)
+            yield Paragraph(held.start, block.start, ParagraphKind.HEADING if held.lonely else held.kind)
         held = block
     if held is not None:
         yield Paragraph(held.start, len(text), held.kind)
 
 
 def _blocks(text: str) -> Iterator[_Block]:
-    start, lines, kind, first = 0, 0, Kind.TEXT, ""  # the block that is being read; none while `lines` is 0
+    start, lines, kind, first = (
+        0,
+        0,
+        ParagraphKind.TEXT,
+        "",
+    )  # the block that is being read; none while `lines` is 0
     apart = True  # whether nothing stands directly above it
     at = 0
     for line in text.splitlines(keepends=True):
         line_start, at = at, at + len(line)
         if line.strip():
             begun = _begins(line, lines, kind)
-            if begun is Kind.RULE and lines:
+            if begun is ParagraphKind.RULE and lines:
                 # Under one line of text it makes that line a title; elsewhere it ends what is above it.
-                titled = lines == 1 and kind is Kind.TEXT and _UNDERLINE.match(line)
-                yield _Block(start, Kind.HEADING if titled else kind, lonely=False)
+                titled = lines == 1 and kind is ParagraphKind.TEXT and _UNDERLINE.match(line)
+                yield _Block(start, ParagraphKind.HEADING if titled else kind, lonely=False)
                 lines, apart = 0, False
                 continue
             if begun is not None and lines:
                 yield _Block(start, kind, lonely=False)
                 lines, apart = 0, False
             if lines == 0:
-                start, kind, first = visible_from(text, line_start), begun or Kind.TEXT, line
+                start, kind, first = visible_from(text, line_start), begun or ParagraphKind.TEXT, line
             lines += 1
-            if kind is Kind.HEADING or kind is Kind.RULE:
+            if kind is ParagraphKind.HEADING or kind is ParagraphKind.RULE:
                 yield _Block(start, kind, lonely=False)
                 lines, apart = 0, False
         if not line.strip() or line[-1] in "\f\u2029":
@@ -96,26 +101,26 @@ def _blocks(text: str) -> Iterator[_Block]:
         yield _Block(start, kind, lonely=False)
 
 
-def _begins(line: str, lines: int, kind: Kind) -> Kind | None:
+def _begins(line: str, lines: int, kind: ParagraphKind) -> ParagraphKind | None:
     """What kind of block this line begins, or None if it can as well be the next line of the one above."""
     if _HASHES.match(line):
-        return Kind.HEADING
+        return ParagraphKind.HEADING
     if _RULE.match(line):
-        return Kind.RULE
+        return ParagraphKind.RULE
     if _BULLET.match(line):
-        return Kind.ITEM
+        return ParagraphKind.ITEM
     number = _NUMBER.match(line)
     # In the midst of a wrapped paragraph "1984. Then" is a year; a list there begins with 1.
-    if number and (lines == 0 or kind is Kind.ITEM or int(number[1]) == 1):
-        return Kind.ITEM
+    if number and (lines == 0 or kind is ParagraphKind.ITEM or int(number[1]) == 1):
+        return ParagraphKind.ITEM
     return None
 
 
-def _is_short(line: str, kind: Kind) -> bool:
+def _is_short(line: str, kind: ParagraphKind) -> bool:
     """Whether a line that stands alone reads as a heading: short, with words, and no end of a sentence."""
     title = line.strip()
     return (
-        kind is Kind.TEXT
+        kind is ParagraphKind.TEXT
         and len(title) <= HEADING_CHARS
         and any(char.isalpha() for char in title)
         and not title.rstrip(_CLOSING).endswith(tuple(_SENTENCE_END))

@@ -26,7 +26,7 @@ from app.errors import (
     WrongState,
 )
 from app.inference.model import VoiceSpec
-from app.models.registry import Models
+from app.models.registry import ModelRegistry
 from app.scheduler.feed import Feed
 from app.scheduler.progress import final_event
 from app.scheduler.scheduler import Scheduler
@@ -35,6 +35,9 @@ from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
 from app.store.voices import VoiceStore
+
+#: Enough for the longest novels; over HTTP a body may be larger only for reference audio.
+MAX_TEXT_CHARS = 5_000_000
 
 #: Folders that are looked up in one transaction at the start; the others wait that long, no longer.
 SWEPT_AT_ONCE = 500
@@ -56,13 +59,13 @@ class Request(Struct, frozen=True, kw_only=True):
     tags: Sequence[str] = ()
 
 
-class Speech:
+class Jobs:
     """Belongs to the event loop."""
 
     def __init__(
         self,
         *,
-        models: Models,
+        models: ModelRegistry,
         jobs: JobStore,
         chunks: ChunkStore,
         history: History,

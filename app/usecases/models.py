@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from app.errors import ModelNotFound, ModelNotReady, WrongState
-from app.models.registry import Listed, Models
-from app.models.spec import Entry
+from app.models.registry import Listed, ModelRegistry
+from app.models.spec import ModelSpec
 from app.store.clock import now_us
 from app.store.jobs import JobStore
 from app.store.preferences import Preferences
@@ -19,10 +19,12 @@ ACTIVE, TRANSCRIBER = "active_model", "transcriber"
 logger = logging.getLogger(__name__)
 
 
-class Library:
+class Models:
     """Belongs to the event loop."""
 
-    def __init__(self, *, models: Models, jobs: JobStore, voices: VoiceStore, preferences: Preferences) -> None:
+    def __init__(
+        self, *, models: ModelRegistry, jobs: JobStore, voices: VoiceStore, preferences: Preferences
+    ) -> None:
         self.models = models
         self._refreshing = asyncio.Lock()
         self._synced: set[tuple[str, str]] | None = None  #: the models whose presets are in the store
@@ -90,7 +92,7 @@ class Library:
         await self.refresh()
 
 
-def _presets(entry: Entry) -> list[Voice]:
+def _presets(entry: ModelSpec) -> list[Voice]:
     now = now_us()
     return [
         Voice(

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from app.audio.recordings.decoder import Listener
+from app.audio.recordings.decoder import RecordingDecoder
 from app.audio.recordings.reference import Recording, from_base64, from_path, write_voice
 from app.audio.wav import WavFile, write_wav
 from app.errors import (
@@ -23,7 +23,7 @@ from app.errors import (
     VoiceNotFound,
 )
 from app.inference.model import FinishReason, Utterance, VoiceSpec
-from app.models.registry import Models
+from app.models.registry import ModelRegistry
 from app.models.transcriber import Transcriber, Transcript
 from app.scheduler.scheduler import Scheduler
 from app.store.clock import now_us
@@ -75,10 +75,10 @@ class Voices:
     def __init__(
         self,
         *,
-        models: Models,
+        models: ModelRegistry,
         store: VoiceStore,
         scheduler: Scheduler,
-        listener: Listener,
+        listener: RecordingDecoder,
         transcriber: Transcriber,
         folder: Path,
         previews: Path,

@@ -15,6 +15,7 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from app.audio.recordings.reference import MAX_S
 from app.errors import InferenceFailed, SpeechError
 from app.inference.checkpoint.inspect import BrokenCheckpoint, read_checkpoint
 from app.inference.languages import tag_of
@@ -24,8 +25,6 @@ from app.process.child import ABANDONED, end_with_parent, own_pipes
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-LONGEST_S = 30.0
 
 _LISTENING_RATE = 16_000
 
@@ -108,7 +107,7 @@ def _samples(wav: bytes) -> "NDArray[np.float32]":
 
     with wave.open(io.BytesIO(wav)) as file:
         shape = (file.getnchannels(), file.getsampwidth(), file.getframerate())
-        if shape != (1, 2, SAMPLE_RATE) or file.getnframes() > LONGEST_S * SAMPLE_RATE:
+        if shape != (1, 2, SAMPLE_RATE) or file.getnframes() > MAX_S * SAMPLE_RATE:
             raise InferenceFailed("the recording is not 30 s or less of mono 16-bit audio at 24 kHz")
         pcm = file.readframes(file.getnframes())
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)

@@ -52,7 +52,7 @@ class Memory:
     """What each run had in memory beyond what was there before it, in megabytes; the most of all rounds."""
 
     def __init__(self) -> None:
-        self.most_mb: dict[tuple[str, str], float] = {}
+        self.max_mb: dict[tuple[str, str], float] = {}
 
     def timed(self, what: str, who: str, run: Run, frames: int) -> float:
         """One round."""
@@ -61,7 +61,7 @@ class Memory:
         mx.reset_peak_memory()
         took = run(frames)
         used = (mx.get_peak_memory() - before) / 1e6
-        self.most_mb[what, who] = max(used, self.most_mb.get((what, who), 0.0))
+        self.max_mb[what, who] = max(used, self.max_mb.get((what, who), 0.0))
         return took
 
 
@@ -125,7 +125,7 @@ def times(sides: Sides, plan: Plan, memory: Memory) -> Generator[Line]:
         # One after the other, each takes what one alone took; that is not measured again.
         for way, alone in spoken.items():
             rounds[f"one by one, {way}"] = alone
-            memory.most_mb[what, f"one by one, {way}"] = memory.most_mb["stream", way]
+            memory.max_mb[what, f"one by one, {way}"] = memory.max_mb["stream", way]
         yield line_of(what, "ms per frame", mine, rounds)
     yield compared("first audio, ms", "ms", ours.first_audio, {f"every {SHORT} s": theirs.first_audio})
 
@@ -170,9 +170,9 @@ def counts(sides: Sides, plan: Plan, memory: Memory, lines: list[Line]) -> Gener
         yield from _waits(f"{rows} rows", ours.watched_frames("render", rows, _FRAMES), None)
     yield line_of("MB: weights", "MB", [sides.our_weights_mb], {"": [sides.their_weights_mb]})
     for line in lines:
-        mb = memory.most_mb.get((line.what, line.other_is))
+        mb = memory.max_mb.get((line.what, line.other_is))
         if mb is not None and (line.what == "stream" or "renders" in line.what):
-            yield line_of(f"MB: {line.what}", "MB", [memory.most_mb[line.what, "ours"]], {line.other_is: [mb]})
+            yield line_of(f"MB: {line.what}", "MB", [memory.max_mb[line.what, "ours"]], {line.other_is: [mb]})
 
 
 def remark(what: str, words: str) -> Line:

@@ -173,7 +173,7 @@ class Ours:
         return Loop(
             self._talker,
             vocoder or self._vocoder,
-            most_rows=ROWS[-1],
+            max_rows=ROWS[-1],
             budget_bytes=self._budget_bytes,
             aside=self._aside,
         )

@@ -167,13 +167,13 @@ class Theirs:
             streaming_interval=interval,
         )
 
-    def _session(self, rows: int, most_frames: int) -> Any:
+    def _session(self, rows: int, max_frames: int) -> Any:
         options = TTSBatchOptions(
             temperature=TEMPERATURE,
             top_k=TOP_K,
             top_p=TOP_P,
             repetition_penalty=PENALTY,
-            max_tokens=most_frames,
+            max_tokens=max_frames,
             max_batch_size=rows,
         )
         session = self._model.create_tts_batch_session(options)

@@ -11,13 +11,13 @@ import pytest
 from app.config import Config
 from app.engine.build import serving
 from app.engine.start import bind
-from app.models.spec import Entry
+from app.models.spec import ModelSpec
 from tests.support.client import PATIENCE_S, TOKEN, Engine
 from tests.support.fakes import fake_entry
 
 #: What is built in, by the control folder.
-Builtin: TypeAlias = Callable[[Path], Sequence[Entry]]
-Opener: TypeAlias = Callable[[Callable[[Entry], Entry]], AbstractAsyncContextManager[Engine]]
+Builtin: TypeAlias = Callable[[Path], Sequence[ModelSpec]]
+Opener: TypeAlias = Callable[[Callable[[ModelSpec], ModelSpec]], AbstractAsyncContextManager[Engine]]
 OpenerOfModels: TypeAlias = Callable[[Builtin], AbstractAsyncContextManager[Engine]]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from app.inference.model import Utterance, VoiceSpec
-from app.models.spec import Entry, Preset
+from app.models.spec import ModelSpec, Preset
 from app.scheduler.attempts import chunk_seed
 from app.text.spoken import spoken_text
 from tests.support.client import Engine
@@ -23,7 +23,7 @@ _HEADER = json.dumps({"a": {"dtype": "U8", "shape": [15], "data_offsets": [0, 15
 _WEIGHTS = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(15)
 
 
-def both(control: Path, *, command: Sequence[str] = ()) -> list[Entry]:
+def both(control: Path, *, command: Sequence[str] = ()) -> list[ModelSpec]:
     """The fake, and another one with a voice and a control folder of its own, so that what one of them is waiting
     for does not come when the other one has to say it. With `command`, that one is started so.
     """

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.api.guard import MOST_BODY_BYTES, Guard
+from app.api.guard import MAX_BODY_BYTES, Guard
 from app.config import TAURI_ORIGINS
 from tests.api.raw import AUTHORIZATION, UPGRADE, Answer, ask, error_in, host, wire
 from tests.support.client import TOKEN, Engine
@@ -460,21 +460,21 @@ async def test_no_method_on_any_route_is_a_defect(shared: Engine, paths: list[st
 
 
 async def test_a_body_that_says_it_is_too_large_is_refused_unread(shared: Engine) -> None:
-    length = f"Content-Length: {MOST_BODY_BYTES + 1}".encode()
+    length = f"Content-Length: {MAX_BODY_BYTES + 1}".encode()
 
     for path in ("/v1/speak", "/v1/nope", "/v1/health"):
         answer = await ask(shared, f"POST {path} HTTP/1.1", host(shared), AUTHORIZATION, length)
 
         assert answer.status == 413
         assert error_in(answer)["code"] == "TOO_LARGE"
-        assert str(MOST_BODY_BYTES) in error_in(answer)["message"]
+        assert str(MAX_BODY_BYTES) in error_in(answer)["message"]
 
 
 async def test_a_body_that_does_not_say_how_large_it_is_is_counted(shared: Engine) -> None:
     piece = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     head = (b"POST /v1/speak HTTP/1.1", host(shared), AUTHORIZATION, b"Transfer-Encoding: chunked", b"", b"")
     async with wire(shared) as connection:
-        await connection.send(b"\r\n".join(head) + piece * (MOST_BODY_BYTES // 0x100000) + b"1\r\n \r\n")
+        await connection.send(b"\r\n".join(head) + piece * (MAX_BODY_BYTES // 0x100000) + b"1\r\n \r\n")
 
         answer = await connection.answer()
 
@@ -517,7 +517,7 @@ async def test_a_request_that_could_be_read_in_two_ways_is_refused(
 @pytest.mark.parametrize("declared", [True, False])
 async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(size: int, let_in: bool, declared: bool) -> None:
     seen = Seen()
-    guard = Guard(seen.app, token="t", hosts=["h"], origins=[], most_body_bytes=10)
+    guard = Guard(seen.app, token="t", hosts=["h"], origins=[], max_body_bytes=10)
     length = [(b"content-length", str(size).encode())] if declared else []
     scope = scope_of("http", (b"host", b"h"), (b"authorization", b"Bearer t"), *length)
 

@@ -9,7 +9,7 @@ import anyio
 import msgspec
 import pytest
 
-from app.models.spec import Entry
+from app.models.spec import ModelSpec
 from tests.api.asking import AT_WORK, finished, full_lane, job_in, render, speak
 from tests.api.conftest import Opener
 from tests.api.raw import error_in
@@ -67,7 +67,7 @@ OUTCOMES = {
 }
 
 
-def that_is_told_how(entry: Entry) -> Entry:
+def that_is_told_how(entry: ModelSpec) -> ModelSpec:
     return msgspec.structs.replace(entry, card=msgspec.structs.replace(entry.card, supports_instruct=True))
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from app import errors
 from app.api.problems import HTTP_CODES, status_of
-from app.audio.recordings.decoder import Listener
+from app.audio.recordings.decoder import RecordingDecoder
 from app.audio.recordings.reference import Recording
-from app.models.spec import Entry
+from app.models.spec import ModelSpec
 from app.store.rows import Voice
 from tests.api.asking import finished, job_in, render
 from tests.api.conftest import Opener
@@ -81,7 +81,7 @@ async def swept() -> None:
             await asyncio.wait({task})
 
 
-def without_clone(entry: Entry) -> Entry:
+def without_clone(entry: ModelSpec) -> ModelSpec:
     return msgspec.structs.replace(entry, card=msgspec.structs.replace(entry.card, supports_clone=False))
 
 
@@ -201,7 +201,7 @@ async def test_a_model_that_cannot_clone_says_so_once_the_recording_is_in_order(
     async with open_engine(without_clone) as engine:
         await refused(engine, "POST", "/voices/clone", 400, "INVALID_AUDIO", body)
 
-        monkeypatch.setattr(Listener, "listen", heard)
+        monkeypatch.setattr(RecordingDecoder, "listen", heard)
         error = await refused(engine, "POST", "/voices/clone", 409, "MODEL_NOT_READY", body)
 
         assert error["details"] == {"model_id": "fake"}

@@ -30,19 +30,19 @@ Said = tuple[int, int, int, bytes]
 INDEX_HEAD, ENTRY = 16, 32
 
 
-def everything(log: LogFile, *, most_bytes: int = 1 << 30) -> list[Record]:
+def everything(log: LogFile, *, max_bytes: int = 1 << 30) -> list[Record]:
     """All records, read as a subscriber would read them."""
     found: list[Record] = []
     while len(found) < log.records:
-        batch = log.read(len(found), until_seq=log.records, most_bytes=most_bytes)
+        batch = log.read(len(found), until_seq=log.records, max_bytes=max_bytes)
         assert batch, "a reader would wait for ever"
         found += batch
     return found
 
 
-def check(log: LogFile, said: list[Said], *, most_bytes: int = 1 << 30) -> None:
+def check(log: LogFile, said: list[Said], *, max_bytes: int = 1 << 30) -> None:
     """The log holds exactly this."""
-    records = everything(log, most_bytes=most_bytes)
+    records = everything(log, max_bytes=max_bytes)
     assert [(r.chunk_index, r.start_char, r.end_char, r.pcm) for r in records] == said
     assert [r.seq for r in records] == list(range(1, len(said) + 1))
     end = 0
@@ -151,7 +151,7 @@ class LogMachine(RuleBasedStateMachine):
     @invariant()
     def the_log_is_what_was_said(self) -> None:
         check(self.log, self.said)
-        check(self.log, self.said, most_bytes=50)
+        check(self.log, self.said, max_bytes=50)
 
     def teardown(self) -> None:
         self.log.close()
@@ -168,11 +168,11 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._pwrite = os.pwrite
         self.bytes_left: int | None = None
-        self.most_at_once = 1 << 30
+        self.max_at_once = 1 << 30
         monkeypatch.setattr(os, "pwrite", self.write)
 
     def write(self, fd: int, data: memoryview | bytes, offset: int) -> int:
-        most = self.most_at_once if self.bytes_left is None else min(self.most_at_once, self.bytes_left)
+        most = self.max_at_once if self.bytes_left is None else min(self.max_at_once, self.bytes_left)
         if not most:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         written = self._pwrite(fd, memoryview(data)[:most], offset)
@@ -240,9 +240,9 @@ def test_a_crash_behind_a_failed_append_leaves_a_beginning_of_it(
     last.close()
 
 
-@pytest.mark.parametrize("most_at_once", [1, 3, 7, 1000])
-def test_short_writes_are_gone_on_with(tmp_path: Path, disk: Disk, most_at_once: int) -> None:
-    disk.most_at_once = most_at_once
+@pytest.mark.parametrize("max_at_once", [1, 3, 7, 1000])
+def test_short_writes_are_gone_on_with(tmp_path: Path, disk: Disk, max_at_once: int) -> None:
+    disk.max_at_once = max_at_once
     log = LogFile(tmp_path / "job")
 
     log.append(0, 0, 1, FIRST)
@@ -402,7 +402,7 @@ def test_closing_while_a_thread_reads_does_not_hand_its_descriptor_to_somebody_e
     log.append(0, 0, 1, FIRST)
     found: list[Record] = []
     with slow_read(monkeypatch) as (inside, go_on):
-        reader = threading.Thread(target=lambda: found.extend(log.read(0, until_seq=2, most_bytes=1000)))
+        reader = threading.Thread(target=lambda: found.extend(log.read(0, until_seq=2, max_bytes=1000)))
         reader.start()
         assert inside.wait(10)
 
@@ -417,7 +417,7 @@ def test_closing_while_a_thread_reads_does_not_hand_its_descriptor_to_somebody_e
     for decoy in decoys:
         os.close(decoy)
     with pytest.raises(ValueError, match="closed"):
-        log.read(0, until_seq=2, most_bytes=1000)
+        log.read(0, until_seq=2, max_bytes=1000)
 
 
 @linux
@@ -431,7 +431,7 @@ def test_the_last_reader_of_a_closed_log_closes_its_files(tmp_path: Path, monkey
     log = LogFile(tmp_path / "job")
     log.append(0, 0, 1, FIRST)
     with slow_read(monkeypatch) as (inside, go_on):
-        reader = threading.Thread(target=lambda: log.read(0, until_seq=2, most_bytes=1000))
+        reader = threading.Thread(target=lambda: log.read(0, until_seq=2, max_bytes=1000))
         reader.start()
         assert inside.wait(10)
         log.close()
@@ -454,7 +454,7 @@ def test_readers_see_whole_records_while_a_writer_appends(tmp_path: Path) -> Non
         found: list[Record] = []
         while len(found) < len(pcms) and time.monotonic() < deadline:
             if log.records > len(found):
-                found += log.read(len(found), until_seq=log.records, most_bytes=1000)
+                found += log.read(len(found), until_seq=log.records, max_bytes=1000)
         seen.append([record.pcm for record in found])
 
     readers = [threading.Thread(target=read) for _ in range(3)]

@@ -17,7 +17,7 @@ import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.audio.recordings import reference
-from app.audio.recordings.reference import Kind, Recording, from_base64, from_path, kind_of, write_voice
+from app.audio.recordings.reference import Container, Recording, from_base64, from_path, kind_of, write_voice
 from app.errors import InvalidAudio, StorageFailed
 from tests.audio.recordings import KINDS, file, tone
 
@@ -47,11 +47,11 @@ def test_a_file_of_any_kind_is_known_by_its_first_bytes_and_read_whole(kind: str
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        (b"\xff\xfb\x90\x00", Kind.MP3),
-        (b"\xff\xf3\x90\x00", Kind.MP3),
-        (b"\xff\xe3\x90\x00", Kind.MP3),
-        (b"ID3\x04", Kind.MP3),
-        (b"\0\0\0\x20ftypM4A ", Kind.M4A),
+        (b"\xff\xfb\x90\x00", Container.MP3),
+        (b"\xff\xf3\x90\x00", Container.MP3),
+        (b"\xff\xe3\x90\x00", Container.MP3),
+        (b"ID3\x04", Container.MP3),
+        (b"\0\0\0\x20ftypM4A ", Container.M4A),
         (b"\xff\xf1\x50\x80", None),  # AAC without a container
         (b"\xff\xfd\x90\x00", None),  # layer II
         (b"\xff\xeb\x90\x00", None),  # a version that is reserved
@@ -67,7 +67,7 @@ def test_a_file_of_any_kind_is_known_by_its_first_bytes_and_read_whole(kind: str
         (b"", None),
     ],
 )
-def test_nothing_else_is_taken_for_a_recording(head: bytes, kind: Kind | None) -> None:
+def test_nothing_else_is_taken_for_a_recording(head: bytes, kind: Container | None) -> None:
     assert kind_of(head) == kind
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.engine import Engine, connected
+from app.cli.engine import EngineClient, connected
 from app.daemon.client import ask
 from app.errors import SpeechError
 from tests.cli.commands import Shell, daemon
@@ -22,7 +22,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
 
 
 @pytest.fixture(scope="module")
-def engine(shell: Shell) -> Generator[Engine]:
+def engine(shell: Shell) -> Generator[EngineClient]:
     with connected(shell.socket_path, None) as found:
         yield found
 

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from app.cli.command import Command, Failed, Group
+from app.cli.command import Command, CommandFailed, Group
 from app.errors import NotRunning, SpeechError, StartFailed
 from tests.cli.commands import Shell, assert_fits, cli
 
@@ -63,7 +63,7 @@ def test_commands_are_there_without_what_takes_time_to_import() -> None:
         (SpeechError("it\nis so"), 1),
         (NotRunning("it is so"), 69),
         (StartFailed("it is so", exit_code=75), 75),
-        (Failed("it is so", 74), 74),
+        (CommandFailed("it is so", 74), 74),
     ],
 )
 def test_a_failure_is_one_line_and_a_code(error: Exception, code: int) -> None:

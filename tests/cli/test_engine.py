@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from app.cli import own_engine
-from app.cli.engine import Engine, Refused, connected, data_folder
+from app.cli.engine import EngineClient, RequestRefused, connected, data_folder
 from app.daemon.client import ask
 from app.errors import NotRunning, SpeechError, StartFailed, Unauthorized
 from tests.cli.commands import ENGLISH, TOKEN, Shell, saying
@@ -256,16 +256,16 @@ def test_what_a_real_daemon_says_is_what_commands_need(tmp_path: Path) -> None:
 
 
 def test_an_engine_without_a_socket_says_so(tmp_path: Path) -> None:
-    instead_of_one = Engine("http://127.0.0.1:1/v1", TOKEN, data_dir=tmp_path, socket_path=None, own=True)
+    instead_of_one = EngineClient("http://127.0.0.1:1/v1", TOKEN, data_dir=tmp_path, socket_path=None, own=True)
 
     with pytest.raises(NotRunning, match="no Unix socket"):
         _ = instead_of_one.socket_path
 
 
-def test_a_refusal_comes_with_its_word_its_message_and_its_details(engine: Engine) -> None:
+def test_a_refusal_comes_with_its_word_its_message_and_its_details(engine: EngineClient) -> None:
     nobody = "00000000-0000-4000-8000-000000000000"
 
-    with pytest.raises(Refused, match="no such voice") as refused:
+    with pytest.raises(RequestRefused, match="no such voice") as refused:
         engine.get(f"/voices/{nobody}")
 
     assert refused.value.word == "VOICE_NOT_FOUND"
@@ -282,21 +282,21 @@ def test_a_refusal_comes_with_its_word_its_message_and_its_details(engine: Engin
         ("post", "/jobs", "INVALID_REQUEST"),
     ],
 )
-def test_every_method_is_refused_what_it_may_not(engine: Engine, method: str, path: str, word: str) -> None:
+def test_every_method_is_refused_what_it_may_not(engine: EngineClient, method: str, path: str, word: str) -> None:
     ask_for: Callable[..., Any] = getattr(engine, method)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         ask_for(path) if method in ("get", "delete") else ask_for(path, {})
 
     assert refused.value.word == word
 
 
 @pytest.fixture
-def server() -> "Generator[Callable[[bytes], Engine]]":
+def server() -> "Generator[Callable[[bytes], EngineClient]]":
     """An engine that says what it is told, and hangs up."""
     with ExitStack() as opened:
 
-        def saying_once(answer: bytes) -> Engine:
+        def saying_once(answer: bytes) -> EngineClient:
             listening = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
 
             def serve() -> None:
@@ -309,31 +309,31 @@ def server() -> "Generator[Callable[[bytes], Engine]]":
             thread.start()
             opened.callback(thread.join, 10)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-            return Engine(url, TOKEN, data_dir=Path(), socket_path=None, own=False)
+            return EngineClient(url, TOKEN, data_dir=Path(), socket_path=None, own=False)
 
         yield saying_once
 
 
-def test_a_file_that_ends_too_early_is_told(server: Callable[[bytes], Engine]) -> None:
+def test_a_file_that_ends_too_early_is_told(server: Callable[[bytes], EngineClient]) -> None:
     engine = server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nRIFF")
 
     with pytest.raises(NotRunning, match="96 bytes"):
         engine.download("/jobs/1/audio", io.BytesIO())
 
 
-def test_an_answer_that_breaks_off_or_is_none_is_told(server: Callable[[bytes], Engine]) -> None:
+def test_an_answer_that_breaks_off_or_is_none_is_told(server: Callable[[bytes], EngineClient]) -> None:
     for answer in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"):
         with pytest.raises(NotRunning, match="does not answer"):
             server(answer).get("/health")
 
 
-def test_a_failure_in_a_shape_of_its_own_is_told(server: Callable[[bytes], Engine]) -> None:
+def test_a_failure_in_a_shape_of_its_own_is_told(server: Callable[[bytes], EngineClient]) -> None:
     with pytest.raises(SpeechError, match="answered 502: who are you"):
         server(b"HTTP/1.1 502 Bad\r\nContent-Length: 11\r\n\r\nwho are you").get("/health")
 
 
 def test_the_data_folder_is_the_daemons_or_the_users_own(
-    shell: Shell, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, engine: EngineClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from app.cli.command import Failed
-from app.cli.engine import Engine
+from app.cli.command import CommandFailed
+from app.cli.engine import EngineClient
 from app.cli.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, usual_voice, voice_of
 
 
@@ -23,8 +23,8 @@ class Answers:
         return answer(path) if callable(answer) else answer
 
 
-def engine(**answers: Any) -> Engine:
-    return cast("Engine", Answers(**answers))
+def engine(**answers: Any) -> EngineClient:
+    return cast("EngineClient", Answers(**answers))
 
 
 def job_id(number: int) -> str:
@@ -54,23 +54,23 @@ def test_the_beginning_of_an_id_is_looked_for_among_the_newest() -> None:
 
 
 def test_a_beginning_that_several_jobs_have_is_refused_with_some_of_them() -> None:
-    with pytest.raises(Failed, match=r"^16 jobs begin with ab00000: ab000000-.*, ab000001-") as failed:
+    with pytest.raises(CommandFailed, match=r"^16 jobs begin with ab00000: ab000000-.*, ab000001-") as failed:
         job_id_of(engine(jobs=pages(300)), "ab00000")
 
     assert failed.value.exit_code == 1
 
 
 def test_a_beginning_that_is_too_short_is_not_even_looked_for() -> None:
-    with pytest.raises(Failed, match="too short") as failed:
+    with pytest.raises(CommandFailed, match="too short") as failed:
         job_id_of(engine(), "ab0")
 
     assert failed.value.exit_code == 2
 
 
 def test_a_job_that_is_not_found_may_be_an_old_one() -> None:
-    with pytest.raises(Failed, match=r"^there is no job 5c56a822"):
+    with pytest.raises(CommandFailed, match=r"^there is no job 5c56a822"):
         job_id_of(engine(jobs=pages(300)), "5c56a822")
-    with pytest.raises(Failed, match=rf"^among the newest {JOBS_LOOKED_AT} there is no job 5c56a822"):
+    with pytest.raises(CommandFailed, match=rf"^among the newest {JOBS_LOOKED_AT} there is no job 5c56a822"):
         job_id_of(engine(jobs=pages(1000)), "5c56a822")
 
 
@@ -83,7 +83,7 @@ def voice(number: int, name: str, language: str | None = None, model: str = "esp
     }
 
 
-def voices(*every: dict[str, Any]) -> Engine:
+def voices(*every: dict[str, Any]) -> EngineClient:
     return engine(voices={"voices": list(every)}, health={"active_model_id": "espeak-ng"})
 
 
@@ -108,13 +108,15 @@ def test_of_several_voices_of_a_name_it_is_the_active_models() -> None:
 
 
 def test_several_voices_of_a_name_in_one_model_are_told() -> None:
-    with pytest.raises(Failed, match=r"2 voices are called 'Ryan'.*00000001 of espeak-ng, 00000002 of espeak-ng"):
+    with pytest.raises(
+        CommandFailed, match=r"2 voices are called 'Ryan'.*00000001 of espeak-ng, 00000002 of espeak-ng"
+    ):
         voice_of(voices(voice(1, "Ryan"), voice(2, "Ryan")), "Ryan")
 
 
 def test_a_voice_that_nobody_has_is_told() -> None:
     for given in ("Nobody", "000"):
-        with pytest.raises(Failed, match=f"there is no voice '{given}'"):
+        with pytest.raises(CommandFailed, match=f"there is no voice '{given}'"):
             voice_of(voices(voice(1, "Ryan")), given)
 
 
@@ -145,9 +147,9 @@ def test_the_usual_voice_is_the_one_whose_language_is_nearest(language: str | No
 
 def test_a_model_without_a_voice_for_it_says_so() -> None:
     assert usual_voice(voices(voice(1, "German", "de")), None)["display_name"] == "German"
-    with pytest.raises(Failed, match="no voice for fr"):
+    with pytest.raises(CommandFailed, match="no voice for fr"):
         usual_voice(voices(voice(1, "German", "de")), "fr")
-    with pytest.raises(Failed, match="has no voice yet; make one"):
+    with pytest.raises(CommandFailed, match="has no voice yet; make one"):
         usual_voice(voices(), None)
 
 
@@ -164,7 +166,7 @@ def test_a_model_goes_by_its_id_or_its_repository() -> None:
     assert model_of(found, "ESPEAK-NG")["model_id"] == "espeak-ng"
     assert model_of(found, "qwen/qwen3-tts")["model_id"] == "qwen"
     for given in ("nobody", ""):
-        with pytest.raises(Failed, match="no model"):
+        with pytest.raises(CommandFailed, match="no model"):
             model_of(found, given)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.cli.engine import Engine, connected
+from app.cli.engine import EngineClient, connected
 from tests.cli.commands import ENGLISH, LONG, Shell, assert_fits, until
 
 
 @pytest.fixture(scope="module")
-def made(engine: Engine) -> list[dict[str, Any]]:
+def made(engine: EngineClient) -> list[dict[str, Any]]:
     """Jobs that have ended, the newest last."""
     titles = (
         "Tide",
@@ -29,13 +29,13 @@ def made(engine: Engine) -> list[dict[str, Any]]:
     return ended
 
 
-def completed(engine: Engine, job_id: str) -> dict[str, Any] | None:
+def completed(engine: EngineClient, job_id: str) -> dict[str, Any] | None:
     job = engine.get(f"/jobs/{job_id}")
     return job if job["status"] == "completed" else None
 
 
 @pytest.fixture
-def long_job(engine: Engine) -> Generator[str]:
+def long_job(engine: EngineClient) -> Generator[str]:
     """One that is at work for a while."""
     job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG, "title": "Long"})["job_id"]
     until(lambda: engine.get(f"/jobs/{job_id}")["progress"]["characters_done"])
@@ -58,7 +58,7 @@ def test_jobs_alone_is_the_list(shell: Shell, made: list[dict[str, Any]]) -> Non
     assert made[-1]["job_id"][:8] in shell.run("jobs").stdout
 
 
-def test_json_is_what_the_engine_answers(shell: Shell, engine: Engine, made: list[dict[str, Any]]) -> None:
+def test_json_is_what_the_engine_answers(shell: Shell, engine: EngineClient, made: list[dict[str, Any]]) -> None:
     assert made
     assert shell.json("jobs", "--tag", "jobs") == engine.get("/jobs?tag=jobs")
     assert shell.json("jobs", "--tag", "jobs", "--limit", "2") == engine.get("/jobs?tag=jobs&limit=2")
@@ -130,7 +130,7 @@ def test_a_job_that_runs_is_shown_with_how_far_it_is(shell: Shell, long_job: str
     assert re.search(r"  running \d+%  ", shell.ok("jobs", "--status", "running"))
 
 
-def test_settings_are_shown_that_somebody_chose(shell: Shell, engine: Engine) -> None:
+def test_settings_are_shown_that_somebody_chose(shell: Shell, engine: EngineClient) -> None:
     request = {"voice_id": ENGLISH, "text": "Shoes.", "settings": {"rate": 1.5, "chunking": {"max_chars": 100}}}
     job_id = engine.post("/jobs", request)["job_id"]
 
@@ -156,7 +156,7 @@ def test_a_job_that_is_not_there_is_told(shell: Shell, given: str, code: int, wh
 
 
 def test_a_job_rests_goes_on_is_canceled_goes_on_again_and_is_deleted(
-    shell: Shell, engine: Engine, long_job: str
+    shell: Shell, engine: EngineClient, long_job: str
 ) -> None:
     short = long_job[:8]
 
@@ -171,7 +171,7 @@ def test_a_job_rests_goes_on_is_canceled_goes_on_again_and_is_deleted(
 
 
 def test_a_mistake_in_one_id_leaves_the_other_jobs_as_they_are(
-    shell: Shell, engine: Engine, made: list[dict[str, Any]]
+    shell: Shell, engine: EngineClient, made: list[dict[str, Any]]
 ) -> None:
     shell.fails(1, "jobs", "delete", made[0]["job_id"], "nobody-has-this")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import logs
-from app.cli.engine import Engine
+from app.cli.engine import EngineClient
 from app.config import LOG_FILE
 from tests.cli.commands import PATIENCE_S, Shell
 
@@ -46,7 +46,7 @@ def test_a_log_that_is_not_there_is_told_and_no_engine_is_started(nobody: Shell)
     assert not data_dir.exists()
 
 
-def test_the_log_is_the_one_of_the_daemon(shell: Shell, engine: Engine) -> None:
+def test_the_log_is_the_one_of_the_daemon(shell: Shell, engine: EngineClient) -> None:
     assert engine.get("/health")
     assert "ready in " in shell.run("logs", "-n", "1000").stdout
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import progress
-from app.cli.engine import Engine
+from app.cli.engine import EngineClient
 from app.cli.models import words_for
 from app.models.published import PUBLISHED
 from tests.api.models import _WEIGHTS as WEIGHTS  # pyright: ignore[reportPrivateUsage]
@@ -45,7 +45,7 @@ def test_models_are_a_table_that_fits(shell: Shell) -> None:
     assert "2.5 GB" in rows[1]
 
 
-def test_json_is_what_the_engine_answers(shell: Shell, engine: Engine) -> None:
+def test_json_is_what_the_engine_answers(shell: Shell, engine: EngineClient) -> None:
     assert shell.json("models") == engine.get("/models")
     assert shell.json("models", "show", MODEL) == engine.get(f"/models/{MODEL}")
 
@@ -67,7 +67,7 @@ def test_a_model_that_has_to_be_downloaded_first_says_so(shell: Shell) -> None:
     assert f"q3tts models download {MODEL}" in shell.fails(1, "models", "use", MODEL)
 
 
-def test_models_are_used_unloaded_and_deleted(shell: Shell, engine: Engine) -> None:
+def test_models_are_used_unloaded_and_deleted(shell: Shell, engine: EngineClient) -> None:
     checkpoint(engine.data_dir / "models" / "mine", "whisper")
 
     assert shell.ok("models", "use", "mine") == "mine is active\n"
@@ -78,7 +78,7 @@ def test_models_are_used_unloaded_and_deleted(shell: Shell, engine: Engine) -> N
     assert shell.json("models", "use", "espeak-ng")["state"] == "active"
 
 
-def test_a_model_that_is_of_no_use_says_why(shell: Shell, engine: Engine) -> None:
+def test_a_model_that_is_of_no_use_says_why(shell: Shell, engine: EngineClient) -> None:
     broken(engine.data_dir / "models" / "bad")
 
     row = next(row for row in assert_fits(shell.ok("models")) if row.startswith("bad"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.engine import Engine
+from app.cli.engine import EngineClient
 from tests.cli.commands import ENGLISH, LONG, Shell, until
 
 
@@ -22,7 +22,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return note
 
 
-def test_a_completed_jobs_file_is_opened(shell: Shell, engine: Engine, opened: Path) -> None:
+def test_a_completed_jobs_file_is_opened(shell: Shell, engine: EngineClient, opened: Path) -> None:
     job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": "Shoes."})["job_id"]
     until(lambda: engine.get(f"/jobs/{job_id}")["status"] == "completed")
     place = engine.data_dir / "jobs" / job_id / "audio.wav"
@@ -33,13 +33,13 @@ def test_a_completed_jobs_file_is_opened(shell: Shell, engine: Engine, opened: P
     assert place.read_bytes()[:4] == b"RIFF"
 
 
-def test_without_a_job_the_data_folder_is_opened(shell: Shell, engine: Engine, opened: Path) -> None:
+def test_without_a_job_the_data_folder_is_opened(shell: Shell, engine: EngineClient, opened: Path) -> None:
     shell.ok("open")
 
     assert opened.read_text() == str(engine.data_dir)
 
 
-def test_a_job_without_a_file_is_told(shell: Shell, engine: Engine, opened: Path) -> None:
+def test_a_job_without_a_file_is_told(shell: Shell, engine: EngineClient, opened: Path) -> None:
     job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG})["job_id"]
     engine.post(f"/jobs/{job_id}/cancel")
 
@@ -53,7 +53,7 @@ def test_a_data_folder_that_is_not_there_is_told(nobody: Shell, opened: Path) ->
 
 
 def test_a_desktop_that_is_not_there_or_fails_is_told(
-    shell: Shell, engine: Engine, opened: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, engine: EngineClient, opened: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = next((opened.parent / "programs").iterdir())
     program.write_text("#!/bin/sh\necho no display >&2\nexit 3\n")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.cli import progress, render
-from app.cli.engine import Engine
+from app.cli.engine import EngineClient
 from app.cli.render import words_for
 from tests.cli.commands import ENGLISH, LONG, PATIENCE_S, Shell, until
 
@@ -28,11 +28,11 @@ def seconds_of(wav: bytes) -> float:
         return file.getnframes() / file.getframerate()
 
 
-def newest(engine: Engine) -> dict[str, Any]:
+def newest(engine: EngineClient) -> dict[str, Any]:
     return engine.get("/jobs?limit=1")["jobs"][0]
 
 
-def test_a_text_becomes_a_file_and_one_line_says_so(shell: Shell, story: Path, engine: Engine) -> None:
+def test_a_text_becomes_a_file_and_one_line_says_so(shell: Shell, story: Path, engine: EngineClient) -> None:
     target = story.with_name("story.wav")
 
     said = shell.ok("render", story, "-o", target)
@@ -144,7 +144,7 @@ def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_spoken(nob
 
 
 def test_a_place_that_is_lost_meanwhile_leaves_the_job_to_be_saved_elsewhere(
-    shell: Shell, story: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, story: Path, engine: EngineClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unchecked(_: Path) -> None:
         """It was all right when it was looked at."""
@@ -156,7 +156,9 @@ def test_a_place_that_is_lost_meanwhile_leaves_the_job_to_be_saved_elsewhere(
     assert said.endswith(f"; q3tts jobs save {newest(engine)['job_id'][:8]} still can")
 
 
-def test_a_job_that_is_left_to_the_daemon_is_told_by_its_id(shell: Shell, story: Path, engine: Engine) -> None:
+def test_a_job_that_is_left_to_the_daemon_is_told_by_its_id(
+    shell: Shell, story: Path, engine: EngineClient
+) -> None:
     target = story.with_name("a.wav")
 
     job_id = shell.ok("render", story, "--detach").strip()
@@ -189,7 +191,7 @@ def test_without_a_daemon_it_renders_all_the_same(nobody: Shell, story: Path) ->
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_cancels_the_job_and_leaves_no_file(
-    shell: Shell, tmp_path: Path, engine: Engine, number: int
+    shell: Shell, tmp_path: Path, engine: EngineClient, number: int
 ) -> None:
     text, target = tmp_path / f"long-{number}.txt", tmp_path / "long.wav"
     text.write_text(LONG)
@@ -223,11 +225,11 @@ def test_ctrl_c_in_a_terminal_reaches_everybody_and_the_job_is_canceled_all_the_
     assert [job["status"] for job in nobody.json("jobs")["jobs"]] == ["canceled"]
 
 
-def running(engine: Engine) -> list[dict[str, Any]]:
+def running(engine: EngineClient) -> list[dict[str, Any]]:
     return engine.get("/jobs?status=running")["jobs"]
 
 
-def test_a_job_that_somebody_else_cancels_is_told(shell: Shell, tmp_path: Path, engine: Engine) -> None:
+def test_a_job_that_somebody_else_cancels_is_told(shell: Shell, tmp_path: Path, engine: EngineClient) -> None:
     text = tmp_path / "elsewhere.txt"
     text.write_text(LONG)
 
@@ -284,7 +286,7 @@ def test_the_words_beside_the_bar_tell_how_far_it_is(facts: dict[str, Any], said
     assert words_for(progress_of(**facts)) == said
 
 
-def test_json_is_the_job_as_the_engine_has_it(shell: Shell, story: Path, engine: Engine) -> None:
+def test_json_is_the_job_as_the_engine_has_it(shell: Shell, story: Path, engine: EngineClient) -> None:
     job = json.loads(shell.ok("render", story, "-o", story.with_name("a.wav"), "--json"))
 
     assert job == engine.get(f"/jobs/{job['job_id']}")

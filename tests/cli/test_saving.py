@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from app.cli.command import Failed
-from app.cli.engine import Engine
+from app.cli.command import CommandFailed
+from app.cli.engine import EngineClient
 from app.cli.saving import check, save
 from app.errors import NotRunning
 
@@ -26,8 +26,8 @@ class Downloads:
             raise self.then
 
 
-def downloading(*pieces: bytes, then: BaseException | None = None) -> Engine:
-    return cast("Engine", Downloads(*pieces, then=then))
+def downloading(*pieces: bytes, then: BaseException | None = None) -> EngineClient:
+    return cast("EngineClient", Downloads(*pieces, then=then))
 
 
 def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_what_breaks_off_leaves_what_was_there_before(tmp_path: Path, error: Bas
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     full = OSError(28, "No space left on device")
 
-    with pytest.raises(Failed, match=r"a\.wav cannot be written: No space left") as failed:
+    with pytest.raises(CommandFailed, match=r"a\.wav cannot be written: No space left") as failed:
         save(downloading(b"RI", then=full), "/jobs/1/audio", tmp_path / "a.wav")
 
     assert failed.value.exit_code == 74
@@ -84,7 +84,7 @@ def test_what_cannot_be_a_file_is_said_before_anything_is_done(tmp_path: Path) -
         (tmp_path / "nowhere" / "a.wav", "there is no folder", 74),
         (tmp_path / "book.MP3", "only WAV files", 2),
     ):
-        with pytest.raises(Failed, match=why) as failed:
+        with pytest.raises(CommandFailed, match=why) as failed:
             check(target)
         assert failed.value.exit_code == code
 
@@ -99,12 +99,12 @@ def test_a_folder_that_may_not_be_written_to_is_told(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os, "access", forbidden)
 
-    with pytest.raises(Failed, match="may not be written to"):
+    with pytest.raises(CommandFailed, match="may not be written to"):
         check(tmp_path / "a.wav")
 
 
 def test_a_terminal_gets_no_wav_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
 
-    with pytest.raises(Failed, match="terminal"):
+    with pytest.raises(CommandFailed, match="terminal"):
         check(Path("-"))

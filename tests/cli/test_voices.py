@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.engine import Engine
+from app.cli.engine import EngineClient
 from tests.cli.commands import ENGLISH, Shell, assert_fits
 
 
@@ -28,7 +28,7 @@ def test_voices_are_a_table_that_fits(shell: Shell) -> None:
     ],
 )
 def test_json_is_what_the_engine_answers_to_the_same_filters(
-    shell: Shell, engine: Engine, options: tuple[str, ...], query: str
+    shell: Shell, engine: EngineClient, options: tuple[str, ...], query: str
 ) -> None:
     assert shell.json("voices", "list", *options) == engine.get(f"/voices{query}")
 
@@ -39,7 +39,7 @@ def test_nothing_found_is_said_to_the_person_alone(shell: Shell) -> None:
     assert (run.exit_code, run.stdout, run.stderr) == (0, "", "there are no such voices\n")
 
 
-def test_a_voice_is_shown_by_its_name_or_the_beginning_of_its_id(shell: Shell, engine: Engine) -> None:
+def test_a_voice_is_shown_by_its_name_or_the_beginning_of_its_id(shell: Shell, engine: EngineClient) -> None:
     lines = assert_fits(shell.ok("voices", "show", "whisper"))
 
     assert lines[0].split() == ["id", "8a133dee-ff13-5910-b287-40d158046207"]

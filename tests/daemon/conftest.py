@@ -11,15 +11,16 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import httpx
 import pytest
 
+from app.audio.playback.speakers import Played
 from app.config import Config
 from app.daemon.binding import bind_socket
-from app.daemon.engine import Engine as Asked
+from app.daemon.engine import DaemonContext as Asked
 from app.daemon.reloading import Handlers
 from app.daemon.server import Daemon
 from app.engine.build import serving
 from app.engine.start import bind
 from app.errors import NoSpeakers
-from app.models.spec import Entry
+from app.models.spec import ModelSpec
 from tests.daemon.asking import jobs_of
 from tests.support.client import PATIENCE_S, TOKEN, Engine
 from tests.support.fakes import fake_entry
@@ -97,13 +98,6 @@ async def small(folder: Path) -> AsyncGenerator[Small]:
         await daemon.closed()
 
 
-class Heard(NamedTuple):
-    """What the fake says of what it has played."""
-
-    seconds: float
-    underruns: int
-
-
 class FakeSpeakers:
     """Speakers that are as fast as one likes; what came out of them is kept."""
 
@@ -121,7 +115,7 @@ class FakeSpeakers:
         if self.missing:
             raise NoSpeakers
 
-    async def play(self, pcm: AsyncIterable[bytes]) -> Heard:
+    async def play(self, pcm: AsyncIterable[bytes]) -> Played:
         async with self._turn:
             self.heard.append(b"")
             try:
@@ -133,7 +127,7 @@ class FakeSpeakers:
             except BaseException:
                 self.silenced += 1
                 raise
-        return Heard(len(self.heard[-1]) / 48_000, self.underruns)
+        return Played(len(self.heard[-1]) / 48_000, self.underruns)
 
     async def close(self) -> None:
         self.closed = True
@@ -153,7 +147,7 @@ Opener: TypeAlias = Callable[..., AbstractAsyncContextManager[Running]]
 
 @asynccontextmanager
 async def both_doors(
-    home: Path, path: Path, builtin: Sequence[Entry] = (), **settings: Any
+    home: Path, path: Path, builtin: Sequence[ModelSpec] = (), **settings: Any
 ) -> AsyncGenerator[Running]:
     """The engine in that folder, with the fake model or others."""
     control, data_dir = home / "control", home / "data"

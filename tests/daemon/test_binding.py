@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.daemon import binding
-from app.daemon.binding import MOST_PATH_BYTES, Bound, bind_socket
+from app.daemon.binding import MAX_PATH_BYTES, Bound, bind_socket
 from app.errors import StartFailed
 
 
@@ -147,18 +147,18 @@ def test_a_socket_of_another_kind_is_left_alone(folder: Path) -> None:
 
 
 def test_a_path_has_as_many_bytes_as_the_system_takes(folder: Path) -> None:
-    room = MOST_PATH_BYTES - len(os.fsencode(folder)) - 1
+    room = MAX_PATH_BYTES - len(os.fsencode(folder)) - 1
 
     with bound_at(folder / ("s" * room)) as made:
         assert lets_in(made.path)
     refused = refusal(folder / ("s" * (room + 1)))
 
     assert refused.exit_code == 64
-    assert str(MOST_PATH_BYTES) in str(refused)
+    assert str(MAX_PATH_BYTES) in str(refused)
 
 
 def test_the_length_is_that_of_the_bytes(folder: Path) -> None:
-    assert refusal(folder / ("ü" * (MOST_PATH_BYTES // 2))).exit_code == 64
+    assert refusal(folder / ("ü" * (MAX_PATH_BYTES // 2))).exit_code == 64
 
 
 def test_a_path_with_a_nul_is_none(folder: Path) -> None:

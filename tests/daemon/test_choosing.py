@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from app.errors import InvalidRequest
-from app.models.spec import Entry, Preset
+from app.models.spec import ModelSpec, Preset
 from tests.audio.recordings import file, tone
 from tests.daemon.asking import jobs_of, ok, refused
 from tests.daemon.conftest import Opener, Running
@@ -52,7 +52,7 @@ async def test_what_is_no_language_is_told_which_there_are(running: Running, sai
     assert len(answer["message"]) < 1000
 
 
-def entry(control: Path, *, presets: list[Preset] | None = None, **card: Any) -> Entry:
+def entry(control: Path, *, presets: list[Preset] | None = None, **card: Any) -> ModelSpec:
     """The fake, with other abilities."""
     fake = fake_entry(control)
     changed = msgspec.structs.replace(fake, card=msgspec.structs.replace(fake.card, **card))

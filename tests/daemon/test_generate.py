@@ -8,9 +8,9 @@ import anyio
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from app.daemon.engine import MOST_ALOUD
+from app.daemon.engine import MAX_ALOUD
 from app.errors import EngineRestarted
-from app.scheduler.run import MOST_UNHEARD_CHARS
+from app.scheduler.run import MAX_UNHEARD_CHARS
 from tests.api.models import audio
 from tests.daemon.asking import framed, jobs_of, line, ok, refused, until, until_so
 from tests.daemon.conftest import Opener, Running
@@ -120,7 +120,7 @@ async def test_the_model_does_not_run_away_from_what_is_heard(running: Running) 
             await ok(running.path, text=text, play=False)
 
         spoken = (await running.engine.get(f"/jobs/{job['job_id']}"))["progress"]
-        assert 0 < spoken["characters_done"] <= MOST_UNHEARD_CHARS + 3 * CHUNK_CHARS
+        assert 0 < spoken["characters_done"] <= MAX_UNHEARD_CHARS + 3 * CHUNK_CHARS
 
         running.speakers.going.set()
         assert (await client.answer())["status"] == "ok"
@@ -143,7 +143,7 @@ async def test_texts_that_wait_to_be_heard_leave_room_for_other_listeners(runnin
         body = {"voice_id": VOICE_ID, "text": TEXT}
         other = (await running.engine.post("/speak", body))["job_id"]
         assert (await running.engine.ended(other))["status"] == "completed"
-        assert len(await jobs_of(running.engine)) <= 1 + MOST_ALOUD
+        assert len(await jobs_of(running.engine)) <= 1 + MAX_ALOUD
 
         running.speakers.going.set()
     assert len(running.speakers.heard) == 12

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from app.daemon import handlers
-from app.daemon.engine import Engine
+from app.daemon.engine import DaemonContext
 from app.daemon.reloading import Handlers
 from app.errors import SpeechError
 
@@ -52,7 +52,7 @@ def edit(path: Path, word: str) -> None:
 
 
 async def said(current: Handlers, engine: Any = None) -> Any:
-    return (await current.current()(cast(Engine, engine or Fake()), {}))["word"]
+    return (await current.current()(cast(DaemonContext, engine or Fake()), {}))["word"]
 
 
 async def test_an_edit_is_in_force_with_the_next_request(source: Path) -> None:
@@ -104,7 +104,7 @@ async def test_a_request_at_work_goes_on_with_what_it_began_with(source: Path) -
             edit(source, "two")
             assert await said(current) == "two"
 
-    answer = await current.current()(cast(Engine, Editing()), {})
+    answer = await current.current()(cast(DaemonContext, Editing()), {})
 
     assert answer == {"status": "ok", "word": "one", "helper": "one"}
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app import __version__
-from app.api.schemas import MOST_CHARS as MOST_CHARS_OVER_HTTP
-from app.daemon.handlers import ACTIONS, MOST_CHARS
+from app.daemon.handlers import ACTIONS
+from app.usecases.jobs import MAX_TEXT_CHARS
 from tests.daemon.asking import ask, jobs_of, ok, refused, until, until_so
 from tests.daemon.conftest import Opener, Running
 from tests.support.fakes import VOICE_ID, fake_entry
@@ -121,11 +121,7 @@ async def test_an_empty_text_is_refused(running: Running, text: str) -> None:
     assert (await refused(running.path, text=text))["code"] == "EMPTY_TEXT"
 
 
-def test_a_text_may_be_as_long_as_over_http() -> None:
-    assert MOST_CHARS == MOST_CHARS_OVER_HTTP
-
-
 async def test_a_text_that_is_too_long_is_refused(running: Running) -> None:
-    answer = await refused(running.path, text="x" * (MOST_CHARS + 1))
+    answer = await refused(running.path, text="x" * (MAX_TEXT_CHARS + 1))
 
     assert "5000000" in answer["message"]

@@ -15,7 +15,7 @@ import pytest
 
 from app.daemon import peer, server
 from app.daemon.client import ask as plain_ask
-from app.daemon.protocol import HEAD, MOST_BYTES
+from app.daemon.protocol import HEAD, MAX_BYTES
 from app.errors import NotRunning, SpeechError
 from tests.daemon.asking import ask, framed, line, ok, refused, until
 from tests.daemon.conftest import HANDLERS, Small
@@ -72,7 +72,7 @@ async def test_a_request_may_come_in_pieces(small: Small) -> None:
 
 
 async def test_a_request_may_be_as_long_as_allowed(small: Small) -> None:
-    text = "x" * (MOST_BYTES - 100)
+    text = "x" * (MAX_BYTES - 100)
 
     answer = await ask(small.path, {"text": text})
 
@@ -98,7 +98,7 @@ async def test_a_hundred_clients_at_once_are_all_served(small: Small) -> None:
 
 
 async def test_more_than_can_be_served_are_told_so(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST_REQUESTS", 2)
+    monkeypatch.setattr(server, "MAX_REQUESTS", 2)
     async with line(small.path) as first, line(small.path) as second:
         for client in (first, second):
             client.send(framed({"do": "wait"}))
@@ -125,7 +125,7 @@ async def test_more_than_can_be_served_are_told_so(small: Small, monkeypatch: py
         (b"\0\0\0\0{}", "0 bytes"),
         (b"\xff\xff\xff\xff", "4,294,967,295 bytes"),
         (b"\xff\xff\xff\xff" + b"x" * 300_000, "4,294,967,295 bytes"),
-        (HEAD.pack(MOST_BYTES + 1), f"{MOST_BYTES + 1:,} bytes"),
+        (HEAD.pack(MAX_BYTES + 1), f"{MAX_BYTES + 1:,} bytes"),
         (b'{"action": "status"}\n', "bytes is not taken"),
         (b"GET / HTTP/1.1\r\n\r\n", "bytes is not taken"),
         (framed(b'{"text": "\xff"}'), "byte 10 of the message is not UTF-8"),
@@ -169,7 +169,7 @@ def told_by_a_client_that_sends_first(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30)
         client.connect(str(path))
-        client.sendall(HEAD.pack(MOST_BYTES + 1))
+        client.sendall(HEAD.pack(MAX_BYTES + 1))
         client.sendall(bytes(4 << 20))
         answer = b""
         while part := client.recv(1 << 16):

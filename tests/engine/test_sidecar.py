@@ -12,7 +12,7 @@ import pytest
 
 from app.config import TAURI_ORIGINS
 from app.engine import sidecar
-from app.engine.sidecar import MOST_BYTES, Payload, hold_lease, read_payload
+from app.engine.sidecar import MAX_BYTES, Payload, hold_lease, read_payload
 from app.errors import StartFailed
 
 
@@ -97,7 +97,7 @@ def test_a_line_may_come_in_pieces(pipe: Pipe) -> None:
         (line(allowed_origins="*"), "allowed_origins"),
         (line(surprise=1), "surprise"),
         (b'{"v":1}\n', "token"),
-        (b"x" * (MOST_BYTES + 1), "longer than"),
+        (b"x" * (MAX_BYTES + 1), "longer than"),
     ],
 )
 def test_a_wrong_line_is_refused_without_repeating_the_token(pipe: Pipe, said: bytes, why: str) -> None:

@@ -103,8 +103,8 @@ def test_nothing_has_come_when_nothing_was_sent() -> None:
 
 
 def test_a_length_beyond_the_limit_means_that_the_stream_is_out_of_step() -> None:
-    assert wire.body_bytes(wire.MOST_BYTES.to_bytes(4, "big")) == wire.MOST_BYTES
-    for count in (wire.MOST_BYTES + 1, 2**32 - 1):
+    assert wire.body_bytes(wire.MAX_BYTES.to_bytes(4, "big")) == wire.MAX_BYTES
+    for count in (wire.MAX_BYTES + 1, 2**32 - 1):
         with pytest.raises(ValueError, match="out of step"):
             wire.body_bytes(count.to_bytes(4, "big"))
 

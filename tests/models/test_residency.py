@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import ModelNotReady
 from app.inference.model import FinishReason
-from app.models.worker.residency import Next, Tenure, Turn, Wanted
+from app.models.worker.residency import Demand, Next, Tenure, Turn
 from app.models.worker.supervisor import Pool
 from tests.models.test_supervisor import LONG, begun, fake, heard, until, utterance, whole
 from tests.support.fakes import fake_pcm
@@ -23,19 +23,19 @@ NEVER = 1_000.0
 @pytest.mark.parametrize(
     ("tenure", "wanted", "busy", "speaking", "listened_to", "next"),
     [
-        pytest.param(Tenure(0, 0), Wanted.NO, False, False, False, Next.GO_ON, id="nobody waits"),
-        pytest.param(Tenure(NEVER, 0), Wanted.SOON, False, False, False, Next.LEAVE, id="idle, for a file"),
-        pytest.param(Tenure(NEVER, NEVER), Wanted.NOW, False, False, False, Next.LEAVE, id="idle, for a listener"),
-        pytest.param(Tenure(NEVER, 0), Wanted.NOW, True, True, False, Next.LEAVE, id="rendering, for a listener"),
-        pytest.param(Tenure(NEVER, 0), Wanted.NOW, True, True, True, Next.GO_ON, id="listened to, for a listener"),
-        pytest.param(Tenure(NEVER, 0), Wanted.SOON, True, True, False, Next.GO_ON, id="rendering, for a file"),
-        pytest.param(Tenure(0, 0), Wanted.SOON, True, True, False, Next.FINISH, id="rendering for long"),
-        pytest.param(Tenure(0, 0), Wanted.NOW, True, True, True, Next.FINISH, id="listened to for long"),
-        pytest.param(Tenure(0, 0), Wanted.SOON, True, False, False, Next.LEAVE, id="for long, between two chunks"),
+        pytest.param(Tenure(0, 0), Demand.NO, False, False, False, Next.GO_ON, id="nobody waits"),
+        pytest.param(Tenure(NEVER, 0), Demand.SOON, False, False, False, Next.LEAVE, id="idle, for a file"),
+        pytest.param(Tenure(NEVER, NEVER), Demand.NOW, False, False, False, Next.LEAVE, id="idle, for a listener"),
+        pytest.param(Tenure(NEVER, 0), Demand.NOW, True, True, False, Next.LEAVE, id="rendering, for a listener"),
+        pytest.param(Tenure(NEVER, 0), Demand.NOW, True, True, True, Next.GO_ON, id="listened to, for a listener"),
+        pytest.param(Tenure(NEVER, 0), Demand.SOON, True, True, False, Next.GO_ON, id="rendering, for a file"),
+        pytest.param(Tenure(0, 0), Demand.SOON, True, True, False, Next.FINISH, id="rendering for long"),
+        pytest.param(Tenure(0, 0), Demand.NOW, True, True, True, Next.FINISH, id="listened to for long"),
+        pytest.param(Tenure(0, 0), Demand.SOON, True, False, False, Next.LEAVE, id="for long, between two chunks"),
     ],
 )
 def test_the_turn_is_let_go_of(
-    tenure: Tenure, wanted: Wanted, busy: bool, speaking: bool, listened_to: bool, next: Next
+    tenure: Tenure, wanted: Demand, busy: bool, speaking: bool, listened_to: bool, next: Next
 ) -> None:
     assert tenure.next(wanted, busy=busy, speaking=speaking, listened_to=listened_to) is next
 
@@ -44,25 +44,25 @@ def test_who_has_just_been_listened_to_stays_for_a_while() -> None:
     tenure = Tenure(0, NEVER)
     tenure.heard_out()
 
-    assert tenure.next(Wanted.SOON, busy=False, speaking=False, listened_to=False) is Next.GO_ON
-    assert tenure.next(Wanted.NOW, busy=False, speaking=False, listened_to=False) is Next.LEAVE
+    assert tenure.next(Demand.SOON, busy=False, speaking=False, listened_to=False) is Next.GO_ON
+    assert tenure.next(Demand.NOW, busy=False, speaking=False, listened_to=False) is Next.LEAVE
 
 
 def test_a_model_that_nobody_has_listened_to_keeps_no_render_waiting() -> None:
-    assert Tenure(0, NEVER).next(Wanted.SOON, busy=False, speaking=False, listened_to=False) is Next.LEAVE
+    assert Tenure(0, NEVER).next(Demand.SOON, busy=False, speaking=False, listened_to=False) is Next.LEAVE
 
 
 async def test_listeners_come_first_and_then_who_came_first() -> None:
     turn, order = Turn(), list[str]()
-    wishes = {"one": Wanted.SOON, "two": Wanted.SOON, "three": Wanted.NOW}
+    wishes = {"one": Demand.SOON, "two": Demand.SOON, "three": Demand.NOW}
 
     async def take_turn(name: str) -> None:
         async with turn.held(lambda: wishes[name]):
             order.append(name)
 
-    async with turn.held(lambda: Wanted.SOON):
+    async with turn.held(lambda: Demand.SOON):
         tasks = [asyncio.create_task(take_turn(name)) for name in wishes]
-        await until(lambda: turn.wanted is Wanted.NOW)
+        await until(lambda: turn.wanted is Demand.NOW)
         assert order == []
     await asyncio.gather(*tasks)
 
@@ -71,19 +71,19 @@ async def test_listeners_come_first_and_then_who_came_first() -> None:
 
 async def test_one_that_is_canceled_while_it_waits_leaves_no_hole() -> None:
     turn = Turn()
-    async with turn.held(lambda: Wanted.SOON):
+    async with turn.held(lambda: Demand.SOON):
         waiting = asyncio.create_task(_held(turn))
-        await until(lambda: turn.wanted is Wanted.SOON)
+        await until(lambda: turn.wanted is Demand.SOON)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
-        assert turn.wanted is Wanted.NO
+        assert turn.wanted is Demand.NO
     with anyio.fail_after(5):
         await _held(turn)
 
 
 async def _held(turn: Turn) -> None:
-    async with turn.held(lambda: Wanted.SOON):
+    async with turn.held(lambda: Demand.SOON):
         pass
 
 

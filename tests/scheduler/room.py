@@ -1,4 +1,4 @@
-"""The whole engine without a client: jobs go in at `Speech`, and what the model was given can be looked up."""
+"""The whole engine without a client: jobs go in at `Jobs`, and what the model was given can be looked up."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ from app.models.worker.supervisor import Pool
 from app.scheduler.attempts import chunk_seed
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
-from app.usecases.jobs import Request, Speech
+from app.usecases.jobs import Jobs, Request
 from tests.scheduler.recorder import RECORD, Step
 from tests.support.fakes import VOICE_ID, fake_entry, fake_pcm
 from tests.support.pauses import pauses_behind, with_pauses
@@ -33,7 +33,7 @@ HEAD_BYTES = 80
 class Room:
     """A running engine and its fake model."""
 
-    def __init__(self, speech: Speech, control: Path) -> None:
+    def __init__(self, speech: Jobs, control: Path) -> None:
         self.speech, self.control = speech, control
         self.announced: set[str] = set()
 

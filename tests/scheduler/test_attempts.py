@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from app.inference.model import FinishReason
-from app.scheduler.attempts import Part, chunk_seed, least_seconds, most_seconds, objection, parts
+from app.scheduler.attempts import Part, chunk_seed, max_take_seconds, min_take_seconds, objection, parts
 from app.text.chunking import Boundary
 
 
@@ -82,9 +82,9 @@ def test_a_chunk_is_spoken_whole_twice_and_then_in_halves(
 
 
 def test_the_longest_take_depends_on_the_text_or_on_what_the_caller_says() -> None:
-    assert 8 < most_seconds("Hi.", None) < 10
-    assert 60 < most_seconds("A sentence of some length. " * 12, None) < 120
-    assert most_seconds("Hi.", 3.0) == 3.0
+    assert 8 < max_take_seconds("Hi.", None) < 10
+    assert 60 < max_take_seconds("A sentence of some length. " * 12, None) < 120
+    assert max_take_seconds("Hi.", 3.0) == 3.0
 
 
 SENTENCE = "It was late. The lamp was lit, and nobody spoke of the old story."
@@ -101,12 +101,12 @@ def test_a_take_that_leaves_out_most_of_its_text_is_objected_to_at_every_rate_of
 def test_nobody_who_can_be_understood_is_too_fast() -> None:
     words = "nobody spoke about the story of the lighthouse keeper and his daughter " * 10
 
-    assert 60 * len(words.split()) / least_seconds(words) == pytest.approx(800, rel=0.1)  # words a minute
+    assert 60 * len(words.split()) / min_take_seconds(words) == pytest.approx(800, rel=0.1)  # words a minute
 
 
 @pytest.mark.parametrize("spoken", ["Hm.", "Yes, of course.", "7", "1984", "1,000,000", "はい。", "你好。", ""])
 def test_a_few_words_may_be_as_short_as_they_like(spoken: str) -> None:
-    assert least_seconds(spoken) == 0
+    assert min_take_seconds(spoken) == 0
     assert objection(spoken, 0.05, FinishReason.STOP) is None
 
 
@@ -125,4 +125,4 @@ def test_a_few_words_may_be_as_short_as_they_like(spoken: str) -> None:
     ids=["punctuation", "symbols", "numbers", "a drawn-out letter", "other forms of letters"],
 )
 def test_what_may_be_said_in_no_time_asks_for_no_more_sound(spoken: str, plain: str) -> None:
-    assert least_seconds(spoken) == least_seconds(plain) > 0
+    assert min_take_seconds(spoken) == min_take_seconds(plain) > 0

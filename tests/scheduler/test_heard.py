@@ -5,12 +5,12 @@ from array import array
 import pytest
 
 from app import SAMPLE_RATE
-from app.scheduler.heard import Heard
+from app.scheduler.heard import AudibleSpan
 
 
 def heard(*pieces: list[int]) -> int:
     """In samples."""
-    sound = Heard()
+    sound = AudibleSpan()
     for piece in pieces:
         sound.add(array("h", piece).tobytes())
     return round(sound.seconds * SAMPLE_RATE)

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from app.events import AudioChunk, JobDone
-from app.scheduler.run import MOST_UNHEARD_CHARS
+from app.scheduler.run import MAX_UNHEARD_CHARS
 from app.store.rows import Settings
 from app.usecases.jobs import Request
 from tests.support.client import PATIENCE_S, Engine
@@ -46,7 +46,7 @@ async def test_no_more_is_spoken_than_a_while_ahead_of_what_is_heard(engine: Eng
 
     async with engine.speech.follow(job_id, paced=True) as events:
         at_first = await rests(engine, job_id)
-        engine.speech.heard(job_id, at_first - MOST_UNHEARD_CHARS + 500)
+        engine.speech.heard(job_id, at_first - MAX_UNHEARD_CHARS + 500)
         assert await rests(engine, job_id) == at_first, "it rests for a while"
         engine.speech.heard(job_id, 3_000)
         later = await rests(engine, job_id)
@@ -56,8 +56,8 @@ async def test_no_more_is_spoken_than_a_while_ahead_of_what_is_heard(engine: Eng
             if isinstance(event, AudioChunk):
                 engine.speech.heard(job_id, event.text_range.start_char)
 
-    assert MOST_UNHEARD_CHARS <= at_first <= MOST_UNHEARD_CHARS + SLACK_CHARS
-    assert 3_000 + MOST_UNHEARD_CHARS <= later <= 3_000 + MOST_UNHEARD_CHARS + SLACK_CHARS
+    assert MAX_UNHEARD_CHARS <= at_first <= MAX_UNHEARD_CHARS + SLACK_CHARS
+    assert 3_000 + MAX_UNHEARD_CHARS <= later <= 3_000 + MAX_UNHEARD_CHARS + SLACK_CHARS
     assert isinstance(heard[-1], JobDone)
     chunks = [event for event in heard if isinstance(event, AudioChunk)]
     assert chunks[-1].text_range.end_char >= len(TEXT.rstrip())

@@ -32,7 +32,7 @@ def said(pcm: bytes) -> bytes:
 
 def pauses_in(pcm: bytes) -> list[int]:
     """The pauses, in whole milliseconds. The fake's noise has none of its own."""
-    return [round(pause) for pause in silences(pcm, least_ms=20)]
+    return [round(pause) for pause in silences(pcm, min_ms=20)]
 
 
 async def canceled_and_retried(room: Room, job_id: str) -> bytes:

@@ -14,7 +14,7 @@ from app.events import AudioChunk, FinalEvent, JobCanceled, JobDone, JobError, J
 from app.inference.model import Utterance
 from app.models.worker.supervisor import Pool
 from app.models.worker.take import Take
-from app.scheduler.lanes import MOST_ACTIVE
+from app.scheduler.lanes import MAX_ACTIVE
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
 from app.usecases.jobs import Request
@@ -75,13 +75,13 @@ async def test_a_short_job_is_not_kept_waiting_by_a_book(narrow: Room) -> None:
 
 
 async def test_so_many_jobs_of_a_lane_are_at_work_and_no_more(narrow: Room) -> None:
-    held = [await narrow.submit(f"[hold:gate] Number {number}.") for number in range(MOST_ACTIVE + 3)]
-    await narrow.started(*held[:MOST_ACTIVE])
-    listeners = [await narrow.submit(f"[hold:gate] {number}.", lane="speak") for number in range(MOST_ACTIVE + 1)]
-    await narrow.started(*listeners[:MOST_ACTIVE])
+    held = [await narrow.submit(f"[hold:gate] Number {number}.") for number in range(MAX_ACTIVE + 3)]
+    await narrow.started(*held[:MAX_ACTIVE])
+    listeners = [await narrow.submit(f"[hold:gate] {number}.", lane="speak") for number in range(MAX_ACTIVE + 1)]
+    await narrow.started(*listeners[:MAX_ACTIVE])
 
-    assert await narrow.speech.jobs.counts() == {"queued": 4, "running": 2 * MOST_ACTIVE}
-    waiting = [await narrow.job(job_id) for job_id in held[MOST_ACTIVE:]]
+    assert await narrow.speech.jobs.counts() == {"queued": 4, "running": 2 * MAX_ACTIVE}
+    waiting = [await narrow.job(job_id) for job_id in held[MAX_ACTIVE:]]
     assert {job.status for job in waiting} == {JobStatus.QUEUED}
     assert [await narrow.speech.jobs.place(job) for job in waiting] == [2, 3, 4]
 
@@ -225,7 +225,7 @@ async def test_who_comes_while_a_job_is_tried_again_hears_it_to_its_end(room: Ro
 
 
 async def test_a_queued_job_is_canceled_without_the_model_and_paused_ones_too(narrow: Room) -> None:
-    for number in range(MOST_ACTIVE):
+    for number in range(MAX_ACTIVE):
         await narrow.submit(f"[hold:gate] {number}.")
     queued, paused = await narrow.submit("Queued."), await narrow.submit("Paused.")
     assert (await narrow.speech.pause(paused)).status is JobStatus.PAUSED
@@ -289,7 +289,7 @@ async def test_what_is_asked_of_a_job_fits_its_state_or_is_refused(
     room: Room, status: JobStatus, ask: str, after: JobStatus | None
 ) -> None:
     if status is JobStatus.QUEUED:
-        for number in range(MOST_ACTIVE):
+        for number in range(MAX_ACTIVE):
             await room.submit(f"[hold:never] {number}.")
     text = {
         JobStatus.FAILED: "[error]",
@@ -398,7 +398,7 @@ async def test_a_job_whose_voice_has_gone_fails_and_the_others_go_on(room: Room)
     own = room.control.parent / "data" / "voices" / clone.id
     own.mkdir()
     (own / "reference.wav").touch()
-    for number in range(MOST_ACTIVE):
+    for number in range(MAX_ACTIVE):
         await room.submit(f"[hold:gate] {number}.")
     orphan, behind = await room.submit("Orphan.", voice_id=clone.id), await room.submit("Behind.")
     await room.speech.voices.delete(clone.id)

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from app.audio.recordings.decoder import Listener
+from app.audio.recordings.decoder import RecordingDecoder
 from app.selftest import check, checks, database, encoders, ending, engine, folder, hearing, sidecar, speech
 from app.selftest.check import Finding, Place, Wrong, place
 from app.selftest.checks import NAMES
-from app.selftest.sidecar import Engine
+from app.selftest.sidecar import SidecarEngine
 from app.store import schema
 
 #: 0.1 s of a loud tone, and of nothing.
@@ -86,7 +86,7 @@ def test_a_folder_that_others_can_read_is_wrong(here: Place) -> None:
 
 
 def test_a_full_disk_is_wrong(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "LEAST_BYTES", 1 << 60)
+    monkeypatch.setattr(folder, "MIN_BYTES", 1 << 60)
 
     assert "room" in found("folder", here).remedy
 
@@ -201,7 +201,7 @@ def test_an_engine_that_cannot_be_started_at_all_is_wrong(here: Place, monkeypat
     assert "/nowhere/qwen-tts" in found("engine", here).saw
 
 
-class Answers(Engine):
+class Answers(SidecarEngine):
     """An engine that answers as a test has it, and never runs."""
 
     def __init__(self, answers: dict[str, Any], events: Iterable[dict[str, Any]] = ()) -> None:
@@ -227,11 +227,11 @@ class Answers(Engine):
 class Room(Place):
     """A place with such an engine."""
 
-    def __init__(self, made: Engine) -> None:
+    def __init__(self, made: SidecarEngine) -> None:
         super().__init__(Path("/nowhere"))
         self._made = made
 
-    def engine(self) -> Engine:
+    def engine(self) -> SidecarEngine:
         return self._made
 
 
@@ -270,7 +270,7 @@ def chunk(pcm: bytes) -> dict[str, Any]:
     return {"type": "AUDIO_CHUNK", "audio": {"data_base64": base64.b64encode(pcm).decode()}}
 
 
-def heard(file: bytes, *events: dict[str, Any], error: Any = None) -> hearing.Heard:
+def heard(file: bytes, *events: dict[str, Any], error: Any = None) -> hearing.SpokenJob:
     answers: dict[str, Any] = {"/jobs": {"job_id": "1"}, "/jobs/1/audio": file, "/jobs/1": {"error": error}}
     return hearing.spoken(Answers({**answers, "status": 201}, events), {})
 
@@ -324,13 +324,13 @@ def test_a_kind_that_is_not_read_is_named(here: Place, monkeypatch: pytest.Monke
 
 
 def test_a_kind_that_comes_back_too_soft_is_named(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    listen = Listener.listen
+    listen = RecordingDecoder.listen
 
-    async def softly(self: Listener, source: bytes, *, normalize: bool) -> Any:
+    async def softly(self: RecordingDecoder, source: bytes, *, normalize: bool) -> Any:
         recording = await listen(self, source, normalize=normalize)
         return type(recording)(bytes(len(recording.pcm)), recording.level_dbfs)
 
-    monkeypatch.setattr(Listener, "listen", softly)
+    monkeypatch.setattr(RecordingDecoder, "listen", softly)
 
     assert "dB off" in found("encoders", here).saw
 

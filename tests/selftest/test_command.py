@@ -40,7 +40,7 @@ def test_a_check_that_is_not_there_is_refused() -> None:
 
 def test_what_fails_is_told_in_lines_of_80_and_in_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(folder, "LEAST_BYTES", 1 << 60)
+    monkeypatch.setattr(folder, "MIN_BYTES", 1 << 60)
 
     ended = CliRunner().invoke(selftest, ["--only", "folder"])
 

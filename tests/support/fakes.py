@@ -31,7 +31,7 @@ from pathlib import Path
 
 from app.inference.model import FinishReason, Frame, ModelCard, Utterance
 from app.inference.processor import Processor
-from app.models.spec import Entry, Preset
+from app.models.spec import ModelSpec, Preset
 from app.text.duration import speaking_seconds
 from app.workers.synthesis.main import main
 
@@ -132,9 +132,9 @@ class FakeModel:
 
 def fake_entry(
     control: Path, *, capacity: int = 4, native: frozenset[str] = frozenset(), gflops: str = ""
-) -> Entry:
+) -> ModelSpec:
     """The fake as the engine sees it. `gflops` is how fast it says that it multiplies."""
-    return Entry(
+    return ModelSpec(
         card=ModelCard(
             model_id="fake",
             languages=("en",),

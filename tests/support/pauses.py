@@ -42,8 +42,8 @@ def pauses_behind(chunks: Sequence[tuple[str, str]]) -> list[int]:
     return pauses
 
 
-def silences(pcm: bytes, *, least_ms: int) -> list[float]:
+def silences(pcm: bytes, *, min_ms: int) -> list[float]:
     """How long it is silent each time between two sounds, in milliseconds, if it is as long as that at least."""
     heard = loud(pcm)
     gaps = [(after - before - 1) / MS for before, after in pairwise(heard)]
-    return [gap for gap in gaps if gap >= least_ms]
+    return [gap for gap in gaps if gap >= min_ms]

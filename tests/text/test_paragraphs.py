@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.text.paragraphs import Kind, paragraphs
+from app.text.paragraphs import ParagraphKind, paragraphs
 
 
 def pieces(text: str) -> list[str]:
@@ -10,7 +10,7 @@ def pieces(text: str) -> list[str]:
 
 
 def headings(text: str) -> list[str]:
-    return [text[p.start : p.end].strip() for p in paragraphs(text) if p.kind is Kind.HEADING]
+    return [text[p.start : p.end].strip() for p in paragraphs(text) if p.kind is ParagraphKind.HEADING]
 
 
 @pytest.mark.parametrize(

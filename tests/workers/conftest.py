@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.workers.synthesis.blas import preload
-from app.workers.synthesis.espeak.library import EspeakLibrary, Listener, Speech
+from app.workers.synthesis.espeak.library import EspeakLibrary, Listener, SpeechRequest
 from app.workers.synthesis.espeak.model import Espeak
 
 if TYPE_CHECKING:  # MLX is for those who need it
@@ -25,12 +25,12 @@ def espeak() -> Iterator[Espeak]:
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Speech, list[int]]]:
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[SpeechRequest, list[int]]]:
     """What the library is asked to speak, and the lengths of the buffers that it hands out for it."""
-    calls: list[tuple[Speech, list[int]]] = []
+    calls: list[tuple[SpeechRequest, list[int]]] = []
     speak = EspeakLibrary.speak
 
-    def observed(library: EspeakLibrary, speech: Speech, listener: Listener) -> None:
+    def observed(library: EspeakLibrary, speech: SpeechRequest, listener: Listener) -> None:
         lengths: list[int] = []
         calls.append((speech, lengths))
 

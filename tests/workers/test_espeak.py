@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Model, Utterance, VoiceSpec
-from app.workers.synthesis.espeak.library import Speech
-from app.workers.synthesis.espeak.model import LONGEST_FRAME, Espeak
+from app.workers.synthesis.espeak.library import SpeechRequest
+from app.workers.synthesis.espeak.model import MAX_FRAME_BYTES, Espeak
 
 TEXT = "We were away a year ago, and we are on our way home now. Nobody knows why; all our money rolled away."
 
@@ -70,7 +70,7 @@ def test_a_text_is_spoken_in_frames_of_a_tenth_of_a_second_at_most(espeak: Espea
     spoken = speak(espeak, utterance())
 
     assert 5 < spoken.seconds < 8
-    assert all(0 < len(frame.pcm) <= LONGEST_FRAME for frame in spoken.frames)
+    assert all(0 < len(frame.pcm) <= MAX_FRAME_BYTES for frame in spoken.frames)
     assert all(len(frame.pcm) % 2 == 0 for frame in spoken.frames)
     assert [frame.final for frame in spoken.frames] == [False] * (len(spoken.frames) - 1) + [True]
     assert [frame.finish_reason for frame in spoken.frames[-2:]] == [None, FinishReason.STOP]
@@ -86,7 +86,9 @@ def test_the_first_step_gives_audio(espeak: Espeak) -> None:
     assert not frame.final
 
 
-def test_all_that_the_library_speaks_is_delivered(espeak: Espeak, heard: list[tuple[Speech, list[int]]]) -> None:
+def test_all_that_the_library_speaks_is_delivered(
+    espeak: Espeak, heard: list[tuple[SpeechRequest, list[int]]]
+) -> None:
     for length in range(2, 60):
         spoken = speak(espeak, utterance("I say it and you see it, " * 3 + TEXT[:length]))
 
@@ -95,13 +97,13 @@ def test_all_that_the_library_speaks_is_delivered(espeak: Espeak, heard: list[tu
 
 
 def test_an_utterance_without_settings_is_spoken_with_the_librarys_own(
-    espeak: Espeak, heard: list[tuple[Speech, list[int]]]
+    espeak: Espeak, heard: list[tuple[SpeechRequest, list[int]]]
 ) -> None:
     espeak.add([utterance()])
     espeak.step()
 
     ((speech, _),) = heard
-    assert speech == Speech(TEXT, "gmw/en-US", seed=7, rate=175, pitch=50, pitch_range=50)
+    assert speech == SpeechRequest(TEXT, "gmw/en-US", seed=7, rate=175, pitch=50, pitch_range=50)
 
 
 def test_a_model_without_work_gives_nothing(espeak: Espeak) -> None:

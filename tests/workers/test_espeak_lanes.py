@@ -1,8 +1,8 @@
 import pytest
 
 from app.inference.model import FinishReason, Frame
-from app.workers.synthesis.espeak.library import Speech
-from app.workers.synthesis.espeak.model import LONGEST_FRAME, Espeak
+from app.workers.synthesis.espeak.library import SpeechRequest
+from app.workers.synthesis.espeak.model import MAX_FRAME_BYTES, Espeak
 from tests.workers.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
 
 
@@ -32,7 +32,7 @@ def test_speech_goes_before_a_render_which_loses_nothing(espeak: Espeak, steps: 
     assert sorted(ends) == [1, 2, 3]
     assert spoken[1].pcm == alone
     assert spoken[1].reason is FinishReason.STOP
-    assert max(len(frame.pcm) for frame in spoken[1].frames) <= LONGEST_FRAME
+    assert max(len(frame.pcm) for frame in spoken[1].frames) <= MAX_FRAME_BYTES
 
 
 def test_a_render_that_is_interrupted_again_and_again_loses_nothing(espeak: Espeak) -> None:
@@ -90,7 +90,7 @@ def test_several_cancels_are_answered_in_one_step(espeak: Espeak) -> None:
 
 
 def test_what_is_broken_off_leaves_the_library_at_once(
-    espeak: Espeak, heard: list[tuple[Speech, list[int]]]
+    espeak: Espeak, heard: list[tuple[SpeechRequest, list[int]]]
 ) -> None:
     espeak.add([utterance(TEXT * 20)])
     espeak.step()

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from app.errors import InferenceFailed
 from app.inference.espeak_voices import espeak_data
 from app.workers.synthesis.espeak import model as espeak_module
-from app.workers.synthesis.espeak.library import EspeakLibrary, Speech
+from app.workers.synthesis.espeak.library import EspeakLibrary, SpeechRequest
 from app.workers.synthesis.espeak.model import Espeak
 from tests.workers.test_espeak import speak, utterance
 
-SPEECH = Speech(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50)
+SPEECH = SpeechRequest(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50)
 
 LIBC = PyDLL(None)
 
@@ -29,7 +29,7 @@ def data() -> Path:
     return folder
 
 
-def spoken(library: EspeakLibrary, speech: Speech = SPEECH) -> bytes:
+def spoken(library: EspeakLibrary, speech: SpeechRequest = SPEECH) -> bytes:
     heard: list[bytes] = []
     library.speak(speech, _append_to(heard))
     return b"".join(heard)
@@ -89,7 +89,7 @@ def test_a_listener_that_has_enough_hears_no_more() -> None:
         replace(SPEECH, voice="gmw/xx"),
     ],
 )
-def test_nothing_of_a_text_stays_in_memory(speech: Speech) -> None:
+def test_nothing_of_a_text_stays_in_memory(speech: SpeechRequest) -> None:
     library = EspeakLibrary(data())
 
     def speak_often(times: int) -> int:

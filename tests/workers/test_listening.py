@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from app.audio.recordings.decoder import AT_ONCE, Listener
+from app.audio.recordings.decoder import AT_ONCE, RecordingDecoder
 from app.audio.recordings.reference import Recording
 from app.errors import InvalidAudio
 from app.process import children
@@ -51,7 +51,7 @@ def fake(program: str) -> tuple[str, ...]:
 
 async def heard(command: tuple[str, ...], data: bytes | None = None, *, limit_s: float = PATIENCE_S) -> Recording:
     with anyio.fail_after(PATIENCE_S):
-        return await Listener(command, limit_s=limit_s).listen(data or file(tone()), normalize=False)
+        return await RecordingDecoder(command, limit_s=limit_s).listen(data or file(tone()), normalize=False)
 
 
 async def refusal(command: tuple[str, ...], data: bytes | None = None, *, limit_s: float = PATIENCE_S) -> str:
@@ -102,7 +102,7 @@ async def test_a_recording_of_any_kind_comes_back_from_a_process_with_no_rights(
 
 
 async def test_normalizing_is_told_to_the_process() -> None:
-    listener, data = Listener(child()), file(tone())
+    listener, data = RecordingDecoder(child()), file(tone())
 
     levels = [(await listener.listen(data, normalize=normalize)).level_dbfs for normalize in (False, True)]
 
@@ -175,11 +175,11 @@ async def test_a_defect_of_ours_is_a_refusal_too_and_is_told_to_the_log(caplog: 
 
 
 async def test_a_decoder_that_never_ends_is_ended_by_its_own_limit() -> None:
-    assert await refusal(child("while True: pass", before="main.MOST_CPU_S = 1")) == DAMAGED
+    assert await refusal(child("while True: pass", before="main.MAX_CPU_S = 1")) == DAMAGED
 
 
 async def test_a_process_that_sleeps_ends_without_its_engine() -> None:
-    sleeping = child("time.sleep(600)", before="import time; main.LONGEST_S = 1")
+    sleeping = child("time.sleep(600)", before="import time; main.MAX_CLOCK_S = 1")
 
     assert await refusal(sleeping) == DAMAGED
 
@@ -280,7 +280,7 @@ async def test_who_is_canceled_waits_for_nothing_and_leaves_no_process(
 
 
 async def test_who_is_canceled_at_any_moment_leaves_no_process(tmp_path: Path) -> None:
-    listener = Listener(marked(tmp_path))
+    listener = RecordingDecoder(marked(tmp_path))
     for moment in (*range(12), 20, 40):
         task = asyncio.create_task(listener.listen(file(tone()), normalize=False))
         for _ in range(moment):
@@ -330,7 +330,7 @@ async def test_at_most_so_many_are_read_at_once_and_the_next_begins_when_one_end
         return await begin(*command, stdin=stdin, stdout=stdout)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
-    listener = Listener(marked(tmp_path), limit_s=PATIENCE_S)
+    listener = RecordingDecoder(marked(tmp_path), limit_s=PATIENCE_S)
     tasks = [asyncio.create_task(listener.listen(b"x", normalize=False)) for _ in range(AT_ONCE + 2)]
     await until(lambda: len(pids(tmp_path)) == AT_ONCE)
     assert len(begun) == AT_ONCE
@@ -360,7 +360,7 @@ child.wait()
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends some seconds later")
 def test_the_process_dies_with_its_engine() -> None:
-    hanging = child("os.write(2, b'it hangs'); time.sleep(600)", before="import time; main.LONGEST_S = 600")
+    hanging = child("os.write(2, b'it hangs'); time.sleep(600)", before="import time; main.MAX_CLOCK_S = 600")
     with subprocess.Popen(
         [sys.executable, "-c", ENGINE, *hanging], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as engine:

@@ -470,7 +470,7 @@ def test_a_text_that_no_buffer_has_room_for_is_refused_and_a_long_limit_is_cut(
     assert spoken[1].reason is ERROR
     assert "more than 32,768" in spoken[1].frames[-1].error
     assert spoken[2].reason is STOP
-    assert begun[0].most_positions == 32_768
+    assert begun[0].max_positions == 32_768
 
 
 def test_samples_that_are_not_finite_end_an_utterance(models: Models) -> None:
@@ -898,7 +898,7 @@ def test_where_nothing_can_be_kept_a_voice_is_heard_all_the_same(tmp_path: Path)
 
 
 def test_only_the_voices_that_were_used_last_are_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(references, "MOST_VOICES", 2)
+    monkeypatch.setattr(references, "MAX_VOICES", 2)
     ears = Ears()
     kept = references_of(ears)
     for number in range(3):

@@ -61,7 +61,7 @@ def eight(models: Models) -> Callable[[str], Qwen3]:
     def of_kind(kind: str) -> Qwen3:
         if kind not in loaded:
             options = {"size": "1b7"} if kind == "custom_voice" else {}
-            loaded[kind] = Qwen3.load(models.folder(type=kind, **options), most_rows=8)
+            loaded[kind] = Qwen3.load(models.folder(type=kind, **options), max_rows=8)
         return loaded[kind]
 
     return of_kind
@@ -475,7 +475,7 @@ def test_a_row_too_long_for_any_memory_runs_alone(preset: Qwen3, monkeypatch: py
 def test_what_a_prompt_has_in_common_with_others_is_put_in_once(
     models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = Qwen3.load(models.folder(type="custom_voice", size="1b7"), most_rows=8)
+    model = Qwen3.load(models.folder(type="custom_voice", size="1b7"), max_rows=8)
     positions: list[int] = []
     prefill = Talker.prefill
 

@@ -59,7 +59,7 @@ def model(folder: Callable[[Kind], Path]) -> Callable[[Kind], Qwen3]:
 
     def of_kind(kind: Kind) -> Qwen3:
         if kind not in loaded:
-            loaded[kind] = Qwen3.load(folder(kind), most_rows=8)
+            loaded[kind] = Qwen3.load(folder(kind), max_rows=8)
         return loaded[kind]
 
     return of_kind

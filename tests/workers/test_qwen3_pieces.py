@@ -26,7 +26,7 @@ PIECES = 1 + 16 + 1
 
 @pytest.fixture(scope="module")
 def model(models: Models) -> Qwen3:
-    return Qwen3.load(models.folder(type="custom_voice", size="1b7"), most_rows=8)
+    return Qwen3.load(models.folder(type="custom_voice", size="1b7"), max_rows=8)
 
 
 @pytest.fixture(scope="module")

@@ -206,7 +206,7 @@ class AudioLog:
             file = await self._opened()
         except FileNotFoundError as error:
             raise StorageFailed("the job's audio is gone from the data folder") from error
-        found = await asyncio.to_thread(file.read, cursor, until_seq=self.published, most_bytes=BATCH_BYTES)
+        found = await asyncio.to_thread(file.read, cursor, until_seq=self.published, max_bytes=BATCH_BYTES)
         if not found:
             raise StorageFailed("the job's audio is not whole: its log ends before its row says")
         return found

@@ -171,7 +171,7 @@ class LogFile:
             os.ftruncate(self._index, self._entry_at(records + 1))
             os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
 
-    def read(self, after_seq: int, *, until_seq: int, most_bytes: int) -> list[Record]:
+    def read(self, after_seq: int, *, until_seq: int, max_bytes: int) -> list[Record]:
         """Records behind `after_seq`, up to `until_seq`; at least one if there is one, else as fit."""
         found: list[Record] = []
         total = 0
@@ -182,7 +182,7 @@ class LogFile:
             for seq, fields in enumerate(_ENTRY.iter_unpack(entries), after_seq + 1):
                 chunk_index, start_char, end_char, count, end, crc, _zero = fields
                 total += 2 * count
-                if found and total > most_bytes:
+                if found and total > max_bytes:
                     break
                 if 2 * end > size:
                     raise StorageFailed(f"the job's audio is damaged at record {seq}")

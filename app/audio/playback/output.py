@@ -22,12 +22,12 @@ STUCK_S = 5.0
 logger = logging.getLogger(__name__)
 
 
-class Stopped(Exception):
+class PlaybackStopped(Exception):
     """Nobody wants to hear the rest."""
 
 
 class Playback:
-    """One text on its way through a device. Whoever sets `stop` has it end with `Stopped`."""
+    """One text on its way through a device. Whoever sets `stop` has it end with `PlaybackStopped`."""
 
     def __init__(self, stop: Event | None = None) -> None:
         self.stop = stop or Event()
@@ -62,7 +62,7 @@ class Output:
 
     def write(self, pcm: bytes, playback: Playback) -> None:
         """Give it all these samples; returns when the device has taken the last, which is a moment before it is
-        heard. Raises `NoSpeakers` and `Stopped`.
+        heard. Raises `NoSpeakers` and `PlaybackStopped`.
         """
         samples = memoryview(pcm)
         if not samples:
@@ -72,7 +72,7 @@ class Output:
         self._put(samples, playback)
 
     def finish(self, playback: Playback) -> None:
-        """Return when the last sample has been heard. Raises `NoSpeakers` and `Stopped`."""
+        """Return when the last sample has been heard. Raises `NoSpeakers` and `PlaybackStopped`."""
         if not self._running or self._device is None:
             return
         # PortAudio would cut the end off, for on ALSA it does not wait for it; and what is shorter than a period
@@ -142,4 +142,4 @@ class Output:
             if stop.wait(min(max((samples - room) / SAMPLE_RATE, 0.002), 0.02)):
                 break
         if stop.is_set():
-            raise Stopped
+            raise PlaybackStopped

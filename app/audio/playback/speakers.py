@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from app import SAMPLE_RATE
-from app.audio.playback.output import Output, Playback, Stopped
+from app.audio.playback.output import Output, Playback, PlaybackStopped
 from app.audio.playback.port_audio import PortAudio
 from app.errors import NoSpeakers
 from app.process.children import to_the_end
@@ -80,7 +80,7 @@ class Speakers:
                     self._refuse_when_closed()
                     await self._do(self._output.write, block, playback)
                 await self._do(self._output.finish, playback)
-            except Stopped:
+            except PlaybackStopped:
                 raise _closed() from None
             except BaseException:
                 playback.stop.set()

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
-from app.audio.recordings.reference import Failed, Heard, Order, Recording, Refused
+from app.audio.recordings.reference import Crashed, Decoded, DecodeRequest, Recording, Rejected
 from app.errors import InvalidAudio
 from app.process import children
 
@@ -23,10 +23,10 @@ AT_ONCE = 2
 
 logger = logging.getLogger(__name__)
 
-_decoder = msgspec.json.Decoder(Heard | Refused | Failed)
+_decoder = msgspec.json.Decoder(Decoded | Rejected | Crashed)
 
 
-class Listener:
+class RecordingDecoder:
     """Belongs to the event loop. `command` starts a child."""
 
     def __init__(self, command: Sequence[str], *, limit_s: float = LIMIT_S) -> None:
@@ -64,13 +64,13 @@ async def _answer(process: asyncio.subprocess.Process, source: bytes, *, normali
     assert process.stdout is not None
     try:
         with suppress(BrokenPipeError, ConnectionResetError):  # it has its reasons, which it says, or it is dead
-            process.stdin.write(msgspec.json.encode(Order(len(source), normalize)) + b"\n" + source)
+            process.stdin.write(msgspec.json.encode(DecodeRequest(len(source), normalize)) + b"\n" + source)
             await process.stdin.drain()
         process.stdin.close()
         answer = _decoder.decode(await process.stdout.readline())
-        if isinstance(answer, Refused):
+        if isinstance(answer, Rejected):
             raise InvalidAudio(answer.message)
-        if isinstance(answer, Failed):
+        if isinstance(answer, Crashed):
             raise _broken(answer.traceback)
         return Recording(await process.stdout.readexactly(answer.pcm_bytes), answer.level_dbfs, answer.notes)
     except asyncio.CancelledError:  # a time that is over comes as one, too

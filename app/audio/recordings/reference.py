@@ -22,13 +22,13 @@ from app.errors import InvalidAudio, StorageFailed
 from app.process.files import sync_folder
 
 #: No recording is shorter than the head of a WAV file.
-LEAST_BYTES, MOST_BYTES = 44, 20 * 1024 * 1024
-SHORTEST_S, LONGEST_S = 1.0, 30.0
-MOST_TRACEBACK = 4_000
-MOST_PCM_BYTES = 2 * SAMPLE_RATE * int(LONGEST_S)
+MIN_BYTES, MAX_BYTES = 44, 20 * 1024 * 1024
+MIN_S, MAX_S = 1.0, 30.0
+MAX_TRACEBACK = 4_000
+MAX_PCM_BYTES = 2 * SAMPLE_RATE * int(MAX_S)
 
 
-class Kind(StrEnum):
+class Container(StrEnum):
     """What a file is, by its first bytes."""
 
     WAV = "WAV"
@@ -57,49 +57,49 @@ class Recording(Struct, frozen=True):
         return wav_head(len(self.pcm) // 2, sample_rate=self.sample_rate) + self.pcm
 
 
-class Order(Struct):
+class DecodeRequest(Struct):
     """What the child is told in one line of JSON; so many bytes of a file follow."""
 
     bytes: int
     normalize: bool
 
 
-class Heard(Struct, tag="heard"):
+class Decoded(Struct, tag="heard"):
     """The child's answer in one line of JSON; so many bytes of samples follow. The child may have fallen for the
     file, so not even its own answer is believed beyond this.
     """
 
-    pcm_bytes: Annotated[int, Meta(ge=2, le=MOST_PCM_BYTES, multiple_of=2)]
+    pcm_bytes: Annotated[int, Meta(ge=2, le=MAX_PCM_BYTES, multiple_of=2)]
     level_dbfs: float
     notes: Annotated[tuple[Annotated[str, Meta(max_length=200)], ...], Meta(max_length=10)]
 
 
-class Refused(Struct, tag="refused"):
+class Rejected(Struct, tag="refused"):
     """The child's other answer: why not, in words for the client."""
 
     message: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
-class Failed(Struct, tag="failed"):
+class Crashed(Struct, tag="failed"):
     """The child's last words, for whoever mends it."""
 
-    traceback: Annotated[str, Meta(max_length=MOST_TRACEBACK)]
+    traceback: Annotated[str, Meta(max_length=MAX_TRACEBACK)]
 
 
-Answer: TypeAlias = Heard | Refused | Failed
+Answer: TypeAlias = Decoded | Rejected | Crashed
 
 
-def kind_of(data: bytes) -> Kind | None:
+def kind_of(data: bytes) -> Container | None:
     """What the file is, by its first bytes; None when it is nothing that is taken."""
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        return Kind.WAV
+        return Container.WAV
     if data[:4] == b"fLaC":
-        return Kind.FLAC
+        return Container.FLAC
     if data[:3] == b"ID3" or _begins_mp3_frame(data):
-        return Kind.MP3
+        return Container.MP3
     if data[4:8] == b"ftyp":
-        return Kind.M4A
-    return Kind.OGG if data[:4] == b"OggS" else None
+        return Container.M4A
+    return Container.OGG if data[:4] == b"OggS" else None
 
 
 def from_path(path: str) -> bytes:
@@ -121,10 +121,10 @@ def from_path(path: str) -> bytes:
         raise refused from None
     try:
         facts = os.fstat(fd)
-        if not stat.S_ISREG(facts.st_mode) or not LEAST_BYTES <= facts.st_size <= MOST_BYTES:
+        if not stat.S_ISREG(facts.st_mode) or not MIN_BYTES <= facts.st_size <= MAX_BYTES:
             raise refused
         with os.fdopen(fd, "rb", closefd=False) as file:
-            data = file.read(MOST_BYTES)
+            data = file.read(MAX_BYTES)
     except OSError:
         raise refused from None
     finally:
@@ -136,13 +136,13 @@ def from_path(path: str) -> bytes:
 
 def from_base64(text: str) -> bytes:
     """The bytes of a WAV file behind base64. Raises `InvalidAudio`."""
-    if len(text) > MOST_BYTES * 4 // 3 + 4:
+    if len(text) > MAX_BYTES * 4 // 3 + 4:
         raise InvalidAudio("ref_audio.wav_base64 has more than 20 MB; send 1 to 30 s of speech")
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidAudio("ref_audio.wav_base64 is not base64") from None
-    if len(data) < LEAST_BYTES or kind_of(data) is not Kind.WAV:
+    if len(data) < MIN_BYTES or kind_of(data) is not Container.WAV:
         raise InvalidAudio("ref_audio.wav_base64 is no WAV file; send one, or any other recording by its path")
     return data
 

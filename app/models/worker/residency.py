@@ -17,7 +17,7 @@ SLICE_S = 60.0
 LINGER_S = 5.0
 
 
-class Wanted(IntEnum):
+class Demand(IntEnum):
     """How much somebody else wants the turn; more is more."""
 
     NO = 0
@@ -53,18 +53,18 @@ class Tenure:
         """How long until the answer may be another one, when somebody waits."""
         return min(self._slice_s, self._linger_s)
 
-    def next(self, wanted: Wanted, *, busy: bool, speaking: bool, listened_to: bool) -> Next:
+    def next(self, wanted: Demand, *, busy: bool, speaking: bool, listened_to: bool) -> Next:
         """What to do for the sake of those who wait.
 
         `busy` with anything at all, `speaking` a chunk at this moment, `listened_to` by somebody.
         """
         now = time.monotonic()
-        if wanted is Wanted.NO:
+        if wanted is Demand.NO:
             return Next.GO_ON
         if not busy:
-            lingers = wanted is Wanted.SOON and now - self._heard_out_at < self._linger_s
+            lingers = wanted is Demand.SOON and now - self._heard_out_at < self._linger_s
             return Next.GO_ON if lingers else Next.LEAVE
-        if wanted is Wanted.NOW and not listened_to:
+        if wanted is Demand.NOW and not listened_to:
             return Next.LEAVE
         if now - self._since < self._slice_s:
             return Next.GO_ON
@@ -74,7 +74,7 @@ class Tenure:
 class _Waiting:
     """One that is not served yet. `wish` is asked each time, because it may grow."""
 
-    def __init__(self, wish: Callable[[], Wanted]) -> None:
+    def __init__(self, wish: Callable[[], Demand]) -> None:
         self.wish = wish
         self.granted = asyncio.Event()
 
@@ -88,9 +88,9 @@ class Turn:
         self._news = asyncio.Event()
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> Demand:
         """How much those who wait want it."""
-        return max((waiting.wish() for waiting in self._waiting), default=Wanted.NO)
+        return max((waiting.wish() for waiting in self._waiting), default=Demand.NO)
 
     async def news(self) -> None:
         """Wait until somebody may want it more than before."""
@@ -102,7 +102,7 @@ class Turn:
         self._news.set()
 
     @asynccontextmanager
-    async def held(self, wish: Callable[[], Wanted]) -> AsyncGenerator[None]:
+    async def held(self, wish: Callable[[], Demand]) -> AsyncGenerator[None]:
         """Wait for the turn, and have it for the block."""
         waiting = _Waiting(wish)
         self._waiting.append(waiting)

@@ -22,7 +22,7 @@ from app.inference import wire
 from app.inference.model import FinishReason, Utterance
 from app.inference.processor import Processor
 from app.models.worker.process import WorkerLost, WorkerProcess
-from app.models.worker.residency import Next, Tenure, Turn, Wanted
+from app.models.worker.residency import Demand, Next, Tenure, Turn
 from app.models.worker.take import Take
 
 KILLS_ALLOWED = 3
@@ -193,11 +193,11 @@ class Pool:
         self._work.set()
         self._turn.tell()
 
-    def _wish(self) -> Wanted:
+    def _wish(self) -> Demand:
         """How much this pool wants the turn."""
         if self._loads or any(take.utterance.lane == "speak" for take in self._takes.values()):
-            return Wanted.NOW
-        return Wanted.SOON if self._takes else Wanted.NO
+            return Demand.NOW
+        return Demand.SOON if self._takes else Demand.NO
 
     async def _one_worker(self) -> None:
         """Start a worker and serve it until it has been idle for long enough."""

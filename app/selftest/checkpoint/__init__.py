@@ -12,8 +12,8 @@ from typing import Any
 
 from app.selftest.checkpoint.codec import Codec, Sound
 from app.selftest.checkpoint.dims import DIMS, Kind, Size, codec_config, model_config
-from app.selftest.checkpoint.talker import Ends, Talker
-from app.selftest.checkpoint.tensors import Dice, save, save_quantized
+from app.selftest.checkpoint.talker import Ends, TalkerWeights
+from app.selftest.checkpoint.tensors import RandomWeights, save, save_quantized
 from app.selftest.checkpoint.tokenizer import write_tokenizer
 
 #: mlx-audio leaves these as they are.
@@ -36,13 +36,16 @@ def write_checkpoint(
     `bits`, which are 4, 6 or 8, make it one as mlx-community has them; without, it is in bf16. `ends` and `sound`
     make every utterance go wrong alike: it never ends, or is empty; it is silent, or not a number.
     """
-    shape, dice = DIMS[dims], Dice(seed)
+    shape, dice = DIMS[dims], RandomWeights(seed)
     tokens = folder / "speech_tokenizer"
     tokens.mkdir(parents=True, exist_ok=True)
 
     config = model_config(shape, type, size or ("1b7" if dims == "1.7b" or type == "voice_design" else "0b6"))
     codec = Codec(shape, dice, sound)
-    weights = [*Talker(shape, dice, ends, bits).weights(), *(codec.speaker_encoder() if type == "base" else ())]
+    weights = [
+        *TalkerWeights(shape, dice, ends, bits).weights(),
+        *(codec.speaker_encoder() if type == "base" else ()),
+    ]
     if bits is None:
         save(folder / "model.safetensors", weights, "BF16")
     else:

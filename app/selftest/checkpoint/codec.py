@@ -13,7 +13,7 @@ import numpy as np
 
 from app.selftest.checkpoint.dims import CODES, GROUPS, Dims, Transformer
 from app.selftest.checkpoint.talker import FIRST_SPOKEN, RESERVED
-from app.selftest.checkpoint.tensors import Dice, Floats, Weight, fixed
+from app.selftest.checkpoint.tensors import Floats, RandomWeights, Weight, fixed
 
 Sound = Literal["speech", "silence", "nan"]
 
@@ -26,7 +26,7 @@ _FAR = 1_000.0  #: from everything that a codebook is asked for
 class Codec:
     """Makes the tensors of `speech_tokenizer/`, and those below `speaker_encoder.`."""
 
-    def __init__(self, dims: Dims, dice: Dice, sound: Sound) -> None:
+    def __init__(self, dims: Dims, dice: RandomWeights, sound: Sound) -> None:
         self._dims, self._dice, self._sound = dims, dice, sound
 
     def weights(self) -> Iterator[Weight]:

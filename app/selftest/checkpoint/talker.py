@@ -32,7 +32,7 @@ from app.selftest.checkpoint.dims import (
     Dims,
     Transformer,
 )
-from app.selftest.checkpoint.tensors import Dice, Floats, Weight, exact, fixed
+from app.selftest.checkpoint.tensors import Floats, RandomWeights, Weight, exact, fixed
 from app.selftest.checkpoint.tokenizer import ENDS_AT_ONCE, FIRST_SPECIAL, NEVER_ENDS, mark_token
 
 Ends = Literal["text", "never", "at-once"]
@@ -53,10 +53,10 @@ _NEVER = -40.0
 _BLOCK = 16_384  #: rows of the text embedding at once
 
 
-class Talker:
+class TalkerWeights:
     """Makes the tensors below `talker.`, the circuit such that it survives a quantization to `bits`."""
 
-    def __init__(self, dims: Dims, dice: Dice, ends: Ends, bits: int | None) -> None:
+    def __init__(self, dims: Dims, dice: RandomWeights, ends: Ends, bits: int | None) -> None:
         self._dims, self._dice, self._ends, self._bits = dims, dice, ends, bits
         self._anchor = _ANCHOR_SCALE * sqrt(dims.talker.hidden)
         #: What one frame adds: little, so that even `_FOREVER` of them are small beside the anchor.
@@ -212,7 +212,7 @@ class Talker:
 
 
 def _layer(
-    dice: Dice,
+    dice: RandomWeights,
     prefix: str,
     shape: Transformer,
     norm: Floats,

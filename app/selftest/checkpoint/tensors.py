@@ -37,7 +37,7 @@ class _Entry:
     data: Callable[[], Iterator[bytes]]
 
 
-class Dice:
+class RandomWeights:
     """Draws tensors. Two of the same seed and name are the same."""
 
     def __init__(self, seed: int) -> None:

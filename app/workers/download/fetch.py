@@ -32,7 +32,7 @@ from msgspec import Struct
 
 from app.process.child import ABANDONED, end_with_parent, own_pipes
 from app.process.files import sync_folder
-from app.workers.download.hub import MANIFEST, FetchFailed, Wanted, append, corrupt, explained, listing, passes
+from app.workers.download.hub import MANIFEST, FetchFailed, RemoteFile, append, corrupt, explained, listing, passes
 
 PARTS = ".parts"
 
@@ -157,7 +157,7 @@ def is_installed(repository: str, revision: str, folder: Path) -> bool:
     return sizes and (manifest.repository, manifest.revision) == (repository, revision)
 
 
-def _held(file: Wanted, folder: Path) -> int:
+def _held(file: RemoteFile, folder: Path) -> int:
     """How much of a file is there. What cannot be right is removed."""
     for path in (folder / file.name, folder / PARTS / file.part):
         if path.is_file():
@@ -168,7 +168,7 @@ def _held(file: Wanted, folder: Path) -> int:
     return 0
 
 
-def _download(repository: str, commit: str, file: Wanted, part: Path) -> Iterator[int]:
+def _download(repository: str, commit: str, file: RemoteFile, part: Path) -> Iterator[int]:
     """Bring the rest of a file; how much of it is there. Goes on after a break while tries bring something."""
     part.touch()
     waits, trouble = iter(WAITS_S), None
@@ -188,7 +188,7 @@ def _download(repository: str, commit: str, file: Wanted, part: Path) -> Iterato
             raise explained(trouble or OSError("the answers are empty"), repository, commit) from trouble
 
 
-def _verified(files: Sequence[Wanted], folder: Path) -> list[Installed]:
+def _verified(files: Sequence[RemoteFile], folder: Path) -> list[Installed]:
     """Read every file again. Those that are not right are removed, so that the next try brings them anew."""
     installed: list[Installed] = []
     wrong: list[str] = []
@@ -214,7 +214,7 @@ def _verified(files: Sequence[Wanted], folder: Path) -> list[Installed]:
     return installed
 
 
-def _install(manifest: Manifest, files: Sequence[Wanted], folder: Path) -> None:
+def _install(manifest: Manifest, files: Sequence[RemoteFile], folder: Path) -> None:
     """Give all files their places, and write the manifest when they are there for good."""
     for file in files:
         if not (folder / file.name).is_file():

@@ -38,7 +38,7 @@ class FetchFailed(Exception):
         self.code, self.message = code, message
 
 
-class Wanted(Struct, frozen=True):
+class RemoteFile(Struct, frozen=True):
     """A file as the hub lists it."""
 
     name: str
@@ -57,7 +57,7 @@ def is_safe(name: str) -> bool:
     return _SAFE.fullmatch(name) is not None and name != MANIFEST
 
 
-def listing(repository: str, revision: str) -> tuple[str, list[Wanted]]:
+def listing(repository: str, revision: str) -> tuple[str, list[RemoteFile]]:
     """The commit that a revision means, and those of its files that are wanted."""
     from huggingface_hub import constants
 
@@ -89,17 +89,17 @@ def _model_info(repository: str, revision: str) -> "ModelInfo":
         time.sleep(wait_s)
 
 
-def _wanted(sibling: "RepoSibling") -> Wanted:
+def _wanted(sibling: "RepoSibling") -> RemoteFile:
     """A file of the list, if that says enough. Hashes become names in the file system, so they must be hashes."""
     from huggingface_hub import constants
 
     sha256, blob = sibling.lfs.sha256 if sibling.lfs else "", sibling.blob_id or ""
     if sibling.size is None or not (_SHA256.fullmatch(sha256) if sibling.lfs else _SHA1.fullmatch(blob)):
         raise _no_hub(constants.ENDPOINT)
-    return Wanted(sibling.rfilename, sibling.size, sha256, blob)
+    return RemoteFile(sibling.rfilename, sibling.size, sha256, blob)
 
 
-def append(repository: str, commit: str, file: Wanted, part: Path) -> Iterator[int]:
+def append(repository: str, commit: str, file: RemoteFile, part: Path) -> Iterator[int]:
     """Bring what a part lacks, in one answer; how much of it is there."""
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import (

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
-from app.audio.recordings.reference import LONGEST_S, Recording
+from app.audio.recordings.reference import MAX_S, Recording
 from app.errors import InvalidAudio
-from app.workers.recording.samples import Samples, Sound, at_our_rate, check_length, mono, pcm_of
+from app.workers.recording.samples import DecodedFile, Samples, at_our_rate, check_length, mono, pcm_of
 
 #: Full scale is 1.0. Softer than this at its loudest, a recording is silence; far beyond full scale it is none.
-FAINTEST_PEAK, GREATEST_PEAK = 0.01, 8.0
+MIN_PEAK, MAX_PEAK = 0.01, 8.0
 
 #: Samples at full scale, as a share of all: a recording with more is distorted.
-MOST_CLIPPED = 0.02
+MAX_CLIPPED = 0.02
 FULL_SCALE = 32767 / 32768
 
-#: Samples. Speech is looked for in steps of 50 ms.
+#: Samples. SpeechSpan is looked for in steps of 50 ms.
 STEP = SAMPLE_RATE // 20
 
 #: In dBFS: what is softer is no speech, however soft the rest is.
@@ -30,10 +30,10 @@ FLOOR_DBFS = -60.0
 #: In dB: speech is what comes that near to the loudest twentieth of it.
 SPEECH_RANGE_DB = 20.0
 #: Steps: so short a pause is part of the speech.
-LONGEST_PAUSE = 4
+MAX_PAUSE = 4
 
-FAINTEST_DBFS = -45.0
-LEAST_SPEECH_S, LEAST_SPEECH_SHARE = 1.0, 0.25
+MIN_DBFS = -45.0
+MIN_SPEECH_S, MIN_SPEECH_SHARE = 1.0, 0.25
 
 #: What `normalized` aims at: speech as loud as broadcasters have it, with room for its peaks.
 LEVEL_DBFS, PEAK_DBFS = -23.0, -1.0
@@ -41,7 +41,7 @@ LEVEL_DBFS, PEAK_DBFS = -23.0, -1.0
 MARGIN = SAMPLE_RATE * 3 // 10
 
 
-class Speech(NamedTuple):
+class SpeechSpan(NamedTuple):
     """Where somebody speaks in a recording, and how loud."""
 
     first: int  #: step
@@ -50,12 +50,12 @@ class Speech(NamedTuple):
     level_dbfs: float
 
 
-def judged(sound: Sound, *, normalize: bool) -> Recording:
+def judged(sound: DecodedFile, *, normalize: bool) -> Recording:
     """The recording as it is kept. Raises `InvalidAudio`, which says what would be right."""
     check_length(len(sound.samples), sound.sample_rate)
     check_samples(sound.samples)
     samples = at_our_rate(mono(sound.samples), sound.sample_rate)
-    samples = samples[: round(LONGEST_S * SAMPLE_RATE)]  # the rest is an encoder's padding
+    samples = samples[: round(MAX_S * SAMPLE_RATE)]  # the rest is an encoder's padding
     speech = found_speech(samples)
     notes, level = list(sound.notes), speech.level_dbfs
     if normalize:
@@ -75,15 +75,15 @@ def check_samples(samples: Samples) -> None:
         raise InvalidAudio("the recording has NaN or infinite samples; export it again")
     loudness = np.abs(samples)
     peak = float(loudness.max())
-    if peak > GREATEST_PEAK:
+    if peak > MAX_PEAK:
         raise InvalidAudio(f"the recording has samples of {peak:.3g} times full scale; send floats of -1.0 to 1.0")
-    if peak < FAINTEST_PEAK:
+    if peak < MIN_PEAK:
         raise _silent()
-    if np.count_nonzero(loudness >= FULL_SCALE) > MOST_CLIPPED * loudness.size:
+    if np.count_nonzero(loudness >= FULL_SCALE) > MAX_CLIPPED * loudness.size:
         raise InvalidAudio("the recording is distorted, it was recorded too loud; send a softer one")
 
 
-def found_speech(samples: Samples) -> Speech:
+def found_speech(samples: Samples) -> SpeechSpan:
     """Where the speech is in a recording at 24 kHz. Raises `InvalidAudio` when it is too faint or too little."""
     steps = len(samples) // STEP
     steady = samples[: steps * STEP] - samples.mean(dtype=np.float64)  # an offset of the microphone is no sound
@@ -95,23 +95,23 @@ def found_speech(samples: Samples) -> Speech:
     loud = loudest[-1 - len(loudest) // 20]
     active = np.flatnonzero(audible & (powers >= loud * 10 ** (-SPEECH_RANGE_DB / 10)))
     level = 10 * log10(np.minimum(powers[active], loud).mean())  # a knock does not make it louder
-    if level < FAINTEST_DBFS:
+    if level < MIN_DBFS:
         raise InvalidAudio(
             f"the recording is too faint, its speech is at {level:.0f} dBFS; send one of at least "
-            f"{FAINTEST_DBFS:.0f} dBFS, spoken nearer to the microphone"
+            f"{MIN_DBFS:.0f} dBFS, spoken nearer to the microphone"
         )
     gaps = np.diff(active) - 1
-    seconds = (len(active) + int(gaps[gaps <= LONGEST_PAUSE].sum())) * STEP / SAMPLE_RATE
+    seconds = (len(active) + int(gaps[gaps <= MAX_PAUSE].sum())) * STEP / SAMPLE_RATE
     whole = len(samples) / SAMPLE_RATE
-    if seconds < LEAST_SPEECH_S or seconds < LEAST_SPEECH_SHARE * whole:
+    if seconds < MIN_SPEECH_S or seconds < MIN_SPEECH_SHARE * whole:
         raise InvalidAudio(
             f"the recording is mostly silence, somebody speaks in {seconds:.1f} s of its {whole:.1f} s; send at "
             "least 1 s of speech, and not more than three times as much silence"
         )
-    return Speech(int(active[0]), int(active[-1]), seconds, level)
+    return SpeechSpan(int(active[0]), int(active[-1]), seconds, level)
 
 
-def normalized(samples: Samples, speech: Speech) -> tuple[Samples, float, float]:
+def normalized(samples: Samples, speech: SpeechSpan) -> tuple[Samples, float, float]:
     """The same at the level that serves best and without the silence around it; also the gain in dB and the seconds
     that were cut off. At least as much is left as there is speech.
     """

@@ -25,15 +25,15 @@ from av.container import InputContainer
 from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
 
-from app.audio.recordings.reference import LONGEST_S, Kind
+from app.audio.recordings.reference import MAX_S, Container
 from app.errors import InvalidAudio
-from app.workers.recording.samples import Samples, Sound, check_whole, too_long
+from app.workers.recording.samples import DecodedFile, Samples, check_whole, too_long
 
 #: Packets that cannot be decoded. The first ones of an MP3 file that was cut out of another are like that.
-MOST_DAMAGED = 2
+MAX_DAMAGED = 2
 
 #: Seconds more than may be used, so that the length can be judged with the others.
-_CAP_S = LONGEST_S + 1
+_CAP_S = MAX_S + 1
 
 
 class _Form(NamedTuple):
@@ -43,14 +43,14 @@ class _Form(NamedTuple):
 
 
 _FORMS = {
-    Kind.FLAC: _Form("flac", frozenset({"flac"}), promises=True),
-    Kind.MP3: _Form("mp3", frozenset({"mp3", "mp3float"}), promises=False),
-    Kind.M4A: _Form("mov", frozenset({"aac", "alac"}), promises=True),
-    Kind.OGG: _Form("ogg", frozenset({"vorbis", "opus"}), promises=True),
+    Container.FLAC: _Form("flac", frozenset({"flac"}), promises=True),
+    Container.MP3: _Form("mp3", frozenset({"mp3", "mp3float"}), promises=False),
+    Container.M4A: _Form("mov", frozenset({"aac", "alac"}), promises=True),
+    Container.OGG: _Form("ogg", frozenset({"vorbis", "opus"}), promises=True),
 }
 
 
-def read_compressed(data: bytes, kind: Kind) -> Sound:
+def read_compressed(data: bytes, kind: Container) -> DecodedFile:
     """What a file of this kind holds. Raises `InvalidAudio`, which says what would be right."""
     form = _FORMS[kind]
     options = {
@@ -69,7 +69,7 @@ def read_compressed(data: bytes, kind: Kind) -> Sound:
         ) from None
 
 
-def _read(container: InputContainer, form: _Form) -> Sound:
+def _read(container: InputContainer, form: _Form) -> DecodedFile:
     stream = next(iter(container.streams.audio), None)
     if stream is None or getattr(stream.codec_context, "name", None) not in form.decoders:  # may have no decoder
         raise InvalidAudio(
@@ -97,12 +97,12 @@ def _read(container: InputContainer, form: _Form) -> Sound:
         frames += frame.samples
         if frames > _CAP_S * rate:
             raise too_long()
-    if not pieces or damaged > MOST_DAMAGED:
+    if not pieces or damaged > MAX_DAMAGED:
         raise ValueError
     if form.promises:
         check_whole(promised, frames / rate)
     notes = (f"damaged packets left out: {damaged}",) if damaged else ()
-    return Sound(np.concatenate(pieces), rate, notes)
+    return DecodedFile(np.concatenate(pieces), rate, notes)
 
 
 def _frames(container: InputContainer, stream: AudioStream) -> Generator[AudioFrame | None]:

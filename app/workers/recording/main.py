@@ -16,27 +16,27 @@ from typing import BinaryIO
 import msgspec
 
 from app.audio.recordings.reference import (
-    MOST_TRACEBACK,
+    MAX_TRACEBACK,
     Answer,
-    Failed,
-    Heard,
-    Kind,
-    Order,
+    Container,
+    Crashed,
+    Decoded,
+    DecodeRequest,
     Recording,
-    Refused,
+    Rejected,
     kind_of,
 )
 from app.errors import InvalidAudio
 from app.process.child import end_with_parent, own_pipes
 
 #: Seconds on the clock. The engine waits no longer either; this is for a child whose engine has gone.
-LONGEST_S = 15
+MAX_CLOCK_S = 15
 
 #: Seconds of computing. An honest recording takes half of one.
-MOST_CPU_S = 5
+MAX_CPU_S = 5
 
 #: Of address space. Reading 30 s of stereo at 192 kHz takes 0.4 GB, of which 0.2 are the libraries.
-MOST_MEMORY_BYTES = 1 << 30
+MAX_MEMORY_BYTES = 1 << 30
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
     pipes = own_pipes()
     _die_in_time()
     with os.fdopen(pipes[0], "rb") as source, os.fdopen(pipes[1], "wb") as target:
-        order = msgspec.json.decode(source.readline(), type=Order)
+        order = msgspec.json.decode(source.readline(), type=DecodeRequest)
         data = source.read(order.bytes)
         if len(data) < order.bytes:
             return 1  # the engine has gone, or does not want to know any more
@@ -61,7 +61,7 @@ def decoded(data: bytes, *, normalize: bool) -> Recording:
     kind = kind_of(data)
     if kind is None:
         raise InvalidAudio("send a recording as WAV, FLAC, MP3, M4A or Ogg file")
-    if kind is Kind.WAV:
+    if kind is Container.WAV:
         from app.workers.recording.wav import read_wav
 
         return judged(read_wav(data), normalize=normalize)
@@ -75,11 +75,11 @@ def give_up_rights() -> None:
     import resource
 
     for limit, most in (
-        (resource.RLIMIT_CPU, MOST_CPU_S),
+        (resource.RLIMIT_CPU, MAX_CPU_S),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 0),
-        (resource.RLIMIT_AS, MOST_MEMORY_BYTES),
+        (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
     ):
         with suppress(ValueError, OSError):  # a platform may not have it, or may have a stricter one
             resource.setrlimit(limit, (most, most))
@@ -89,18 +89,20 @@ def _answer(data: bytes, *, normalize: bool) -> tuple[Answer, bytes]:
     # One thread is enough; a pool of them would take address space for each core of the machine.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     import_module("app.workers.recording.checks")
-    import_module("app.workers.recording.wav" if kind_of(data) is Kind.WAV else "app.workers.recording.compressed")
+    import_module(
+        "app.workers.recording.wav" if kind_of(data) is Container.WAV else "app.workers.recording.compressed"
+    )
     give_up_rights()
     try:
         recording = decoded(data, normalize=normalize)
     except InvalidAudio as error:
-        return Refused(error.message), b""
+        return Rejected(error.message), b""
     except MemoryError:
-        return Refused("the recording is too large when it is unpacked; send 1 to 30 s of speech"), b""
+        return Rejected("the recording is too large when it is unpacked; send 1 to 30 s of speech"), b""
     except Exception:
         # Told, because standard error may be a file, and this process can no longer write to files.
-        return Failed(format_exc()[-MOST_TRACEBACK:]), b""
-    return Heard(len(recording.pcm), recording.level_dbfs, recording.notes), recording.pcm
+        return Crashed(format_exc()[-MAX_TRACEBACK:]), b""
+    return Decoded(len(recording.pcm), recording.level_dbfs, recording.notes), recording.pcm
 
 
 def _say(target: BinaryIO, answer: Answer, pcm: bytes) -> None:
@@ -114,4 +116,4 @@ def _die_in_time() -> None:
     """
     end_with_parent()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(LONGEST_S)
+    signal.alarm(MAX_CLOCK_S)

@@ -11,7 +11,7 @@ import soxr  # pyright: ignore[reportMissingTypeStubs]  # typed inline, but with
 from numpy.typing import NDArray
 
 from app import SAMPLE_RATE
-from app.audio.recordings.reference import LONGEST_S, SHORTEST_S
+from app.audio.recordings.reference import MAX_S, MIN_S
 from app.errors import InvalidAudio
 
 Samples: TypeAlias = NDArray[np.float32]
@@ -23,10 +23,10 @@ CANCELED = 0.05
 PADDING_S = 0.09
 
 #: Seconds. What is missing at the end beyond this is heard: at least a syllable.
-MOST_LACKING_S = 0.5
+MAX_LACKING_S = 0.5
 
 
-class Sound(NamedTuple):
+class DecodedFile(NamedTuple):
     """What a file holds."""
 
     samples: Samples  #: by time and channel; full scale is 1.0
@@ -36,19 +36,19 @@ class Sound(NamedTuple):
 
 def too_long() -> InvalidAudio:
     """What is said of a recording whose end nobody has waited for."""
-    return InvalidAudio(f"the recording is longer than {LONGEST_S:.0f} s; send 1 to 30 s of speech")
+    return InvalidAudio(f"the recording is longer than {MAX_S:.0f} s; send 1 to 30 s of speech")
 
 
 def check_length(samples: int, sample_rate: int) -> None:
     """Raises `InvalidAudio` unless it is a length that can be used."""
     seconds = samples / sample_rate
-    if not SHORTEST_S <= seconds <= LONGEST_S + PADDING_S:
+    if not MIN_S <= seconds <= MAX_S + PADDING_S:
         raise InvalidAudio(f"the recording lasts {seconds:.1f} s; send 1 to 30 s of speech")
 
 
 def check_whole(promised_s: float, held_s: float) -> None:
     """Raises `InvalidAudio` when a file holds less than its head promises: it was cut short, or it lies."""
-    if promised_s > held_s + MOST_LACKING_S:
+    if promised_s > held_s + MAX_LACKING_S:
         raise InvalidAudio(
             f"the file is cut short: its head promises {promised_s:.1f} s, but it holds {held_s:.1f} s; "
             "send the whole file"

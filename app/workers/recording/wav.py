@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from app.errors import InvalidAudio
-from app.workers.recording.samples import Samples, Sound, check_length, check_whole
+from app.workers.recording.samples import DecodedFile, Samples, check_length, check_whole
 
 _FORMAT = struct.Struct("<HHIIHH")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_MOST_CHUNKS = 64
+_MAX_CHUNKS = 64
 
 #: What programs that write into a pipe say of a size that they do not know yet: ffmpeg, SoX, arecord.
 _UNKNOWN_SIZES = (range(0xFFFFF000, 0x1_0000_0000), range(0x7FFFF000, 0x8000_0040))
@@ -28,7 +28,7 @@ class _Format(NamedTuple):
     align: int  #: bytes of one sample of all channels
 
 
-def read_wav(wav: bytes) -> Sound:
+def read_wav(wav: bytes) -> DecodedFile:
     """What a WAV file holds. Raises `InvalidAudio`, which says what would be right."""
     form, data, promised = _parsed(wav)
     frames, promised_frames = len(data) // form.align, promised // form.align
@@ -38,7 +38,7 @@ def read_wav(wav: bytes) -> Sound:
         check_whole(promised_frames / form.sample_rate, frames / form.sample_rate)
     check_length(frames, form.sample_rate)
     samples = _samples(form, data[: frames * form.align])
-    return Sound(samples.reshape(frames, form.channels), form.sample_rate)
+    return DecodedFile(samples.reshape(frames, form.channels), form.sample_rate)
 
 
 def _parsed(wav: bytes) -> tuple[_Format, bytes, int]:
@@ -48,7 +48,7 @@ def _parsed(wav: bytes) -> tuple[_Format, bytes, int]:
     )
     found: dict[bytes, bytes] = {}
     promised, at = 0, 12
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if at + 8 > len(wav):
             break
         name, size = wav[at : at + 4], int.from_bytes(wav[at + 4 : at + 8], "little")

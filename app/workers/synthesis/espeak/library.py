@@ -35,7 +35,7 @@ ESPEAK_RATE = 22_050
 BUFFER_MS = 100
 
 #: The library copies the path of its data into fixed buffers of 160 bytes and appends to it.
-LONGEST_PATH = 110
+MAX_PATH = 110
 
 # The names are those of speak_lib.h.
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
@@ -52,7 +52,7 @@ _SynthCallback = PYFUNCTYPE(c_int, c_void_p, c_int, c_void_p)
 Listener = Callable[[bytes], bool]
 
 
-class Speech(Struct, frozen=True):
+class SpeechRequest(Struct, frozen=True):
     """A text and how it is to be spoken, in the library's own units."""
 
     text: str
@@ -72,7 +72,7 @@ class EspeakLibrary:
         self._link: Path | None = None
         self._warned = False
 
-    def speak(self, speech: Speech, listener: Listener) -> None:
+    def speak(self, speech: SpeechRequest, listener: Listener) -> None:
         """Speak a text to the listener, buffer by buffer, until it ends or the listener has enough."""
         library = self._load()
         listed = None
@@ -135,7 +135,7 @@ class EspeakLibrary:
     def _short_path(self) -> bytes:
         """The data folder, or a link to it where its own path is too long for the library."""
         path = os.fsencode(self._data)
-        if len(path) <= LONGEST_PATH:
+        if len(path) <= MAX_PATH:
             return path
         # Temporary folders are swept now and then, so the link may have gone since the last text.
         if self._link is None or not self._link.exists():
@@ -148,7 +148,7 @@ def _link_to(data: Path) -> Path:
     for folder in (tempfile.gettempdir(), "/tmp"):
         with suppress(OSError):
             link = Path(tempfile.mkdtemp(prefix="q3tts-", dir=folder), "data")
-            if len(os.fsencode(link)) <= LONGEST_PATH:
+            if len(os.fsencode(link)) <= MAX_PATH:
                 link.symlink_to(data, target_is_directory=True)
                 return link
             link.parent.rmdir()
@@ -172,7 +172,7 @@ def _list_for(library: PyDLL, path: bytes, voice: str) -> int | None:
     return None if os.path.exists(path + b"/lang/" + file.encode()) else library.espeak_ListVoices(None)
 
 
-def _set_up(library: PyDLL, speech: Speech) -> None:
+def _set_up(library: PyDLL, speech: SpeechRequest) -> None:
     if library.espeak_SetVoiceByName(speech.voice.encode()):
         raise InferenceFailed(f"espeak-ng cannot load the voice {speech.voice!r}.")
     # After the voice, because the speed takes in a factor of the voice's own.

@@ -16,12 +16,12 @@ from app.errors import InferenceFailed, InvalidRequest, SpeechError
 from app.inference.espeak_voices import espeak_data, espeak_name
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
 from app.inference.processor import Processor
-from app.workers.synthesis.espeak.library import ESPEAK_RATE, EspeakLibrary, Speech
+from app.workers.synthesis.espeak.library import ESPEAK_RATE, EspeakLibrary, SpeechRequest
 from app.workers.synthesis.queue import Lanes, Work
 from app.workers.synthesis.resampling import resampler
 
 #: In bytes: 100 ms.
-LONGEST_FRAME = 2 * SAMPLE_RATE // 10
+MAX_FRAME_BYTES = 2 * SAMPLE_RATE // 10
 
 #: So much audio is made at most in one step, where it is made again only to be skipped.
 _BUFFERS_PER_STEP = 8
@@ -117,7 +117,7 @@ class Espeak:
 class _Voicing:
     """One go through the library, read piece by piece."""
 
-    def __init__(self, library: EspeakLibrary, speech: Speech, *, skip: int) -> None:
+    def __init__(self, library: EspeakLibrary, speech: SpeechRequest, *, skip: int) -> None:
         self._resampler = resampler(ESPEAK_RATE)
         self._greenlet = greenlet(lambda: library.speak(speech, _hand_out))
         self._pcm = bytearray()
@@ -127,13 +127,13 @@ class _Voicing:
     def read(self) -> tuple[bytes, bool]:
         """The next PCM, one frame at most, and whether it is the last."""
         for _ in range(_BUFFERS_PER_STEP):
-            if self._ended or len(self._pcm) >= LONGEST_FRAME:
+            if self._ended or len(self._pcm) >= MAX_FRAME_BYTES:
                 break
             self._pull()
             if self._pcm:
                 break
-        pcm = bytes(self._pcm[:LONGEST_FRAME])
-        del self._pcm[:LONGEST_FRAME]
+        pcm = bytes(self._pcm[:MAX_FRAME_BYTES])
+        del self._pcm[:MAX_FRAME_BYTES]
         return pcm, self._ended and not self._pcm
 
     def stop(self) -> None:
@@ -167,10 +167,10 @@ def _hand_out(samples: bytes) -> bool:
     return step.switch(samples)
 
 
-def _speech(utterance: Utterance) -> Speech:
+def _speech(utterance: Utterance) -> SpeechRequest:
     if utterance.voice.kind != "preset":
         raise InvalidRequest(f"espeak-ng has no voices of the kind {utterance.voice.kind!r}.")
-    return Speech(
+    return SpeechRequest(
         text=utterance.text,
         voice=espeak_name(utterance.voice.name, utterance.language),
         seed=utterance.seed,

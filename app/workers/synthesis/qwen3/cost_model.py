@@ -46,11 +46,11 @@ class Pace:
     @property
     def width(self) -> int:
         """How many rows have been seen to keep real time, or can be tried."""
-        most_s, since = REAL_TIME_SHARE * FRAME_S, self._clock() - REMEMBERED_S
+        max_s, since = REAL_TIME_SHARE * FRAME_S, self._clock() - REMEMBERED_S
         # What was too slow a while ago may have had a reason that is gone.
         known = {rows: took_s for rows, (took_s, at) in self._steps.items() if at >= since}
-        width = max((rows for rows, took_s in known.items() if took_s <= most_s), default=0)
-        if width and 2 * width not in known and 1.5 * known[width] <= most_s:
+        width = max((rows for rows, took_s in known.items() if took_s <= max_s), default=0)
+        if width and 2 * width not in known and 1.5 * known[width] <= max_s:
             return 2 * width
         return width
 
@@ -62,5 +62,5 @@ class Pace:
             return PIECES[-1]
         if self._position_s is None:
             return PIECES[0] if listened_to else PIECES[-1]
-        most_s = (1 - REAL_TIME_SHARE) * FRAME_S if listened_to else UNHEARD_S
-        return max((piece for piece in PIECES if piece <= most_s / self._position_s), default=PIECES[0])
+        max_s = (1 - REAL_TIME_SHARE) * FRAME_S if listened_to else UNHEARD_S
+        return max((piece for piece in PIECES if piece <= max_s / self._position_s), default=PIECES[0])

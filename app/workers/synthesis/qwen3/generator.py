@@ -32,7 +32,7 @@ from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder
 #: A tick launches no more when so much time has gone. On a GPU it has launched everything long before.
 TICK_S = 0.02
 
-_NOBODY = Sampling(seed=0, temperature=0.0, top_k=0, top_p=1.0, penalty=1.0, least_frames=0)
+_NOBODY = Sampling(seed=0, temperature=0.0, top_k=0, top_p=1.0, penalty=1.0, min_frames=0)
 
 
 class Heard(NamedTuple):
@@ -60,7 +60,7 @@ class Loop:
         talker: Talker,
         vocoder: Vocoder,
         *,
-        most_rows: int,
+        max_rows: int,
         budget_bytes: int,
         aside: mx.Stream | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +68,7 @@ class Loop:
         self._talker = talker
         self._slots, self._clock = talker.slots(), clock
         self._pace = Pace(clock)
-        self._places = Places(self._slots, self._pace, most_rows=most_rows, budget_bytes=budget_bytes)
+        self._places = Places(self._slots, self._pace, max_rows=max_rows, budget_bytes=budget_bytes)
         self._prefill = Prefill(talker, self._slots, self._places)
         self._voicing = Voicing(vocoder, aside)
         self._ending: list[Row] = []  #: have left their slots, but not all of them has been voiced
@@ -82,9 +82,9 @@ class Loop:
         return len(self._places.rows) + len(self._ending)
 
     @property
-    def most_rows(self) -> int:
+    def max_rows(self) -> int:
         """How many it can run at once."""
-        return self._places.most_rows
+        return self._places.max_rows
 
     def add(self, row: Row) -> None:
         """Take a row in."""
@@ -172,7 +172,7 @@ class Loop:
     def _ask(self, began: float, *, alone: bool) -> _Asked | None:
         """Have every row say its next frame."""
         placed = (row for row in self._places.rows if row.slot is not None)
-        rows = [row for row in placed if row.ready and row.said < row.most_frames]
+        rows = [row for row in placed if row.ready and row.said < row.max_frames]
         if not rows:
             return None
         self._places.make_room(1)
@@ -222,7 +222,7 @@ class Loop:
             row.end(FinishReason.STOP, row.known - 1)
         elif code == self._talker.lost:
             row.end(FinishReason.ERROR, row.known - 1)
-        elif row.known == row.most_frames:
+        elif row.known == row.max_frames:
             row.end(FinishReason.LENGTH, row.known)
         else:
             return

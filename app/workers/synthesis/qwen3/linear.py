@@ -16,7 +16,7 @@ Linear: TypeAlias = Callable[[mx.array], mx.array]
 _ROWS = 8
 
 #: Half of what OpenBLAS takes for a small product, of which it makes no copies.
-_MOST_PRODUCTS = 1 << 19
+_MAX_PRODUCTS = 1 << 19
 
 
 def taken(owner: Any, *names: str, aside: mx.Stream | None = None) -> Linear:
@@ -86,7 +86,7 @@ class _Columns:
         width = _width(inputs, self._outputs)
         blocks = weight.T.reshape(inputs, self._outputs // width, width).swapaxes(0, 1)
         self._blocks, self._bias, self._aside = mx.contiguous(blocks)[:, None], bias, aside
-        self._least = fewest_rows(inputs, width)
+        self._least = min_rows(inputs, width)
         mx.eval(self._blocks)
 
     def __call__(self, x: mx.array) -> mx.array:
@@ -110,7 +110,7 @@ class _Columns:
 
 
 @cache
-def fewest_rows(inputs: int, columns: int) -> int:
+def min_rows(inputs: int, columns: int) -> int:
     """The smallest n such that products whose number of rows is a multiple of n, up to eight, give every row the
     same result. Found by trial; the values do not matter, since kernels are chosen by shape.
     """
@@ -129,5 +129,5 @@ def fewest_rows(inputs: int, columns: int) -> int:
 
 def _width(inputs: int, outputs: int) -> int:
     """Of a block: a part of all outputs, and no wider than the product of eight rows with it may be."""
-    most = _MOST_PRODUCTS // (_ROWS * inputs)
+    most = _MAX_PRODUCTS // (_ROWS * inputs)
     return next((width for width in range(min(most, outputs), 15, -1) if outputs % width == 0), outputs)

@@ -33,10 +33,10 @@ from app.workers.synthesis.qwen3.vocoder import Vocoder
 FRAMES_PER_S = 12.5
 
 #: Where nobody says otherwise; as in the published generation_config.json, that is, never on purpose.
-MOST_FRAMES = 8_192
+MAX_FRAMES = 8_192
 
 #: As in the official code, an utterance has at least this many frames.
-LEAST_FRAMES = 2
+MIN_FRAMES = 2
 
 #: Rows at once where a batch costs nearly what its rows cost one by one.
 FEW_ROWS = 2
@@ -54,7 +54,7 @@ _OTHERS, _OTHERS_SAMPLE = "subtalker_", "subtalker_dosample"
 class Qwen3:
     """Belongs to the worker's thread."""
 
-    def __init__(self, loaded: Loaded, *, most_rows: int | None = None, blas: str = "") -> None:
+    def __init__(self, loaded: Loaded, *, max_rows: int | None = None, blas: str = "") -> None:
         model: Any = loaded.model
         self._processor = mlx_runtime.processor(blas)
         on_gpu = self._processor.device != "cpu"
@@ -68,15 +68,15 @@ class Qwen3:
         self._references = References(
             hearing.codes, hearing.speaker, self._prompts.embedded, loaded.checkpoint.fingerprint
         )
-        if most_rows is None:
-            most_rows = ROWS[-1] if mlx_runtime.batches_pay() else FEW_ROWS
+        if max_rows is None:
+            max_rows = ROWS[-1] if mlx_runtime.batches_pay() else FEW_ROWS
         budget_bytes = mlx_runtime.memory_budget_bytes()
         mx.set_cache_limit(budget_bytes // 4)  # while a book is spoken, nobody is ever idle
         aside = mlx_runtime.second_core()
         self._loop = Loop(
             Talker(model.talker, self._prompts.pad, aside=aside, compiled=on_gpu),
             vocoder,
-            most_rows=most_rows,
+            max_rows=max_rows,
             budget_bytes=budget_bytes,
             aside=aside,
         )
@@ -85,9 +85,9 @@ class Qwen3:
         self._canceled: set[int] = set()
 
     @classmethod
-    def load(cls, folder: Path, *, most_rows: int | None = None, blas: str = "") -> "Qwen3":
+    def load(cls, folder: Path, *, max_rows: int | None = None, blas: str = "") -> "Qwen3":
         """Read a checkpoint into memory. Raises `BrokenCheckpoint`."""
-        return cls(load(folder), most_rows=most_rows, blas=blas)
+        return cls(load(folder), max_rows=max_rows, blas=blas)
 
     @property
     def processor(self) -> Processor:
@@ -97,7 +97,7 @@ class Qwen3:
     @property
     def capacity(self) -> int:
         """Rows of renders; listeners find a place beyond that."""
-        return self._loop.most_rows
+        return self._loop.max_rows
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         """Queue utterances, each lane in the order of arrival."""
@@ -141,7 +141,7 @@ class Qwen3:
         """Make a row of what waits, one at a step; the last word on it when that cannot be."""
         if self._lanes["speak"]:
             utterance = self._lanes["speak"].popleft()
-        elif self._lanes["render"] and self._loop.rows < self._loop.most_rows:
+        elif self._lanes["render"] and self._loop.rows < self._loop.max_rows:
             utterance = self._lanes["render"].popleft()
         else:
             return None
@@ -165,14 +165,14 @@ class Qwen3:
         if room < 1:
             raise ValueError(f"the text has {prompt.positions:,} positions, more than {POSITIONS[-1]:,}")
         limit = utterance.max_seconds
-        most_frames = max(1, round(limit * FRAMES_PER_S)) if limit > 0 else MOST_FRAMES
+        max_frames = max(1, round(limit * FRAMES_PER_S)) if limit > 0 else MAX_FRAMES
         sampling = self._sampling(utterance)
         return Row(
             utterance.id,
             utterance.lane,
             prompt,
             sampling,
-            min(most_frames, room),
+            min(max_frames, room),
             reference,
             behind=utterance.behind,
         )
@@ -184,7 +184,7 @@ class Qwen3:
             utterance.seed,
             *first,
             penalty=self._said("repetition_penalty", said.repetition_penalty),
-            least_frames=LEAST_FRAMES,
+            min_frames=MIN_FRAMES,
             others=None if others == first else others,
         )
 

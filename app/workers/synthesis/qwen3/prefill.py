@@ -14,7 +14,7 @@ from app.workers.synthesis.qwen3.slot_allocator import Places
 from app.workers.synthesis.qwen3.talker import Talker
 
 #: Of the beginnings of prompts.
-MOST_PREFIX_BYTES = 128 << 20
+MAX_PREFIX_BYTES = 128 << 20
 
 
 class Prefill:
@@ -62,5 +62,5 @@ class Prefill:
 
     def _keep(self, key: str, prefix: Remembered) -> None:
         self._prefixes[key] = prefix
-        while sum(each.bytes for each in self._prefixes.values()) > MOST_PREFIX_BYTES:
+        while sum(each.bytes for each in self._prefixes.values()) > MAX_PREFIX_BYTES:
             self._prefixes.popitem(last=False)

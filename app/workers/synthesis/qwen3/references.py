@@ -28,7 +28,7 @@ from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 CODES_FILE = "codes.safetensors"
 
 #: Of voices at hand. One with 30 s of reference has about 30 MB.
-MOST_VOICES = 8
+MAX_VOICES = 8
 
 #: A reference is heard through in pieces of so many frames.
 PIECE_FRAMES = 4
@@ -87,7 +87,7 @@ class References:
         elif not (folder / CODES_FILE).exists():  # another voice of the same recording
             self._keep(folder, key, reference.codes, reference.speaker)
         self._at_hand.move_to_end(key)
-        while len(self._at_hand) > MOST_VOICES:
+        while len(self._at_hand) > MAX_VOICES:
             self._at_hand.popitem(last=False)
         return reference
 

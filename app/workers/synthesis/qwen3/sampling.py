@@ -39,7 +39,7 @@ class Controls(NamedTuple):
     other_last: mx.array  #: int32
     other_top_p: mx.array
     penalty: mx.array  #: of repetition, 1 is none
-    least_frames: mx.array  #: int32; no end before
+    min_frames: mx.array  #: int32; no end before
 
 
 class Mode(NamedTuple):
@@ -58,7 +58,7 @@ class Sampling(NamedTuple):
     top_k: int
     top_p: float
     penalty: float
-    least_frames: int
+    min_frames: int
     others: Choice | None = None  #: of a frame's other codes, where they are chosen otherwise than its first
 
     @property
@@ -76,7 +76,7 @@ def controls_of(rows: Sequence[Sampling]) -> tuple[Controls, Mode]:
         *_arrays(firsts),
         *_arrays(others),
         mx.array([row.penalty for row in rows], mx.float32),
-        mx.array([row.least_frames for row in rows], mx.int32),
+        mx.array([row.min_frames for row in rows], mx.int32),
     )
     sampling = [choice for choice in (*firsts, *others) if choice.temperature > 0]
     mode = Mode(
@@ -182,7 +182,7 @@ class FirstCode:
         logits = logits.astype(mx.float32)
         penalty = controls.penalty[:, None]
         logits = mx.where(history, mx.where(logits < 0, logits * penalty, logits / penalty), logits)
-        forbidden = self._special | (self._is_end & (frames < controls.least_frames)[:, None])
+        forbidden = self._special | (self._is_end & (frames < controls.min_frames)[:, None])
         return mx.where(forbidden, -mx.inf, logits)
 
     @staticmethod

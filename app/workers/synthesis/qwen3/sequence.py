@@ -33,13 +33,13 @@ class Row:
         lane: Lane,
         prompt: Prompt,
         sampling: Sampling,
-        most_frames: int,
+        max_frames: int,
         reference: Reference | None,
         *,
         behind: int = 0,
     ) -> None:
         self.utterance_id, self.lane, self.behind = utterance_id, lane, behind
-        self.prompt, self.sampling, self.most_frames = prompt, sampling, most_frames
+        self.prompt, self.sampling, self.max_frames = prompt, sampling, max_frames
         self.reference = reference
         self.vocoder: VocoderState | None = None  #: where its samples are; None at their start
         self.slot: int | None = None
@@ -64,9 +64,9 @@ class Row:
         return self.filled + self.said
 
     @property
-    def most_positions(self) -> int:
+    def max_positions(self) -> int:
         """How many it can come to have."""
-        return self.prompt.positions + self.most_frames
+        return self.prompt.positions + self.max_frames
 
     @property
     def done(self) -> bool:

@@ -12,9 +12,9 @@ from app.workers.synthesis.qwen3.sequence import Row
 class Places:
     """Belongs to the worker's thread. `rows` are in the order in which they are served."""
 
-    def __init__(self, slots: Slots, pace: Pace, *, most_rows: int, budget_bytes: int) -> None:
+    def __init__(self, slots: Slots, pace: Pace, *, max_rows: int, budget_bytes: int) -> None:
         self._slots, self._pace = slots, pace
-        self.most_rows, self._budget_bytes = most_rows, budget_bytes
+        self.max_rows, self._budget_bytes = max_rows, budget_bytes
         self.rows: list[Row] = []
 
     @property
@@ -74,11 +74,11 @@ class Places:
 
     def _wanted(self) -> list[Row]:
         listeners = sum(row.lane == "speak" for row in self.rows)
-        most = self.most_rows if not listeners else min(max(listeners, self._pace.width), self.most_rows)
+        most = self.max_rows if not listeners else min(max(listeners, self._pace.width), self.max_rows)
         wanted: list[Row] = []
         positions = 0
         for row in self.rows[:most]:
-            positions = max(positions, row.most_positions)
+            positions = max(positions, row.max_positions)
             room = rows_for(len(wanted) + 1) * positions_for(positions) * self._slots.position_bytes
             if wanted and room > self._budget_bytes:
                 break
