@@ -7,7 +7,7 @@ import pytest
 
 from app.events import JobDone, JobStarted
 from app.scheduler.feed import KEPT_EVENTS, Feed, FellBehind
-from tests.api.asking import finished, has_files, render, speak
+from tests.api.asking import finished, render, speak
 from tests.api.following import until_closed
 from tests.conftest import Starter
 from tests.support.client import PATIENCE_S, Engine, next_event
@@ -23,11 +23,12 @@ async def test_what_happens_to_all_jobs_is_seen_and_nothing_is_heard(shared: Eng
             await render(shared, "[error] A failure."): "JOB_ERROR",
         }
         canceled = await render(shared, "[hold:never] One to cancel.")
-        await has_files(shared, canceled)
+        seen: dict[str, list[str]] = {job_id: [] for job_id in [*jobs, canceled]}
+        while not seen[canceled]:
+            event = await next_event(socket)
+            seen[event["job_id"]].append(event["type"])
         await shared.post("/cancel", {"job_id": canceled})
         jobs[canceled] = "JOB_CANCELED"
-
-        seen: dict[str, list[str]] = {job_id: [] for job_id in jobs}
         while any(seen[job_id][-1:] != [last] for job_id, last in jobs.items()):
             event = await next_event(socket)
             seen[event["job_id"]].append(event["type"])
