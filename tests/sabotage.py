@@ -61,7 +61,7 @@ SABOTAGES = (
     Sabotage(
         "a body that is sent in pieces has no limit",
         "app/api/guard.py",
-        "if received_bytes > self._most_body_bytes:",
+        "if received_bytes > self._max_body_bytes:",
         "if False:",
         GUARD,
     ),

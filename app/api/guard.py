@@ -64,7 +64,7 @@ class Guard:
         self._token = sha256(token.encode()).digest()
         self._hosts = frozenset(host.encode().lower() for host in hosts)
         self._origins = frozenset(origin.encode() for origin in origins)
-        self._most_body_bytes = max_body_bytes
+        self._max_body_bytes = max_body_bytes
         self._limit = f"a body may have {max_body_bytes} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +90,7 @@ class Guard:
                 return
             if not self._authorized(scope, headers):
                 problem = (401, "UNAUTHORIZED", "send the header Authorization: Bearer <token>")
-            elif _length(headers) > self._most_body_bytes:
+            elif _length(headers) > self._max_body_bytes:
                 problem = (413, "TOO_LARGE", self._limit)
             else:
                 await self._pass(scope, receive, send, cors)
@@ -134,7 +134,7 @@ class Guard:
             message = await receive()
             if message["type"] == "http.request":
                 received_bytes += len(message.get("body", b""))
-                if received_bytes > self._most_body_bytes:
+                if received_bytes > self._max_body_bytes:
                     raise HTTPException(detail=self._limit, status_code=413)
             return message
 
