@@ -26,11 +26,12 @@ test: $(VENV)/.dev  ## Run the test suite, in minutes
 test-long: $(VENV)/.dev  ## Run the tests that take longest: batches at random, real time, benchmarks
 	@$(BIN)/python -m pytest -n auto -m long
 
-lint: $(VENV)/.dev  ## Check style, types and import rules
+lint: $(VENV)/.dev  ## Check style, types, import rules and English
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.english
 
 sabotage: $(VENV)/.dev  ## Remove one check at a time and see the tests turn red
 	@$(BIN)/python -m tests.sabotage

@@ -73,7 +73,7 @@ def minutes(seconds: float) -> str:
 
 
 def words_for(progress: dict[str, Any]) -> str:
-    """How much there is to hear already, and how long it will take yet."""
+    """How much can be heard already, and how long the rest will take."""
     left = progress["seconds_left"]
     # Rounded up: nothing is left only when it is done.
     wait = f", {minutes(math.ceil(left))} left" if left else ""

@@ -77,7 +77,7 @@ class Engine:
 def running(folder: Path, *, command: Sequence[str] = COMMAND) -> Generator[Engine]:
     """An engine with its data in a new folder, ready for requests; it has ended, with code 0, when the block has.
 
-    Raises `EngineFailed`. Whatever happens in the block, no engine stays behind.
+    Raises `EngineFailed`. Whatever happens in the block, no engine is left running.
     """
     folder.mkdir(mode=0o700)
     errors = folder / "stderr.log"

@@ -31,7 +31,7 @@ BY_NAME = (
 #: check of the self-test.
 WHOLE = ("app.cli", "app.daemon", "app.selftest")
 
-#: Of each of these folders of models only so many. What else mlx-audio and transformers know is code that a
+#: Of these folders of models, only the ones listed. What else mlx-audio and transformers know is code that a
 #: download could never bring: the engine offers Qwen3-TTS to speak, Qwen3-ASR and Whisper to listen. mlx-audio
 #: imports all that listen when it imports one, so those are all there.
 KEPT = {

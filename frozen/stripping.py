@@ -32,7 +32,7 @@ def stripped(entries: Iterable[Entry], folder: Path) -> list[Entry]:
 
 
 def is_loadable(library: bytes) -> bool:
-    """Whether the system could map every part of it: each lies in the file, aligned as it is to be in memory."""
+    """Whether the system could map every part of it: each lies in the file, aligned as it must be in memory."""
     if library[:6] != b"\x7fELF\x02\x01":  # 64 bits, little endian
         return False
     (table,) = struct.unpack_from("<Q", library, 32)
