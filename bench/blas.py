@@ -58,7 +58,7 @@ async def speak(choice: str, folder: Path, seconds: float) -> Round:
         voice = VoiceSpec("preset", name="ryan")
         began = time.monotonic()
         take = pool.submit(
-            Utterance(id=1, text=SENTENCE, voice=voice, lane="speak", seed=1, language="en", max_seconds=seconds)
+            Utterance(text=SENTENCE, voice=voice, lane="speak", seed=1, language="en", max_seconds=seconds)
         )
         first, first_samples, samples = 0.0, 0, 0
         async for pcm in take.pcm():

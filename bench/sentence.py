@@ -31,7 +31,7 @@ async def measure(folder: Path, seconds: float, text: str) -> None:
         await pool.load()
         loaded = time.monotonic()
         take = pool.submit(
-            Utterance(id=1, text=text, voice=voice, lane="speak", seed=1, language="en", max_seconds=seconds)
+            Utterance(text=text, voice=voice, lane="speak", seed=1, language="en", max_seconds=seconds)
         )
         first, samples = 0.0, 0
         async for pcm in take.pcm():

@@ -1,7 +1,6 @@
 """The composition root: every object is built here, in the order of need, and taken down in reverse."""
 
 import asyncio
-import itertools
 import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
@@ -139,10 +138,11 @@ async def _built(
     jobs, chunks, voice_store = JobStore(database), ChunkStore(database), VoiceStore(database)
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
-    models = await stack.enter_async_context(_models(config, builtin, on_failure))
+    wakeup = asyncio.Event()  #: the scheduler may have something to do
+    models = await stack.enter_async_context(_models(config, builtin, wakeup, on_failure))
     library = Models(models=models, jobs=jobs, voices=voice_store, preferences=Preferences(database))
     await _opened(library, config.model_id)
-    feed, ids = Feed(), itertools.count(1)
+    feed = Feed()
     voices_folder = private_folder(config.data_dir / "voices")
     spec = partial(voice_spec, voices_folder)
     scheduler = Scheduler(
@@ -153,9 +153,8 @@ async def _built(
         models=models,
         feed=feed,
         voice_spec=spec,
-        ids=ids,
+        wakeup=wakeup,
     )
-    models.on_room(scheduler.room)
     await scheduler.rescue()
     speech = Jobs(
         models=models,
@@ -176,7 +175,6 @@ async def _built(
         transcriber=Transcriber(lambda folder: program("transcribe", str(folder))),
         folder=voices_folder,
         previews=private_folder(config.data_dir / "previews"),
-        ids=ids,
     )
     app = Guard(
         _asgi(make_app(speech, voices, library)),
@@ -219,7 +217,7 @@ def _daemon(
 
 @asynccontextmanager
 async def _models(
-    config: Config, builtin: Sequence[ModelSpec], on_failure: Callable[[], None]
+    config: Config, builtin: Sequence[ModelSpec], wakeup: asyncio.Event, on_failure: Callable[[], None]
 ) -> AsyncGenerator[ModelRegistry]:
     """The models of this machine. The folder may be somebody else's, and read-only."""
     folder = config.models_dir.resolve() if config.models_dir else private_folder(config.data_dir / "models")
@@ -235,7 +233,12 @@ async def _models(
     async with (
         downloads,
         ModelRegistry(
-            builtin, InstalledModels(folder), downloads, idle_unload_s=config.idle_unload_s, on_pool=watch
+            builtin,
+            InstalledModels(folder),
+            downloads,
+            idle_unload_s=config.idle_unload_s,
+            wakeup=wakeup,
+            on_pool=watch,
         ) as models,
     ):
         yield models

@@ -57,7 +57,6 @@ class Utterance(Struct, frozen=True):
     whose card names them as its own (`ModelCard.native_settings`). The engine applies the volume.
     """
 
-    id: int
     text: str
     voice: VoiceSpec
     lane: Lane
@@ -68,8 +67,11 @@ class Utterance(Struct, frozen=True):
     sampling: Sampling = Sampling()
     text_layout: TextLayout = "before"  #: for a model that has more than one
     instruct: str = ""  #: how to speak, for a model whose card says that it listens to that
-    behind: int = 0  #: the utterance that is heard before this one; until that has ended, this one can wait
     max_seconds: float = 0.0  #: of audio, then it ends with `LENGTH`; 0 leaves the limit to the model
+    id: int = 0  #: given when it is submitted; unique in its worker
+    after: int = (
+        0  #: the id of the utterance that is heard before this one; until that has ended, this one can wait
+    )
 
 
 class Frame(Struct, frozen=True):

@@ -66,6 +66,7 @@ class ModelRegistry:
         downloads: Downloads,
         *,
         idle_unload_s: float,
+        wakeup: asyncio.Event,
         on_pool: Callable[[Pool], None] = lambda _: None,
     ) -> None:
         self._builtin = {entry.card.model_id: entry for entry in builtin}
@@ -76,8 +77,7 @@ class ModelRegistry:
         self._files: dict[str, str] = {}  #: by id: the fingerprint of what its pool speaks with
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
-        self._on_room: Callable[[], None] = lambda: None
-        self._unloadable: dict[str, tuple[str, str]] = {}  #: by id: fingerprint, why
+        self._wakeup = wakeup
         self._active_id = builtin[0].card.model_id
         self.transcriber_id = ""  #: the model that turns speech into text, if one was chosen
 
@@ -92,10 +92,6 @@ class ModelRegistry:
     async def scan(self) -> bool:
         """Look at the models folder again; whether there is something else in it now."""
         return await self._shelf.scan()
-
-    def on_room(self, callback: Callable[[], None]) -> None:
-        """Call back whenever a model may have room for another utterance. Said once, before the first pool."""
-        self._on_room = callback
 
     @property
     def active(self) -> ModelSpec:
@@ -145,7 +141,7 @@ class ModelRegistry:
 
     def _installed(self, model_id: str, name: str, found: InstalledModel, published: Published | None) -> Listed:
         pool = self._pools.get(model_id)
-        reason = found.reason or self._why_unloadable(model_id, found)
+        reason = found.reason or self._load_error(model_id, found)
         if reason:
             state = State.BROKEN
         elif pool is not None and pool.loading:
@@ -182,7 +178,9 @@ class ModelRegistry:
 
     async def pool(self, model_id: str) -> Pool:
         """The pool that speaks with a model. Raises `ModelNotReady`."""
-        entry = self.entry(model_id)
+        return await self._pool(model_id, self.entry(model_id))
+
+    async def _pool(self, model_id: str, entry: ModelSpec) -> Pool:
         async with self._opening:
             if (pool := self._pools.get(model_id)) is not None and self._files[model_id] != entry.fingerprint:
                 # Other files than those it has loaded. What is being spoken with these may end.
@@ -194,10 +192,9 @@ class ModelRegistry:
                     answer_s=entry.answer_s,
                     model_id=model_id,
                     turn=self._turn if entry.large else None,
+                    wakeup=self._wakeup,
                 )
                 await self._stack.enter_async_context(pool)
-                pool.on_room(self._on_room)
-                pool.on_broken(lambda why: self._note_unloadable(model_id, why))
                 self._pools[model_id], self._files[model_id] = pool, entry.fingerprint
                 self._on_pool(pool)
         return pool
@@ -231,8 +228,8 @@ class ModelRegistry:
         if listed.task == "stt" and not listed.reason and listed.folder is not None:
             self.transcriber_id = model_id
             return self.get(model_id)
-        self._unloadable.pop(model_id, None)  # perhaps it loads now
-        pool = await self.pool(model_id)
+        entry = listed.entry or self.entry(model_id)  # also one that did not load before: perhaps it does now
+        pool = await self._pool(model_id, entry)
         await pool.load()
         self._active_id = model_id
         return self.get(model_id)
@@ -310,14 +307,9 @@ class ModelRegistry:
         pool = self._pools.get(model_id)
         return pool is not None and pool.loaded
 
-    def _note_unloadable(self, model_id: str, why: str) -> None:
-        found = self._shelf.found.get(model_id)
-        if found is not None:
-            self._unloadable[model_id] = (found.fingerprint, why)
-
-    def _why_unloadable(self, model_id: str, found: InstalledModel) -> str:
-        fingerprint, why = self._unloadable.get(model_id, ("", ""))
-        return why if fingerprint == found.fingerprint else ""
+    def _load_error(self, model_id: str, found: InstalledModel) -> str:
+        pool = self._pools.get(model_id)
+        return pool.load_error if pool is not None and self._files[model_id] == found.fingerprint else ""
 
 
 def _removed(folder: Path) -> None:

@@ -4,7 +4,6 @@ and what the model does not do itself.
 It knows one job. It does not look at the audio that comes.
 """
 
-import itertools
 from typing import NamedTuple
 
 from app.audio.effects.effects import Effects
@@ -64,12 +63,10 @@ class Started:
 class Asking:
     """Belongs to the event loop."""
 
-    def __init__(
-        self, job: Job, voice: VoiceSpec, native: frozenset[str], ids: "itertools.count[int]", pool: Pool
-    ) -> None:
+    def __init__(self, job: Job, voice: VoiceSpec, native: frozenset[str], pool: Pool) -> None:
         self._job, self._voice, self._native = job, voice, native
-        self._ids, self._pool = ids, pool
-        self._last_id = 0  #: of the utterance that was asked for last
+        self._pool = pool
+        self._last: Take | None = None  #: the take that was asked for last
 
     def takes(self, row: ChunkRow, spoken: str, attempt: int) -> list[Asked]:
         """Have a chunk spoken."""
@@ -89,9 +86,7 @@ class Asking:
 
     def _take(self, spoken: str, seed: int) -> Take:
         settings = self._job.settings
-        behind, self._last_id = self._last_id, next(self._ids)
         utterance = Utterance(
-            id=self._last_id,
             text=spoken,
             voice=self._voice,
             lane="speak" if self._job.lane == "speak" else "render",
@@ -103,10 +98,10 @@ class Asking:
             text_layout=settings.text_layout,
             instruct=settings.instruct,
             max_seconds=max_take_seconds(spoken, settings.max_seconds),
-            behind=behind,
         )
         if spoken:
-            return self._pool.submit(utterance)
-        silent = Take(utterance)  # nothing to say, nothing for the model to do
-        silent.end(FinishReason.STOP)
-        return silent
+            self._last = self._pool.submit(utterance, after=self._last)
+        else:
+            self._last = Take(utterance)  # nothing to say, nothing for the model to do
+            self._last.end(FinishReason.STOP)
+        return self._last

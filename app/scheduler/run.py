@@ -8,7 +8,6 @@ that a crash can never take back what somebody has heard.
 """
 
 import asyncio
-import itertools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -52,7 +51,6 @@ class JobRun:
         *,
         voice: VoiceSpec,
         card: ModelCard,
-        ids: "itertools.count[int]",
         pool: Pool,
         log: AudioLog,
         chunks: ChunkStore,
@@ -61,7 +59,7 @@ class JobRun:
         self.job = job
         self._text = text
         self._plan = plan
-        self._asking = Asking(job, voice, card.native_settings, ids, pool)
+        self._asking = Asking(job, voice, card.native_settings, pool)
         self._pool, self._log, self._chunks = pool, log, chunks
         self._on_progress = on_progress
         self._pauses = Pauses(text, plan, card, rate=job.settings.rate)

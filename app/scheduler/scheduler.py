@@ -6,7 +6,6 @@ out: who sees the event can fetch the row and the file.
 """
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Callable, Iterable
 
@@ -37,7 +36,10 @@ logger = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Belongs to the event loop. `run` is awaited by the server; it owns a task for each job at work."""
+    """Belongs to the event loop. `run` is awaited by the server; it owns a task for each job at work.
+
+    `wakeup` is set, by the models too, whenever there may be something for it to do.
+    """
 
     def __init__(
         self,
@@ -49,26 +51,26 @@ class Scheduler:
         models: ModelRegistry,
         feed: Feed,
         voice_spec: Callable[[Voice], VoiceSpec],
-        ids: "itertools.count[int]",
+        wakeup: asyncio.Event,
     ) -> None:
         self._jobs, self._chunks, self._voices = jobs, chunks, voices
         self._logs, self._models, self._feed = logs, models, feed
-        self._voice_spec, self._ids = voice_spec, ids
+        self._voice_spec = voice_spec
         self._at_work: dict[str, AtWork] = {}
         self._lanes: dict[str, Lane[JobRun]] = {lane: Lane() for lane in LANES}
         self._waiting: dict[str, bool] = dict.fromkeys(LANES, True)  # perhaps queued jobs: ask the database
         self._claiming = asyncio.Lock()
-        self._woken = asyncio.Event()
+        self._wakeup = wakeup
         self._closing = False
 
     async def run(self) -> None:
         """Speak whatever is queued, until `shut_down`, or until the task is canceled."""
         async with asyncio.TaskGroup() as tasks:
             while not (self._closing and not self._at_work):
-                self._woken.clear()
+                self._wakeup.clear()
                 await self._admit(tasks)
                 self._hand_out()
-                await self._woken.wait()
+                await self._wakeup.wait()
 
     async def rescue(self) -> None:
         """Before anything is served: what a dead engine left behind becomes what it should be."""
@@ -80,11 +82,11 @@ class Scheduler:
     def wake(self, lane: str) -> None:
         """A job of that lane has been queued."""
         self._waiting[lane] = True
-        self._woken.set()
+        self._wakeup.set()
 
     def go_on(self) -> None:
         """A job at work may want a chunk that it did not want before."""
-        self._woken.set()
+        self._wakeup.set()
 
     async def cancel(self, job_id: str) -> Job:
         """End a job: queued and paused ones at once, one at work at the model's next step. The job as it is then;
@@ -116,10 +118,6 @@ class Scheduler:
         for work in at_work:
             await work.over()
 
-    def room(self) -> None:
-        """A model may have room for more."""
-        self._woken.set()
-
     async def shut_down(self) -> None:
         """Stop claiming, stop every job at work: renders are queued again, listeners are told."""
         self._closing = True
@@ -127,7 +125,7 @@ class Scheduler:
             at_work = list(self._at_work.values())
         for work in at_work:
             work.stop(Ask.SHUT_DOWN)
-        self._woken.set()
+        self._wakeup.set()
         for work in at_work:
             await work.over()
 
@@ -213,7 +211,7 @@ class Scheduler:
         finally:
             del self._at_work[job.id]
             work.tell(done=True)
-            self._woken.set()
+            self._wakeup.set()
 
     async def _speak(self, work: AtWork, log: AudioLog) -> None:
         text = await self._jobs.text(work.job)
@@ -228,7 +226,6 @@ class Scheduler:
             plan,
             voice=self._voice_spec(voice),
             card=self._models.entry(work.job.model_id).card,
-            ids=self._ids,
             pool=pool,
             log=log,
             chunks=self._chunks,
@@ -239,7 +236,7 @@ class Scheduler:
         log.start()
         self._feed.publish(JobStarted(job_id=work.job.id))
         lane.join(run)
-        self._woken.set()
+        self._wakeup.set()
         try:
             await run.speak()
         finally:
@@ -250,7 +247,7 @@ class Scheduler:
         event = JobProgress(job_id=job.id, progress=progress_of(job))
         log.tell(event)
         self._feed.publish(event)
-        self._woken.set()
+        self._wakeup.set()
 
     async def _complete(self, work: AtWork, log: AudioLog) -> None:
         """File, row, event: in this order."""

@@ -3,7 +3,6 @@ description, hear it, forget it. Their files and their rows are kept in step her
 """
 
 import asyncio
-import itertools
 import logging
 import shutil
 from functools import partial as bound
@@ -82,12 +81,11 @@ class Voices:
         transcriber: Transcriber,
         folder: Path,
         previews: Path,
-        ids: "itertools.count[int]",
     ) -> None:
         self.store = store
         self._models, self._scheduler = models, scheduler
         self._listener, self._transcriber = listener, transcriber
-        self._folder, self._previews, self._ids = folder, previews, ids
+        self._folder, self._previews = folder, previews
         self._new: set[str] = set()  #: have a folder and no row, for a moment
         self._previewing: dict[str, asyncio.Lock] = {}
 
@@ -226,7 +224,6 @@ class Voices:
         pool = await self._models.pool(voice.model_id)
         take = pool.submit(
             Utterance(
-                id=next(self._ids),
                 text=text,
                 voice=voice_spec(self._folder, voice),
                 lane="speak",

@@ -182,7 +182,7 @@ class Ours:
         return Row(number, lane, self._prompt(), _sampling(number), frames, None)
 
     def _prompt(self) -> Prompt:
-        return self._prompts.of(Utterance(0, TEXT, VoiceSpec("preset", name=VOICE), "speak", seed=0), None)
+        return self._prompts.of(Utterance(TEXT, VoiceSpec("preset", name=VOICE), "speak", seed=0), None)
 
     def _filled(self, rows: int, frames: int) -> Slots:
         slots, prompt = self._talker.slots(), self._prompt()

@@ -32,7 +32,7 @@ each_refusal = pytest.mark.parametrize("command", REFUSALS)
 def said(text: str, index: int, *, attempt: int = 0, part: int = 0) -> bytes:
     """What the fake says for a chunk."""
     seed = chunk_seed(SEED, index, attempt, part)
-    return fake_pcm(Utterance(id=1, text=text, voice=VoiceSpec("preset", name="one"), lane="render", seed=seed))
+    return fake_pcm(Utterance(text=text, voice=VoiceSpec("preset", name="one"), lane="render", seed=seed))
 
 
 def in_a_row(*takes: bytes) -> list[bytes]:

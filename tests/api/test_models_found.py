@@ -96,9 +96,7 @@ async def test_what_is_submitted_while_a_model_is_unloaded_is_spoken_by_the_next
     unloading = asyncio.create_task(engine.speech.models.unload("fake"))
     await asyncio.sleep(0)
 
-    take = pool.submit(
-        Utterance(id=99_999, text="Hi.", voice=VoiceSpec("preset", name="one"), lane="render", seed=1)
-    )
+    take = pool.submit(Utterance(text="Hi.", voice=VoiceSpec("preset", name="one"), lane="render", seed=1))
 
     with anyio.fail_after(20):
         await unloading

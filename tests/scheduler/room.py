@@ -142,7 +142,7 @@ def chunk_pcm(job: Job, text: str, part: ChunkRow) -> bytes:
     if not spoken:
         return b""
     voice = VoiceSpec("preset", name="one")
-    return fake_pcm(Utterance(id=0, text=spoken, voice=voice, lane="render", seed=seed, language=job.language))
+    return fake_pcm(Utterance(text=spoken, voice=voice, lane="render", seed=seed, language=job.language))
 
 
 def audio_of(events: list[LogEvent], *, first: int = 1) -> bytes:

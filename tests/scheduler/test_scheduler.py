@@ -110,17 +110,18 @@ async def test_the_model_is_told_behind_which_chunk_each_is_heard(
     given: list[Utterance] = []
     submit = Pool.submit
 
-    def noted(pool: Pool, utterance: Utterance) -> Take:
-        given.append(utterance)
-        return submit(pool, utterance)
+    def noted(pool: Pool, utterance: Utterance, *, after: Take | None = None) -> Take:
+        take = submit(pool, utterance, after=after)
+        given.append(take.utterance)
+        return take
 
     monkeypatch.setattr(Pool, "submit", noted)
     jobs = [await room.submit(*parts(name, 4), lane="speak") for name in ("a", "b")]
     await room.completed(*jobs)
 
     for name in ("a", "b"):
-        chunks = sorted((each.text, each.id, each.behind) for each in given if each.text.startswith(name))
-        assert [behind for _, _, behind in chunks] == [0, *(id for _, id, _ in chunks[:-1])]
+        chunks = sorted((each.text, each.id, each.after) for each in given if each.text.startswith(name))
+        assert [after for _, _, after in chunks] == [0, *(id for _, id, _ in chunks[:-1])]
 
 
 async def test_chunks_in_work_never_exceed_what_the_model_can_do(room: Room) -> None:

@@ -552,7 +552,7 @@ def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3, monke
     """Four listeners with two chunks each have all rows; the fifth does not wait for any of those to end."""
     monkeypatch.setattr(generator, "TICK_S", 1e9)
     jobs = [(endless(id=2 * n + 1, lane="speak", max_seconds=2), 2 * n + 2) for n in range(4)]
-    later = [replace(first, id=second, behind=first.id, seed=5) for first, second in jobs]
+    later = [replace(first, id=second, after=first.id, seed=5) for first, second in jobs]
     alone = {one.id: speak(preset, one).pcm for one in (*(first for first, _ in jobs), *later)}
     spoken: dict[int, Spoken] = {}
     preset.add([one for pair in zip((first for first, _ in jobs), later, strict=True) for one in pair])

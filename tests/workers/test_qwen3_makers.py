@@ -94,11 +94,11 @@ def wanted(case: Case, voices: dict[str, VoiceSpec], number: int) -> Utterance:
         "base": voices.get(case.voice, VoiceSpec("clone")),
     }[case.kind]
     return Utterance(
-        number,
         case.text,
         voice,
         "render",
         seed=1,
+        id=number,
         language=case.language,
         sampling=Sampling(temperature=0, repetition_penalty=case.penalty),
         text_layout=case.layout,

@@ -9,12 +9,14 @@ renders are spoken again later; for other renders it lets go after a while, betw
 """
 
 import asyncio
+import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
+import msgspec
 from msgspec import DecodeError
 
 from app.errors import InferenceFailed, ModelNotReady
@@ -35,7 +37,7 @@ class Pool:
     """Belongs to the event loop. One worker at a time; entering starts the task that looks after it.
 
     `ping_s` is how often a busy worker is asked, `answer_s` how long it may be silent, `start_s` how long loading
-    may take, all in seconds.
+    may take, all in seconds. `wakeup` is set whenever there may be room for another utterance.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Pool:
         model_id: str = "",
         turn: Turn | None = None,
         tenure: Tenure | None = None,
+        wakeup: asyncio.Event | None = None,
     ) -> None:
         self._command, self._model_id = tuple(command), model_id
         self._turn = turn or Turn()
@@ -68,8 +71,9 @@ class Pool:
         self._failed_starts = 0
         self._keeper: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
-        self._on_room: Callable[[], None] = lambda: None
-        self._on_broken: Callable[[str], None] = lambda _: None
+        self._wakeup = wakeup or asyncio.Event()
+        self._ids = itertools.count(1)
+        self._load_error = ""
 
     async def __aenter__(self) -> "Pool":
         self._keeper = asyncio.create_task(self._keep(), name="pool")
@@ -94,13 +98,10 @@ class Pool:
         if self._process is not None:
             self._process.kill()
 
-    def on_room(self, callback: Callable[[], None]) -> None:
-        """Call back whenever there may be room for another utterance."""
-        self._on_room = callback
-
-    def on_broken(self, callback: Callable[[str], None]) -> None:
-        """Call back with the reason when the model turns out not to load."""
-        self._on_broken = callback
+    @property
+    def load_error(self) -> str:
+        """Why the model could not be loaded, until somebody asks for it to be loaded again; else empty."""
+        return self._load_error
 
     @property
     def room(self) -> int:
@@ -110,6 +111,7 @@ class Pool:
 
     async def load(self) -> None:
         """Have the model loaded, and wait for it. Raises `ModelNotReady`."""
+        self._load_error = ""
         if self._ready and not self._giving_way:
             return
         loaded = asyncio.get_running_loop().create_future()
@@ -155,9 +157,13 @@ class Pool:
         """The process that has the model, if one runs."""
         return self._process.pid if self._process is not None else None
 
-    def submit(self, utterance: Utterance) -> Take:
-        """Have an utterance spoken."""
-        take = self._takes[utterance.id] = Take(utterance)
+    def submit(self, utterance: Utterance, *, after: Take | None = None) -> Take:
+        """Have an utterance spoken, under an id that it is given here. `after` is what is heard before it: until
+        that has ended, this one can wait.
+        """
+        after_id = after.utterance.id if after is not None else 0
+        numbered = msgspec.structs.replace(utterance, id=next(self._ids), after=after_id)
+        take = self._takes[numbered.id] = Take(numbered)
         self._wake()
         self._feed()
         return take
@@ -219,7 +225,7 @@ class Pool:
                 loaded.set_result(None)
         self._loads.clear()
         self._feed()
-        self._on_room()
+        self._wakeup.set()
         reader = asyncio.create_task(self._read(process), name="pool reader")
         try:
             await self._watch(reader)
@@ -342,7 +348,7 @@ class Pool:
         if take.utterance.lane == "speak":
             self._tenure.heard_out()
         take.end(reason, error, why=why)
-        self._on_room()
+        self._wakeup.set()
 
     def _lost(self, why: str) -> None:
         """The worker is gone: who killed it too often is quarantined, the others are spoken again."""
@@ -374,7 +380,7 @@ class Pool:
             if not loaded.done():
                 loaded.set_exception(ModelNotReady(why, model_id=self._model_id))
         self._loads.clear()
-        self._on_broken(why)
+        self._load_error = why
 
     async def _stop_worker(self) -> None:
         self._ready = False

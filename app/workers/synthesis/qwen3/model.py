@@ -174,7 +174,7 @@ class Qwen3:
             sampling,
             min(max_frames, room),
             reference,
-            behind=utterance.behind,
+            behind=utterance.after,
         )
 
     def _sampling(self, utterance: Utterance) -> Sampling:
