@@ -1,13 +1,13 @@
 """What the engine is told when it starts. Nothing is read at import; `cli` and `engine/sidecar.py` fill it in."""
 
 import ipaddress
-import os
 import stat
 from pathlib import Path
 
 from msgspec import Struct
 
 from app.errors import StartFailed
+from app.process.files import atomic_write
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5123
@@ -23,7 +23,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """Everything there is to set."""
 
     data_dir: Path
-    token: str  #: who has it may do everything
+    token: str  #: grants full access
     model_id: str | None = None  #: None for the one that was active before, at first the one that is built in
     models_dir: Path | None = None  #: None for the one in the data folder
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
@@ -76,16 +76,12 @@ def private_folder(path: Path) -> Path:
 
 
 def write_token(path: Path, token: str) -> None:
-    """Leave the token where the user's own scripts find it, and nobody else: 0600, renamed into place.
+    """Leave the token where only the user's own scripts can read it: mode 0600, written atomically.
 
     Raises `StartFailed` (74).
     """
-    partial = path.with_suffix(".partial")
     try:
-        partial.unlink(missing_ok=True)
-        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w") as file:
-            file.write(token)
-        partial.replace(path)
+        with atomic_write(path, mode=0o600, durable=False) as file:
+            file.write(token.encode())
     except OSError as error:
         raise StartFailed(f"the token cannot be written to {path}: {error.strerror}", exit_code=74) from error

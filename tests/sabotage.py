@@ -117,8 +117,8 @@ SABOTAGES = (
     Sabotage(
         "an upgrade makes no copy",
         "app/store/database.py",
-        "        schema.keep(copy)\n",
-        "",
+        '            await _outside(connection, "VACUUM INTO ?", copy.name)\n',
+        "            pass\n",
         (*STORE, "tests/test_migrations.py"),
     ),
     Sabotage(
@@ -628,15 +628,15 @@ SABOTAGES = (
     Sabotage(
         "the daemon's file is written in place",
         "app/daemon/output.py",
-        'partial = path.with_name(f".q3tts-{secrets.token_hex(6)}.partial")',
-        'partial = path.with_name("same.partial"); path.unlink(missing_ok=True)',
+        "atomic_write(path, mode=FILE_MODE & ~umask, unique=True) as target,",
+        'path.open("wb") as target,',
         ("tests/daemon/test_output.py",),
     ),
     Sabotage(
         "the daemon's file has the mode of the engine's own",
         "app/daemon/output.py",
-        "os.fchmod(target.fileno(), FILE_MODE & ~umask)",
-        "pass",
+        "mode=FILE_MODE & ~umask",
+        "mode=0o600",
         ("tests/daemon/test_output.py",),
     ),
     Sabotage(

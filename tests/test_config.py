@@ -109,7 +109,7 @@ def test_the_token_is_readable_for_its_owner_alone_whatever_the_umask(tmp_path: 
 def test_an_old_token_is_replaced_and_what_a_crash_left_is_no_hindrance(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("old")
     (tmp_path / "token").chmod(0o644)
-    (tmp_path / "token.partial").write_text("half")
+    (tmp_path / ".token.partial").write_text("half")
 
     write_token(tmp_path / "token", "new")
 
@@ -120,7 +120,7 @@ def test_an_old_token_is_replaced_and_what_a_crash_left_is_no_hindrance(tmp_path
 
 def test_a_link_that_somebody_laid_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("theirs")
-    (tmp_path / "token.partial").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / ".token.partial").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "token").symlink_to(tmp_path / "elsewhere")
 
     write_token(tmp_path / "token", "secret")

@@ -5,13 +5,13 @@ JUNK chunk in a plain file and the `ds64` chunk with 64-bit sizes in an RF64 fil
 becomes when its sizes do not fit into 32 bits.
 """
 
-import os
 import struct
 from pathlib import Path
 
 from msgspec import Struct
 
 from app import SAMPLE_RATE
+from app.process.files import atomic_write
 
 HEAD_BYTES = 80
 
@@ -34,14 +34,9 @@ class WavFile(Struct, frozen=True):
 
 
 def write_wav(path: Path, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
-    """Make a whole file, or none: 0600, renamed into place. Blocks; raises OSError."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    """Make a whole file or none: mode 0600, written atomically. Blocks; raises OSError."""
+    with atomic_write(path, mode=0o600) as file:
         file.write(wav_head(len(pcm) // 2, sample_rate=sample_rate) + pcm)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def wav_head(samples: int, *, sample_rate: int) -> bytes:

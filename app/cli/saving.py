@@ -1,5 +1,5 @@
-"""Audio of the engine's as a file of the user's. It is whole, or it is not there: it is written beside its place
-and renamed, and what was there before goes only then.
+"""Audio of the engine as a file of the user's, written atomically: what was there before is replaced only
+when all of it has arrived.
 """
 
 import os
@@ -7,17 +7,17 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import BinaryIO
 
 import click
 
 from app.cli.command import CANNOT_WRITE, USAGE, Callback, CommandFailed
 from app.cli.engine import ANSWER_S, EngineClient
+from app.process.files import atomic_write
 
 STDOUT = Path("-")
 
-#: What people may hope for; it would hold WAV all the same.
+#: Suffixes of other formats. Such a file would contain WAV all the same, so they are refused.
 OTHER_SOUNDS = (".mp3", ".m4a", ".m4b", ".aac", ".flac", ".ogg", ".opus")
 
 
@@ -37,19 +37,19 @@ def check(target: Path) -> None:
     """Fail now if the file cannot be written, rather than when everything else is done. Raises `CommandFailed`."""
     if target == STDOUT:
         if sys.stdout.isatty():
-            raise CommandFailed("a terminal is no place for a WAV file; pipe it, or give -o a file's name", USAGE)
+            raise CommandFailed(
+                "a WAV file cannot be printed on a terminal; pipe it, or name a file with -o", USAGE
+            )
         return
     if target.suffix.lower() in OTHER_SOUNDS:
         raise CommandFailed(f"{target}: only WAV files are written yet; give it the suffix .wav", USAGE)
     place = target.resolve()
     if place.exists() and not place.is_file():
-        raise CommandFailed(f"{target} cannot be written: it is no file", CANNOT_WRITE)
+        raise CommandFailed(f"{target} cannot be written: it is not a regular file", CANNOT_WRITE)
     if not place.parent.is_dir():
-        raise CommandFailed(f"{target} cannot be written: there is no folder {place.parent}", CANNOT_WRITE)
+        raise CommandFailed(f"{target} cannot be written: the folder {place.parent} does not exist", CANNOT_WRITE)
     if not os.access(place.parent, os.W_OK | os.X_OK):
-        raise CommandFailed(
-            f"{target} cannot be written: the folder {place.parent} may not be written to", CANNOT_WRITE
-        )
+        raise CommandFailed(f"{target} cannot be written: the folder {place.parent} is not writable", CANNOT_WRITE)
 
 
 def save(engine: EngineClient, path: str, target: Path, *, answer_s: float = ANSWER_S) -> None:
@@ -66,15 +66,8 @@ def save(engine: EngineClient, path: str, target: Path, *, answer_s: float = ANS
 def _written(target: Path) -> Generator[BinaryIO]:
     # A link stays one: what it points to is written.
     place = target.resolve()
-    partial = place.with_name(f".q3tts-{token_hex(8)}.partial")
     try:
-        try:
-            with partial.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(place)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_write(place, unique=True) as file:
+            yield file
     except OSError as error:
         raise CommandFailed(f"{target} cannot be written: {error.strerror}", CANNOT_WRITE) from error

@@ -22,6 +22,7 @@ from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning
 from app.process.executable import is_frozen, outside, program
+from app.process.files import atomic_write
 
 Steps: TypeAlias = Sequence[Sequence[str]]
 
@@ -90,9 +91,8 @@ def install(served: Served) -> None:
         raise CommandFailed("a daemon runs already, and there can be one only; end it with: q3tts stop")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(content)
-        partial.replace(path)
+        with atomic_write(path, durable=False) as file:
+            file.write(content)
     except OSError as error:
         raise CommandFailed(f"{path} cannot be written: {error.strerror}", CANNOT_WRITE) from error
     say(f"wrote {path}")

@@ -25,7 +25,7 @@ from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
-from app.process.children import to_the_end
+from app.process.waiting import wait_uncancelled
 from app.store.rows import Settings
 from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
 
@@ -146,7 +146,7 @@ async def _made(engine: DaemonContext, request: Request, path: Path | None, *, p
             wav = await engine.speech.audio(job_id, format="wav", partial=False)
             await asyncio.to_thread(save, wav, path, umask=engine.config.umask)
     except BaseException:
-        await to_the_end(asyncio.ensure_future(_ended(engine, job_id)))
+        await wait_uncancelled(_ended(engine, job_id))
         raise
     return {
         "status": "ok",

@@ -1,17 +1,13 @@
-"""The file that a client wants: looked at before anything is spoken, and there as a whole or not at all."""
+"""The file that a client asks for: checked before anything is spoken, and written as a whole or not at all."""
 
 import os
-import secrets
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from app.audio.wav import WavFile
 from app.errors import InvalidRequest, StorageFailed
-from app.process.files import sync_folder
+from app.process.files import atomic_write, new_file_beside, sync_folder
 
-#: As any program makes files; the user's own mask takes from it.
+#: As any program makes files; the user's own umask is subtracted.
 FILE_MODE = 0o644
 
 COPIED_AT_ONCE = 1 << 20
@@ -28,10 +24,10 @@ def checked_output(wanted: str) -> Path:
         if path.is_dir():
             raise _refused(f"{wanted} is a folder; name a file in it")
         if os.path.lexists(path) and not path.is_file():
-            raise _refused(f"{wanted} is there and is no file")
+            raise _refused(f"{wanted} exists and is not a regular file")
         if not path.parent.is_dir():
-            raise _refused(f"the folder {path.parent} is not there; make it first")
-        with _partial(path):
+            raise _refused(f"the folder {path.parent} does not exist; create it first")
+        with new_file_beside(path, unique=True):
             pass
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -40,9 +36,12 @@ def checked_output(wanted: str) -> Path:
 
 
 def save(wav: WavFile, path: Path, *, umask: int) -> None:
-    """Copy the audio there, renamed into place once it is on the medium. Blocks. Raises `StorageFailed`."""
+    """Copy the audio there, atomically and durably. Blocks. Raises `StorageFailed`."""
     try:
-        with open(wav.path, "rb") as source, _partial(path) as (partial, target):
+        with (
+            open(wav.path, "rb") as source,
+            atomic_write(path, mode=FILE_MODE & ~umask, unique=True) as target,
+        ):
             target.write(wav.head)
             source.seek(wav.offset)
             left = wav.size
@@ -50,26 +49,10 @@ def save(wav: WavFile, path: Path, *, umask: int) -> None:
                 target.write(block)
                 left -= len(block)
             if left:
-                raise StorageFailed("the job's audio is not whole: its file ends before its row says")
-            target.flush()
-            os.fchmod(target.fileno(), FILE_MODE & ~umask)
-            os.fsync(target.fileno())
-            partial.replace(path)
+                raise StorageFailed("the job's audio is incomplete: its file is shorter than its row says")
         sync_folder(path.parent)
     except OSError as error:
         raise StorageFailed(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-@contextmanager
-def _partial(path: Path) -> Generator[tuple[Path, BinaryIO]]:
-    """A new file beside the target, under a name that nobody has; gone when the block ends, unless renamed."""
-    partial = path.with_name(f".q3tts-{secrets.token_hex(6)}.partial")
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            yield partial, file
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _refused(why: str) -> InvalidRequest:

@@ -22,6 +22,7 @@ from msgspec import Struct
 from app.errors import InvalidRequest, StorageFailed, WrongState
 from app.process import children
 from app.process.files import sync_folder
+from app.process.waiting import wait_uncancelled
 
 #: The speed of a download is what came in this time.
 WINDOW_S = 10.0
@@ -189,7 +190,7 @@ class Downloads:
         self._last.pop(model_id, None)
         async with self._lock(model_id):
             try:
-                await children.to_the_end(asyncio.ensure_future(asyncio.to_thread(_removed, folder)))
+                await wait_uncancelled(asyncio.to_thread(_removed, folder))
             except OSError as error:
                 raise StorageFailed(
                     f"what the download of {model_id} has left cannot be removed: {error}"
@@ -241,7 +242,7 @@ class Downloads:
                 )
             putting = asyncio.ensure_future(asyncio.to_thread(_put, folder, target))
             with suppress(asyncio.CancelledError):  # too late: it is done, not canceled
-                await children.to_the_end(putting)
+                await wait_uncancelled(putting)
             return putting.result()
 
 

@@ -1,24 +1,22 @@
-"""What a process that the engine has started does before anything else: take its pipes out of the way of native
-code, and see to it that it does not outlive the engine.
+"""What a child process does before anything else: take its pipes out of the reach of native code, and make sure
+that it does not outlive the engine.
 
-It runs in the child only, and does not know what the child is for.
+Runs in the child only.
 """
 
-import ctypes
 import os
 import signal
-import sys
 
-#: Exit code of a child whose engine has gone.
+from app.process.parent import signal_on_parent_exit
+
+#: Exit code of a child whose engine is gone.
 ABANDONED = 3
-
-_PR_SET_PDEATHSIG = 1
 
 
 def own_pipes() -> tuple[int, int]:
-    """Descriptors of what were standard input and output, for this process's own use.
+    """New descriptors of standard input and output, for this process's own messages.
 
-    Whatever native code prints goes to standard error from here on, and what it would read is nothing.
+    From here on, whatever native code prints goes to standard error, and standard input is empty for it.
     """
     source, target = os.dup(0), os.dup(1)
     os.dup2(2, 1)
@@ -29,8 +27,7 @@ def own_pipes() -> tuple[int, int]:
 
 
 def end_with_parent() -> None:
-    """Have the kernel end this process with its parent, also when native code hangs. Only Linux does that."""
+    """Have the kernel kill this process when its parent exits, even while native code hangs. Linux only."""
     # Ctrl-C reaches the whole process group; the engine decides when its children end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal_on_parent_exit(signal.SIGKILL)

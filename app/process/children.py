@@ -1,38 +1,26 @@
-"""How the engine gets rid of a process that it has started. It does not know what the process is for."""
+"""How the engine ends a process that it has started."""
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+
+from app.process.waiting import wait_uncancelled
 
 #: How long a child has to end by itself once its standard input is closed.
 GRACE_S = 1.0
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Close its standard input, which is the order to end, and kill it when it does not.
+    """Close its standard input, which tells it to end, and kill it if it does not.
 
-    It is gone afterwards, also when whoever waits for that is canceled, and canceled again.
+    It is gone afterwards, even if the caller is canceled meanwhile, and canceled again.
     """
-    await to_the_end(asyncio.ensure_future(_gone(process)))
-
-
-async def to_the_end(work: asyncio.Future[Any]) -> None:
-    """Wait for something, whatever happens; who is canceled meanwhile learns of it afterwards."""
-    canceled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            canceled = error
-    work.result()
-    if canceled is not None:
-        raise canceled
+    await wait_uncancelled(_gone(process))
 
 
 def kill(process: asyncio.subprocess.Process) -> None:
-    """End it without asking it.
+    """End it without asking.
 
-    Not for one that is about to end by itself: asyncio would complain, for it may miss the exit code then.
+    Not for a process that is about to end by itself: asyncio may miss its exit code then, and complains.
     """
     with suppress(ProcessLookupError):
         process.kill()
@@ -50,8 +38,8 @@ async def _gone(process: asyncio.subprocess.Process) -> None:
 
 
 async def _silent(process: asyncio.subprocess.Process) -> None:
-    """Wait for it, for a while. What it still says is read and dropped: while it waits for somebody to read, it
-    does not see that its pipe is closed, and asyncio would keep the pipe open.
+    """Wait up to `GRACE_S` for it. Its remaining output is read and dropped: a child that is blocked on writing
+    does not see that its standard input is closed, and asyncio would keep the pipe open.
     """
     async with asyncio.timeout(GRACE_S):
         with suppress(OSError):

@@ -7,10 +7,10 @@ needs two connections, cannot happen. `synchronous=FULL`: a commit that returned
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import URL, CursorResult, Executable, event
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +19,8 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import await_only
 
 from app.errors import StartFailed, StorageFailed
+from app.process.files import atomic_write
+from app.process.waiting import wait_uncancelled
 from app.store import schema
 
 PRAGMAS = (
@@ -37,11 +39,13 @@ PRAGMAS = (
 #: SQLite's primary result codes for a disk that is full or fails.
 STORAGE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
-Result = TypeVar("Result")
-
 
 class Transaction:
-    """What the block of a transaction may do."""
+    """What the block of a transaction may do.
+
+    Each statement is waited for to its end, even by a task that is canceled meanwhile: SQLAlchemy would drop the
+    connection, and with it the lock, and the next transaction would find the database locked.
+    """
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -50,7 +54,7 @@ class Transaction:
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[*tuple[Any, ...]]:
         """Run a statement, with one set of parameters or with each of several."""
-        return await _whole(self._connection.execute(statement, parameters))
+        return await wait_uncancelled(self._connection.execute(statement, parameters))
 
 
 class Database:
@@ -101,15 +105,15 @@ class Database:
             try:
                 transaction = self._connection.begin()
                 try:
-                    await _whole(transaction.start())
+                    await wait_uncancelled(transaction.start())
                     yield Transaction(self._connection)
                     # Inside: a full disk shows at the commit, and without a rollback the next one could not begin.
-                    await _whole(transaction.commit())
+                    await wait_uncancelled(transaction.commit())
                 except BaseException:
                     if self._connection.get_transaction() is not None:  # begun, and not committed
                         with suppress(DBAPIError):  # SQLite may have rolled back already
-                            await _whole(transaction.rollback())
-                    await _whole(self._roll_back())
+                            await wait_uncancelled(transaction.rollback())
+                    await wait_uncancelled(self._roll_back())
                     raise
             except (DBAPIError, sqlite3.Error) as error:
                 if _primary_code(error) in STORAGE_CODES:
@@ -150,9 +154,8 @@ async def _bring_up_to_date(connection: AsyncConnection, path: Path) -> None:
         return
     config = schema.migrations_from(revision)
     try:
-        copy = schema.backup_path(path.parent / "backups", revision)
-        await _outside(connection, "VACUUM INTO ?", str(schema.partial_of(copy)))
-        schema.keep(copy)
+        with atomic_write(schema.backup_path(path.parent / "backups", revision)) as copy:
+            await _outside(connection, "VACUUM INTO ?", copy.name)
     except (OSError, sqlite3.Error) as error:
         raise StartFailed(f"no copy of {path} can be kept before its upgrade: {error}", exit_code=74) from error
     # A migration that makes a table anew drops the old one, and every row that refers to it would go along.
@@ -167,22 +170,6 @@ async def _outside(connection: AsyncConnection, statement: str, *parameters: str
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
     await driver.execute(statement, parameters)
-
-
-async def _whole(work: Awaitable[Result]) -> Result:
-    """Wait for the driver to the end, even when canceled meanwhile: SQLAlchemy would drop the connection, and
-    with it the lock, and whoever comes next would find the database locked.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # looked at, or asyncio complains that nobody did
-        raise
 
 
 def _primary_code(error: DBAPIError | sqlite3.Error) -> int:

@@ -6,7 +6,6 @@ with nothing to upgrade is the usual one.
 """
 
 import logging
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,16 +103,3 @@ def backup_path(folder: Path, revision: str) -> Path:
     for old in oldest_first[: 1 - BACKUPS_KEPT]:
         old.unlink()
     return folder / f"q3tts-{revision}-{time.time_ns() // 1000}.db"
-
-
-def partial_of(copy: Path) -> Path:
-    """Where a copy is written before it gets its name."""
-    return copy.with_suffix(".partial")
-
-
-def keep(copy: Path) -> None:
-    """Bring a copy that was written onto the medium, and give it its name."""
-    partial = partial_of(copy)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(copy)

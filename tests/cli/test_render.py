@@ -139,7 +139,7 @@ def test_what_makes_no_sense_is_refused_before_an_engine_is_started(
 
 
 def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_spoken(nobody: Shell, story: Path) -> None:
-    assert "there is no folder" in nobody.fails(74, "render", story, "-o", story.parent / "nowhere" / "a.wav")
+    assert "does not exist" in nobody.fails(74, "render", story, "-o", story.parent / "nowhere" / "a.wav")
     assert not (nobody.socket_path.parent / "data").exists()
 
 

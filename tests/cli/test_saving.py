@@ -79,9 +79,9 @@ def test_a_file_has_the_rights_that_new_files_have(tmp_path: Path) -> None:
 
 def test_what_cannot_be_a_file_is_said_before_anything_is_done(tmp_path: Path) -> None:
     for target, why, code in (
-        (tmp_path, "it is no file", 74),
-        (Path("/dev/null"), "it is no file", 74),
-        (tmp_path / "nowhere" / "a.wav", "there is no folder", 74),
+        (tmp_path, "not a regular file", 74),
+        (Path("/dev/null"), "not a regular file", 74),
+        (tmp_path / "nowhere" / "a.wav", "does not exist", 74),
         (tmp_path / "book.MP3", "only WAV files", 2),
     ):
         with pytest.raises(CommandFailed, match=why) as failed:
@@ -99,7 +99,7 @@ def test_a_folder_that_may_not_be_written_to_is_told(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os, "access", forbidden)
 
-    with pytest.raises(CommandFailed, match="may not be written to"):
+    with pytest.raises(CommandFailed, match="is not writable"):
         check(tmp_path / "a.wav")
 
 

@@ -126,15 +126,15 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
         ("/FOLDER/out.mp3", "does not end in .wav"),
         ("/FOLDER/out", "does not end in .wav"),
         ("/FOLDER/a.wav", "is a folder"),
-        ("/FOLDER/missing/out.wav", "not there"),
-        ("/FOLDER/file/out.wav", "not there"),
-        ("/FOLDER/pipe.wav", "is no file"),
-        ("/FOLDER/loop.wav", "no file"),
+        ("/FOLDER/missing/out.wav", "does not exist"),
+        ("/FOLDER/file/out.wav", "does not exist"),
+        ("/FOLDER/pipe.wav", "not a regular file"),
+        ("/FOLDER/loop.wav", "not a regular file"),
         ("/FOLDER/" + "x" * 300 + ".wav", "too long"),
         ("/FOLDER/nul\0.wav", "null"),
         ("/FOLDER/\ud800.wav", "surrogates"),
         ("/proc/out.wav", "cannot be written"),
-        ("/dev/full/out.wav", "not there"),
+        ("/dev/full/out.wav", "does not exist"),
     ],
 )
 def test_a_place_where_nothing_can_be_written_is_refused(there: Path, wanted: str, why: str) -> None:
@@ -221,7 +221,7 @@ def test_a_copy_that_fails_leaves_the_old_file_and_nothing_else(
 
 @pytest.mark.parametrize("size", [37, 1_000_000])
 def test_audio_that_is_shorter_than_it_should_be_is_not_saved(there: Path, wav: WavFile, size: int) -> None:
-    with pytest.raises(StorageFailed, match="not whole"):
+    with pytest.raises(StorageFailed, match="incomplete"):
         save(WavFile(b"", wav.path, 0, size, "1"), there / "out.wav", umask=0)
 
     assert names(there) == []

@@ -17,7 +17,7 @@ from app import SAMPLE_RATE
 from app.audio.playback.output import Output, Playback, PlaybackStopped
 from app.audio.playback.port_audio import PortAudio
 from app.errors import NoSpeakers
-from app.process.children import to_the_end
+from app.process.waiting import wait_uncancelled
 
 #: How long a device has to be found and opened: a sound server may be on its way, or not answer.
 FIND_S = 10.0
@@ -84,7 +84,7 @@ class Speakers:
                 raise _closed() from None
             except BaseException:
                 playback.stop.set()
-                await to_the_end(asyncio.ensure_future(self._now(self._output.silence)))
+                await wait_uncancelled(self._now(self._output.silence))
                 raise
             finally:
                 self._playback = None
@@ -95,7 +95,7 @@ class Speakers:
         self._closed = True
         if self._playback is not None:
             self._playback.stop.set()
-        await to_the_end(asyncio.ensure_future(self._now(self._output.close)))
+        await wait_uncancelled(self._now(self._output.close))
         if self._thread is not None:
             self._thread.end()
             self._thread = None

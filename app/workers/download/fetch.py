@@ -31,7 +31,7 @@ import msgspec
 from msgspec import Struct
 
 from app.process.child import ABANDONED, end_with_parent, own_pipes
-from app.process.files import sync_folder
+from app.process.files import atomic_write, sync_folder
 from app.workers.download.hub import MANIFEST, FetchFailed, RemoteFile, append, corrupt, explained, listing, passes
 
 PARTS = ".parts"
@@ -223,12 +223,8 @@ def _install(manifest: Manifest, files: Sequence[RemoteFile], folder: Path) -> N
     shutil.rmtree(folder / PARTS)
     for path in {folder, *((folder / file.name).parent for file in files)}:
         sync_folder(path)
-    unfinished = folder / f"{MANIFEST}.new"
-    with unfinished.open("wb") as target:
+    with atomic_write(folder / MANIFEST) as target:
         target.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(unfinished, folder / MANIFEST)
     sync_folder(folder)
 
 

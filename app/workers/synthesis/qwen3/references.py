@@ -8,7 +8,6 @@ they are worked out anew.
 # mlx-audio has no types, and those of MLX are half unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +21,7 @@ import numpy as np
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.inference.model import SAMPLE_RATE
+from app.process.files import atomic_write
 from app.workers.synthesis.qwen3.hearing import VERSION
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 
@@ -112,11 +112,11 @@ class References:
 
     def _keep(self, folder: Path, key: str, codes: mx.array, speaker: mx.array) -> None:
         metadata = {"key": key, "sum": _sum_of(codes, speaker)}
-        partial = folder / f".{CODES_FILE}.partial.safetensors"
-        with suppress(OSError, RuntimeError):  # a full disk costs time, but not the voice
-            partial.touch(0o600)
-            mx.save_safetensors(str(partial), {"codes": codes, "speaker": speaker}, metadata=metadata)
-            os.replace(partial, folder / CODES_FILE)  # at once: half a file is never read
+        with (
+            suppress(OSError, RuntimeError),  # a full disk costs time, but not the voice
+            atomic_write(folder / CODES_FILE, mode=0o600, durable=False) as file,
+        ):
+            mx.save_safetensors(file, {"codes": codes, "speaker": speaker}, metadata=metadata)
 
 
 def _sum_of(*arrays: mx.array) -> str:
