@@ -1,7 +1,8 @@
 """Everything that can go wrong, as one tree.
 
-Raised in the middle, translated once at each door (HTTP: `api/problems.py`, the terminal: `cli/main.py`).
-A class's docstring is its default message; `code` is the stable word that clients program against.
+Raised in the middle, translated once at each interface (HTTP: `api/problems.py`, the terminal: `cli/main.py`).
+`code` is the stable word that clients program against. A class's docstring is its default message. All messages
+have one style: lower case, no full stop, what is wrong; then what to do.
 
     SpeechError
     ├── InvalidRequest                 INVALID_REQUEST
@@ -22,7 +23,7 @@ A class's docstring is its default message; `code` is the stable word that clien
     ├── EngineRestarted                ENGINE_RESTARTED
     ├── StorageFailed                  STORAGE_FAILED
     ├── NoSpeakers                     NO_SPEAKERS
-    ├── NotRunning                     NOT_RUNNING (said by the command line, not by an engine)
+    ├── NotRunning                     NOT_RUNNING (from the command line, not from an engine)
     └── StartFailed                    START_FAILED (the engine does not start; carries an exit code)
 """
 
@@ -35,9 +36,14 @@ class SpeechError(Exception):
     code: ClassVar[str] = "INTERNAL"
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
+        self.message = message or _as_message(type(self).__doc__ or "")
         self.details: dict[str, Any] = details
         super().__init__(self.message)
+
+
+def _as_message(docstring: str) -> str:
+    sentence = docstring.strip().removesuffix(".")
+    return sentence[:1].lower() + sentence[1:]
 
 
 class InvalidRequest(SpeechError):
@@ -71,7 +77,7 @@ class Unauthorized(SpeechError):
 
 
 class Forbidden(SpeechError):
-    """This is not allowed."""
+    """The request is not allowed."""
 
     code = "FORBIDDEN"
 
@@ -95,7 +101,7 @@ class ModelNotFound(SpeechError):
 
 
 class Conflict(SpeechError):
-    """The request does not fit the present state."""
+    """The request conflicts with the current state."""
 
     code = "CONFLICT"
 
@@ -113,7 +119,7 @@ class JobNotCompleted(Conflict):
 
 
 class WrongState(Conflict):
-    """The job is not in a state in which this can be done."""
+    """The job is in a state in which this cannot be done."""
 
     code = "WRONG_STATE"
 
@@ -125,13 +131,13 @@ class IdempotencyConflict(Conflict):
 
 
 class InferenceFailed(SpeechError):
-    """The model failed to speak a chunk of the text."""
+    """The model could not speak a chunk of the text."""
 
     code = "INFERENCE_FAILED"
 
 
 class EngineRestarted(SpeechError):
-    """The engine was restarted while the job was spoken to a listener."""
+    """The engine was restarted while the job was being spoken to a listener."""
 
     code = "ENGINE_RESTARTED"
 
@@ -143,7 +149,7 @@ class StorageFailed(SpeechError):
 
 
 class NoSpeakers(SpeechError):
-    """There is no audio device that can be played to."""
+    """There is no audio device that can play sound."""
 
     code = "NO_SPEAKERS"
 

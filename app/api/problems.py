@@ -53,7 +53,7 @@ RESPONSES = {
         401: "The token is missing or wrong",
         403: "The Host or the Origin is not allowed, or what was asked for is not",
         404: "There is no such voice, job or model",
-        409: "The request does not fit the present state",
+        409: "The request conflicts with the current state",
         413: "The body is too large",
     }.items()
 }

@@ -63,7 +63,7 @@ def espeak_voices() -> list[EspeakVoice]:
 
 
 def espeak_name(voice_name: str, language: str) -> str:
-    """What the library's SetVoiceByName takes for a voice that is to speak a language ("gmw/de+f3"). It cannot tell
+    """What the library's SetVoiceByName takes for a voice in a language ("gmw/de+f3"). It cannot tell
     languages apart, so "auto" is the voice's own, as an empty one is.
 
     The name has the folder in front, which saves the library a search through all files.
@@ -72,18 +72,18 @@ def espeak_name(voice_name: str, language: str) -> str:
     if voice_name.startswith(VARIANT_PREFIX):
         variant = _variant_files().get(voice_name)
         if variant is None:
-            raise VoiceNotFound(f"espeak-ng has no variant {voice_name!r}.")
+            raise VoiceNotFound(f"espeak-ng has no variant {voice_name!r}")
         spoken = _language_file(language or DEFAULT_LANGUAGE)
         return f"{spoken.path}+{variant.path}"
 
     voice = _language_files().get(voice_name)
     if voice is None:
-        raise VoiceNotFound(f"espeak-ng has no voice {voice_name!r}.")
+        raise VoiceNotFound(f"espeak-ng has no voice {voice_name!r}")
     own = {_primary(code) for code, _ in voice.languages}
     if language and _primary(language) not in own:
         raise InvalidRequest(
-            f"The voice {voice_name!r} speaks {bcp47(voice.languages[0][0])}, not {language!r}; "
-            "choose a voice of that language, or a variant, which speaks every language of espeak-ng."
+            f"the voice {voice_name!r} speaks {bcp47(voice.languages[0][0])}, not {language!r}; "
+            "choose a voice of that language, or a variant, which speaks every language of espeak-ng"
         )
     return voice.path
 
@@ -130,7 +130,7 @@ def _language_file(language: str) -> _VoiceFile:
         if speaking:
             return min(speaking, key=lambda found: found[:2])[2]
         wanted = wanted.rpartition("-")[0]
-    raise InvalidRequest(f"espeak-ng does not speak {language!r}; it speaks {', '.join(_languages())}.")
+    raise InvalidRequest(f"espeak-ng does not speak {language!r}; it speaks {', '.join(_languages())}")
 
 
 def _languages() -> tuple[str, ...]:
@@ -167,7 +167,7 @@ def _voice_files(folder: Path) -> Iterator[_VoiceFile]:
 
 
 def _read(path: Path, name: str) -> _VoiceFile:
-    """Read a voice file as the library does: a keyword per line, comments behind # and //."""
+    """Read a voice file as the library does: a keyword per line, comments after # and //."""
     display_name = ""
     dictionary = ""
     languages: list[tuple[str, int]] = []

@@ -91,10 +91,13 @@ def test_every_error_of_the_engine_has_the_status_that_clients_are_told() -> Non
     assert {kind.code: status_of(kind()) for kind in kinds} == STATUSES
 
 
-def test_every_error_says_by_default_what_is_wrong() -> None:
+def test_every_error_says_by_default_what_is_wrong_in_the_style_of_all_messages() -> None:
     for kind in every(errors.SpeechError):
         if kind is not errors.StartFailed:
-            assert kind().message == (kind.__doc__ or "").strip() != ""
+            message = kind().message
+
+            assert message.lower() == (kind.__doc__ or "").strip().removesuffix(".").lower() != ""
+            assert message[0].islower()
 
 
 def test_codes_of_failures_before_the_engine_are_codes_of_the_engine_or_its_own() -> None:

@@ -971,9 +971,9 @@ def _talker_lacks_a_tensor(folder: Path) -> None:
         (_codec_has_another_shape, BrokenCheckpoint, r"lacks 1 tensors, or .* decoder\.pre_transformer\.norm"),
         (_codec_has_a_tensor_too_many, BrokenCheckpoint, "its speech_tokenizer cannot be read"),
         (_codec_is_gone, BrokenCheckpoint, r"speech_tokenizer/config\.json is missing"),
-        (_tokenizer_is_gone, BrokenCheckpoint, "The text tokenizer is missing"),
+        (_tokenizer_is_gone, BrokenCheckpoint, "the text tokenizer is missing"),
         (_tokenizer_is_none, BrokenCheckpoint, "its tokenizer cannot be read"),
-        (_weights_are_cut, BrokenCheckpoint, r"The weights are damaged.*model\.safetensors: is cut off"),
+        (_weights_are_cut, BrokenCheckpoint, r"the weights are damaged.*model\.safetensors: is cut off"),
         (_talker_lacks_a_tensor, ValueError, r"Missing 1 parameters: \s*talker\.model\.layers\.0.*q_norm"),
     ],
 )

@@ -51,7 +51,7 @@ def files_in(folder: Path) -> Files:
     try:
         _list(folder, "", files)
     except OSError as error:
-        raise BrokenCheckpoint(f"The folder {folder.name!r} cannot be read: {error.strerror}.") from error
+        raise BrokenCheckpoint(f"the folder {folder.name!r} cannot be read: {error.strerror}") from error
     return files
 
 
@@ -64,18 +64,16 @@ def _list(folder: Path, below: str, files: Files) -> None:
             continue  # a hub's bookkeeping, or a desktop's; but mlx-audio loads weights also from hidden files
         if entry.is_dir():
             if name.count("/") >= MAX_DEPTH:
-                raise BrokenCheckpoint(
-                    f"{name} lies too deep; a model has folders within folders, but not so many."
-                )
+                raise BrokenCheckpoint(f"{name} lies too deep; a model has at most {MAX_DEPTH} levels of folders")
             _list(folder / entry.name, f"{name}/", files)
             continue
         if os.path.splitext(name)[1].lower() in _REFUSED.split():
-            raise BrokenCheckpoint(f"{name} is code or can hold code; weights come as *.safetensors. Remove it.")
+            raise BrokenCheckpoint(f"{name} is code or can hold code; remove it; weights come as *.safetensors")
         if not entry.is_file():
-            raise BrokenCheckpoint(f"{name} is neither a file nor a link to one. Fetch the model again.")
+            raise BrokenCheckpoint(f"{name} is neither a file nor a link to one; fetch the model again")
         files[name] = entry.stat()
         if len(files) > MAX_FILES:
-            raise BrokenCheckpoint(f"There are more than {MAX_FILES} files; this is not the folder of one model.")
+            raise BrokenCheckpoint(f"there are more than {MAX_FILES} files; this is not the folder of one model")
 
 
 def named(files: Files, ending: str, folder: str = "") -> list[str]:
@@ -84,19 +82,19 @@ def named(files: Files, ending: str, folder: str = "") -> list[str]:
 
 
 def read_json(folder: Path, files: Files, name: str, kind: type[T], limit: int = MAX_CONFIG) -> T:
-    """What a file says, if it says it in this shape and in so many bytes."""
+    """What a file says, if it has this shape and at most `limit` bytes."""
     if name not in files:
-        raise BrokenCheckpoint(f"{name} is missing. Fetch the model again.")
+        raise BrokenCheckpoint(f"{name} is missing; fetch the model again")
     try:
         with open(folder / name, "rb") as file:
             data = file.read(limit + 1)
         if len(data) > limit:
-            raise BrokenCheckpoint(f"{name} has more than {limit >> 20} MB, as no such file has.")
+            raise BrokenCheckpoint(f"{name} has more than {limit >> 20} MB, which is too large for such a file")
         return decode(data, type=kind)
     except OSError as error:
-        raise BrokenCheckpoint(f"{name} cannot be read: {error.strerror}.") from error
+        raise BrokenCheckpoint(f"{name} cannot be read: {error.strerror}") from error
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BrokenCheckpoint(f"{name} is not as it should be: {error}.") from error
+        raise BrokenCheckpoint(f"{name} is malformed: {error}") from error
 
 
 def check_json(folder: Path, files: Files, name: str) -> None:
@@ -108,12 +106,12 @@ def check_json(folder: Path, files: Files, name: str) -> None:
     else:
         found = None
     if found is not None:
-        raise BrokenCheckpoint(f"{name} has {found!r}, which asks for code to be run. No model needs that here.")
+        raise BrokenCheckpoint(f"{name} has {found!r}, which asks for code to be run; no model needs that here")
     if name.endswith(".safetensors.index.json"):
         below = name[: name.rfind("/") + 1]
         for shard in read_json(folder, files, name, _Index, MAX_JSON).weight_map.values():
             if below + shard not in files:
-                raise BrokenCheckpoint(f"{name} names {shard[:80]!r}, which is not there. Fetch the model again.")
+                raise BrokenCheckpoint(f"{name} names {shard[:80]!r}, which is not there; fetch the model again")
 
 
 def _code_key(value: object) -> str | None:
@@ -136,13 +134,13 @@ def tensors_in(folder: Path, files: Files) -> dict[str, frozenset[str]]:
     try:
         weights = {name: frozenset(check(folder / name).tensors) for name in named(files, ".safetensors")}
     except BrokenFile as error:
-        raise BrokenCheckpoint(f"The weights are damaged. Fetch the model again. {error}") from error
+        raise BrokenCheckpoint(f"the weights are damaged; fetch the model again ({error})") from error
     if all("/" in name for name in weights):
-        raise BrokenCheckpoint("There are no weights: at least one *.safetensors belongs beside config.json.")
+        raise BrokenCheckpoint("there are no weights; at least one *.safetensors belongs beside config.json")
     return weights
 
 
 def fingerprint(files: Files) -> str:
-    """Another one when any file is exchanged, written to, or gone."""
+    """Changes when any file is replaced, written to, or gone."""
     lines = (f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n" for name, stat in files.items())
     return sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -58,11 +58,11 @@ class Checkpoint(Struct, frozen=True):
 
     task: Task
     family: Literal["qwen3", "mlx_audio"]  #: which of our models drives it
-    model_type: str  #: mlx-audio's module; told to its loader, which else guesses from the folder's name
+    model_type: str  #: mlx-audio's module; given to its loader, which otherwise guesses from the folder's name
     card: ModelCard
     speakers: tuple[Speaker, ...]
     bytes: int  #: on disk
-    fingerprint: str  #: another one when the weights or a configuration are exchanged
+    fingerprint: str  #: changes when the weights or a configuration are replaced
     kind: Kind | None = None  #: of a Qwen3-TTS model
     language_names: tuple[str, ...] = ()  #: as a Qwen3-TTS checkpoint calls them, dialects included
 
@@ -76,8 +76,8 @@ def read_checkpoint(folder: Path, model_id: str) -> Checkpoint:
     task, model_type = _model_type(config, model_id)
     if is_frozen() and model_type not in CARRIED[task]:
         raise BrokenCheckpoint(
-            f"This build of q3tts has nothing to load {model_type} with: it speaks with Qwen3-TTS, and listens "
-            "with Qwen3-ASR and Whisper. q3tts from source loads other models, too."
+            f"this build cannot load {model_type}; it supports Qwen3-TTS for speech, and Qwen3-ASR and Whisper for "
+            "transcription; q3tts from source loads other models, too"
         )
     weights = tensors_in(folder, files)
     checkpoint = Checkpoint(
@@ -97,7 +97,7 @@ def read_checkpoint(folder: Path, model_id: str) -> Checkpoint:
 
 
 def fingerprint_of(folder: Path) -> str:
-    """The fingerprint alone, without a look into any file: while it stays, so does the judgement."""
+    """The fingerprint alone, without opening a file: while it is the same, so is what `read_checkpoint` finds."""
     return fingerprint(files_in(folder))
 
 
@@ -110,9 +110,9 @@ def _model_type(config: dict[str, Any], model_id: str) -> tuple[Task, str]:
         if not stated and keys <= config.keys():
             stated = family
     if not isinstance(stated, str) or not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", stated):
-        raise BrokenCheckpoint("config.json does not say what the model is: `model_type` belongs there.")
+        raise BrokenCheckpoint("config.json does not say what the model is; `model_type` belongs there")
     if stated in _AMBIGUOUS and not re.search("tts|orpheus|speech", model_id.lower()):
-        raise BrokenCheckpoint(f"A model of the type {stated!r} writes; one that speaks is needed.")
+        raise BrokenCheckpoint(f"{stated!r} is a text model; a speech model is required")
     for task, aliases in ALIASES.items():
         if stated in aliases:
             return task, aliases[stated]
@@ -121,7 +121,7 @@ def _model_type(config: dict[str, Any], model_id: str) -> tuple[Task, str]:
             return task, stated
     raise BrokenCheckpoint(
         f"config.json has the model_type {stated!r}, which is neither a text-to-speech nor a speech-to-text model "
-        "of mlx-audio."
+        "of mlx-audio"
     )
 
 
@@ -130,7 +130,7 @@ def _kokoro(files: Files, found: Checkpoint) -> Checkpoint:
     names = [voice[1] for voice in found_voices if voice]
     if not names:
         raise BrokenCheckpoint(
-            "There are no voices: Kokoro needs voices/*.safetensors, and would go and fetch them."
+            "there are no voices; Kokoro needs voices/*.safetensors, and would go and fetch them"
         )
     speakers = tuple(
         Speaker(name, _display(name.rpartition("_")[2]), _KOKORO_LANGUAGES.get(name[0], "")) for name in names
@@ -144,10 +144,10 @@ def _qwen3(folder: Path, files: Files, weights: dict[str, frozenset[str]], found
     codec = read_json(folder, files, "speech_tokenizer/config.json", CodecConfig)
     kind, talker = config.tts_model_type, config.talker_config
     if "tokenizer.json" not in files and not {"vocab.json", "merges.txt"} <= files.keys():
-        raise BrokenCheckpoint("The text tokenizer is missing: vocab.json and merges.txt, or tokenizer.json.")
+        raise BrokenCheckpoint("the text tokenizer is missing: vocab.json and merges.txt, or tokenizer.json")
     for part in (talker, talker.code_predictor_config):
         if part.num_attention_heads % part.num_key_value_heads:
-            raise BrokenCheckpoint("config.json: num_attention_heads must be a multiple of num_key_value_heads.")
+            raise BrokenCheckpoint("config.json: num_attention_heads must be a multiple of num_key_value_heads")
 
     require(weights, "", talker_parts(talker, kind))
     require(weights, "speech_tokenizer/", codec_parts(codec, kind))
@@ -166,7 +166,7 @@ def _qwen3(folder: Path, files: Files, weights: dict[str, frozenset[str]], found
             streams=True,
             supports_clone=kind == "base",
             supports_design=kind == "voice_design",
-            # The official code drops what is said to the small one, which was not trained to listen.
+            # The official code drops the instructions for the small one, which was not trained to follow them.
             supports_instruct=kind == "custom_voice" and config.tts_model_size != "0b6",
         ),
     )
@@ -175,11 +175,11 @@ def _qwen3(folder: Path, files: Files, weights: dict[str, frozenset[str]], found
 def _speakers(talker: TalkerConfig) -> tuple[Speaker, ...]:
     if not talker.spk_id:
         raise BrokenCheckpoint(
-            "config.json names no speakers in `spk_id`, but a custom_voice model has nobody else."
+            "config.json names no speakers in `spk_id`, and a custom_voice model has no other voices"
         )
     for name, ids in talker.spk_id.items():
         if not all(0 <= number < talker.vocab_size for number in (ids if isinstance(ids, list) else [ids])):
-            raise BrokenCheckpoint(f"config.json: the speaker {name!r} has a number that no speaker can have.")
+            raise BrokenCheckpoint(f"config.json: the speaker {name!r} has a number outside the vocabulary")
     dialects = talker.spk_is_dialect or {}
     return tuple(
         Speaker(name, _display(name), tag_of(str(dialects.get(name))) or NATIVE_LANGUAGES.get(name.lower(), ""))

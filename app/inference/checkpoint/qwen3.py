@@ -97,7 +97,9 @@ def codec_parts(codec: CodecConfig, kind: Kind) -> Iterator[str]:
     yield from (f"decoder.decoder.{number}." for number in range(len(decoder.upsample_rates) + 3))
     if kind == "base":
         if encoder is None:
-            raise BrokenCheckpoint("speech_tokenizer/config.json has no encoder_config: it could clone nobody.")
+            raise BrokenCheckpoint(
+                "speech_tokenizer/config.json has no encoder_config, which voice cloning requires"
+            )
         yield from (f"encoder.encoder.layers.{number}." for number in (0, 1, 3, 4, 6, 7, 9, 10, 12, 14))
         yield from (f"encoder.encoder_transformer.layers.{number}." for number in range(encoder.num_hidden_layers))
         yield from ("encoder.downsample.", "encoder.quantizer.semantic_residual_vector_quantizer.layers.0.")
@@ -110,7 +112,7 @@ def require(weights: dict[str, frozenset[str]], folder: str, parts: Iterable[str
     where = {name: names for name, names in weights.items() if name[: name.rfind("/") + 1] == folder}
     tensors = [tensor for names in where.values() for tensor in names]
     if len(set(tensors)) < len(tensors):
-        raise BrokenCheckpoint(f"{' and '.join(where)} hold the same tensors. Remove the files that are left over.")
+        raise BrokenCheckpoint(f"{' and '.join(where)} hold the same tensors; remove the files that are left over")
     there = {
         ".".join(pieces[:end]) + "."
         for tensor in tensors
@@ -121,4 +123,4 @@ def require(weights: dict[str, frozenset[str]], folder: str, parts: Iterable[str
     if missing:
         files = " and ".join(where) or f"{folder}*.safetensors, which is not there,"
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise BrokenCheckpoint(f"{files} lacks {missing[0]}*{others}. Fetch the model again.")
+        raise BrokenCheckpoint(f"{files} lacks {missing[0]}*{others}; fetch the model again")

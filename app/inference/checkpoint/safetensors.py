@@ -90,7 +90,7 @@ def _read(path: Path) -> tuple[bytes, int]:
             raise BrokenFile(f"is too short for a safetensors file ({stat.st_size} bytes)")
         length = int.from_bytes(file.read(8), "little")
         if length > MAX_HEADER:
-            raise BrokenFile(f"claims a header of {length} bytes; more than {MAX_HEADER} is not believed")
+            raise BrokenFile(f"claims a header of {length} bytes; the limit is {MAX_HEADER}")
         if length > stat.st_size - 8:
             raise BrokenFile(f"is cut off: its header of {length} bytes does not fit into {stat.st_size} bytes")
         header = file.read(length)
@@ -130,7 +130,7 @@ def _refuse_duplicates(header: bytes, entries: dict[str, _Entry], metadata: dict
     is refused, for it would make up for a hidden one.
     """
     if b"\\u003a" in header.lower():
-        raise BrokenFile("its header spells a colon as an escape, which nobody does")
+        raise BrokenFile("its header spells a colon as an escape, which no known writer does")
     keys = len(entries) * 4 + len(metadata)
     within = sum(text.count(":") for pair in metadata.items() for text in pair)
     within += sum(name.count(":") for name in entries)
@@ -140,7 +140,7 @@ def _refuse_duplicates(header: bytes, entries: dict[str, _Entry], metadata: dict
 
 
 def _check_data(entries: dict[str, _Entry], size: int) -> None:
-    """Check that the tensors fill the rest of the file, one behind the other."""
+    """Check that the tensors fill the rest of the file, one after the other."""
     end = 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
         begin, stop = entry.data_offsets

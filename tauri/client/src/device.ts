@@ -103,7 +103,7 @@ function newContext(): AudioContext {
   if (typeof globalThis.AudioContext !== "function") {
     throw new SpeechError(
       "UNSUPPORTED",
-      "There is no AudioContext here: sound can be played in a page only.",
+      "there is no AudioContext here; sound can be played only in a page",
     );
   }
   try {

@@ -199,7 +199,7 @@ export class Playback {
 
   #broken(cause: unknown): void {
     if (this.#isOver()) return;
-    this.#failure = { error: new SpeechError("PLAYBACK", "The sound broke off.", { cause }) };
+    this.#failure = { error: new SpeechError("PLAYBACK", "the sound broke off", { cause }) };
     this.#finish("failed");
     this.#sound?.output.stop();
   }

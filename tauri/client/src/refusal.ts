@@ -36,7 +36,7 @@ export async function refusal(
     if (error instanceof NotRenewed && error.final) throw error;
     return { renewed: http.link.current !== failed, healthy: false, why: error };
   }
-  const message = "The engine answers requests, but no WebSocket to it can be opened.";
+  const message = "the engine answers requests, but no WebSocket to it can be opened";
   return {
     renewed: http.link.current !== failed,
     healthy: true,

@@ -41,7 +41,7 @@ export function open(
   const Maker = maker ?? (globalThis.WebSocket as unknown as SocketMaker | undefined);
   if (Maker === undefined) {
     const message =
-      "There is no WebSocket here. Node has one from version 22 on; give the client another as `WebSocket`.";
+      "there is no WebSocket here; Node has one from version 22 on, or pass the client another as `WebSocket`";
     throw new SpeechError("UNSUPPORTED", message);
   }
   const url = `${connection.baseUrl.replace(/^http/, "ws")}${path}`;

@@ -220,9 +220,9 @@ export class Speech implements AsyncIterable<StreamEvent> {
 
 /** Throws when connecting again would only give the same. */
 function hopeless({ code, reason }: { code: number; reason: string }): void {
-  if (code === 4404) throw new SpeechError("JOB_NOT_FOUND", "There is no such job.", { status: 404 });
+  if (code === 4404) throw new SpeechError("JOB_NOT_FOUND", "there is no such job", { status: 404 });
   if (code === 1011) {
-    throw new SpeechError(reason || "INTERNAL", "The job cannot be followed; the engine's log says why.");
+    throw new SpeechError(reason || "INTERNAL", "the job cannot be followed; the engine's log says why");
   }
 }
 

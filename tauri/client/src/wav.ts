@@ -11,14 +11,14 @@ export async function toWav(recording: Blob): Promise<Blob> {
   if (typeof OfflineAudioContext !== "function") {
     throw new SpeechError(
       "UNSUPPORTED",
-      "There is no OfflineAudioContext here: recordings are decoded in a page only.",
+      "there is no OfflineAudioContext here; recordings can be decoded only in a page",
     );
   }
   let decoded: AudioBuffer;
   try {
     decoded = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await recording.arrayBuffer());
   } catch (cause) {
-    throw new SpeechError("INVALID_AUDIO", "This browser cannot decode the recording.", { cause });
+    throw new SpeechError("INVALID_AUDIO", "this browser cannot decode the recording", { cause });
   }
   return wavOf(mixed(decoded), decoded.sampleRate);
 }

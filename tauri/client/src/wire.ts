@@ -49,7 +49,7 @@ export function decode(data: unknown): WireMessage | null {
 function block(data: ArrayBuffer): WireBlock {
   const view = new DataView(data);
   if (data.byteLength < HEAD_BYTES || view.getUint32(0, true) !== MAGIC || data.byteLength % 2 !== 0) {
-    throw new SpeechError("PROTOCOL", "A binary message of the stream does not begin like audio.");
+    throw new SpeechError("PROTOCOL", "a binary message of the stream does not begin with an audio header");
   }
   const samples = new Int16Array((data.byteLength - HEAD_BYTES) / 2);
   for (let at = 0; at < samples.length; at += 1) samples[at] = view.getInt16(HEAD_BYTES + 2 * at, true);
@@ -73,9 +73,9 @@ function event(data: unknown): Exclude<WireMessage, WireBlock> | null {
   try {
     read = JSON.parse(String(data));
   } catch (cause) {
-    throw new SpeechError("PROTOCOL", "A message of the stream is no JSON.", { cause });
+    throw new SpeechError("PROTOCOL", "a message of the stream is not JSON", { cause });
   }
   const type = (read as { type?: unknown } | null)?.type;
-  if (typeof type !== "string") throw new SpeechError("PROTOCOL", "A message of the stream has no type.");
+  if (typeof type !== "string") throw new SpeechError("PROTOCOL", "a message of the stream has no type");
   return KNOWN.has(type) ? (read as Exclude<WireMessage, WireBlock>) : null;
 }

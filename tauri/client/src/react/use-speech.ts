@@ -67,7 +67,7 @@ export function useSpeech({ player: given }: { player?: Player | undefined } = {
       turn.current?.leave();
       turn.current = null;
       if (client === null) {
-        setShown({ ...IDLE, state: "failed", error: new SpeechError("NETWORK", "There is no engine yet.") });
+        setShown({ ...IDLE, state: "failed", error: new SpeechError("NETWORK", "there is no engine yet") });
         return null;
       }
       const request = { ...options, text, voice_id: voiceId };

@@ -42,7 +42,7 @@ describe("the hooks, in StrictMode", () => {
   it("wait for a client, then show voices, models, jobs and health", async () => {
     expect(await page.textContent("#voices")).toBe("");
     await page.click("#speak");
-    await shown("error").toBe("There is no engine yet.");
+    await shown("error").toBe("there is no engine yet");
     await page.click("#connect");
     await shown("voices").toMatch(/^\d{3}$/);
     await shown("models").toContain("espeak-ng active");
