@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from app.inference.espeak_voices import espeak_voices
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.scheduler.attempts import chunk_seed
 from app.text.chunking import chunk_text
 from app.text.spoken import spoken_text
@@ -39,8 +39,8 @@ def utterances(text: str, *, seed: int) -> list[Utterance]:
         Utterance(
             id=chunk.index + 1,
             text=spoken_text(text[chunk.start_char : chunk.end_char]),
-            voice=VoiceSpec("preset", name=VOICE),
-            lane="render",
+            voice=VoiceSpec(VoiceKind.PRESET, name=VOICE),
+            lane=Lane.RENDER,
             seed=chunk_seed(seed, chunk.index, 0),
         )
         for chunk in chunk_text(text)

@@ -23,7 +23,7 @@ from statistics import median
 from msgspec import Struct
 
 from app import SAMPLE_RATE
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.worker.supervisor import Pool
 from bench.blas_worker import PACKAGED, REFERENCE, SYSTEM, SYSTEM_ONE, has_system_blas
 from bench.figures import Figure, ratios, rounds_of, table
@@ -55,10 +55,10 @@ async def speak(choice: str, folder: Path, seconds: float) -> Round:
     command = (sys.executable, "-P", "-m", "bench.blas_worker", choice, str(folder))
     async with Pool(command, idle_unload_s=60, answer_s=_PATIENCE_S, start_s=_PATIENCE_S) as pool:
         await pool.load()
-        voice = VoiceSpec("preset", name="ryan")
+        voice = VoiceSpec(VoiceKind.PRESET, name="ryan")
         began = time.monotonic()
         take = pool.submit(
-            Utterance(text=SENTENCE, voice=voice, lane="speak", seed=1, language="en", max_seconds=seconds)
+            Utterance(text=SENTENCE, voice=voice, lane=Lane.SPEAK, seed=1, language="en", max_seconds=seconds)
         )
         first, first_samples, samples = 0.0, 0, 0
         async for pcm in take.pcm():

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from app.api.links import cursor_of
+from app.inference.model import Lane
 from app.store.history import Position
 from app.store.rows import HistoryFilter
 from bench.seeding import COMMON_WORD, DAY_US, FIRST_US, RARE_WORD, YEARS, Common
@@ -82,9 +83,10 @@ def _wanted(query: Mapping[str, str]) -> Wanted:
     if "text" in query:
         phrase = f"'\"{query['text']}\"'"
         conditions.append(f"seq IN (SELECT rowid FROM job_search WHERE job_search MATCH {phrase})")  # noqa: S608
+    lane = query.get("lane")
     wanted = HistoryFilter(
         status=() if status is None else tuple(status.split(",")),
-        lane=query.get("lane"),
+        lane=None if lane is None else Lane(lane),
         voice_id=query.get("voice_id"),
         model_id=query.get("model_id"),
         tag=query.get("tag"),

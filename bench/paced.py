@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Utterance
 from app.inference.processor import Processor
 from app.workers.synthesis.main import main
 
@@ -71,7 +71,7 @@ class Paced:
         now = time.monotonic()
         self._due = (self._due if now - self._due < REST_S else now) + FRAME_S
         time.sleep(max(0.0, self._due - now))
-        utterance = next((one for one in self._queue if one.lane == "speak"), self._queue[0])
+        utterance = next((one for one in self._queue if one.lane is Lane.SPEAK), self._queue[0])
         self._number += 1
         pcm = STAMP.pack(MAGIC, self._number, self._due) + self._tone[STAMP.size :]
         self._left[utterance.id] -= 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app import SAMPLE_RATE
 from app.inference.checkpoint.inspect import read_checkpoint
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from app.models.spec import of_checkpoint
 from app.models.worker.supervisor import Pool
@@ -25,13 +25,17 @@ async def measure(folder: Path, seconds: float, text: str) -> None:
     checkpoint = read_checkpoint(folder, folder.name)
     entry = of_checkpoint(checkpoint, folder)
     speakers = [preset.name for preset in entry.presets()]
-    voice = VoiceSpec("preset", name=speakers[0]) if speakers else VoiceSpec("design", description="An old man.")
+    voice = (
+        VoiceSpec(VoiceKind.PRESET, name=speakers[0])
+        if speakers
+        else VoiceSpec(VoiceKind.DESIGN, description="An old man.")
+    )
     async with Pool(entry.command, idle_unload_s=60, answer_s=entry.answer_s, start_s=600) as pool:
         started = time.monotonic()
         await pool.load()
         loaded = time.monotonic()
         take = pool.submit(
-            Utterance(text=text, voice=voice, lane="speak", seed=1, language="en", max_seconds=seconds)
+            Utterance(text=text, voice=voice, lane=Lane.SPEAK, seed=1, language="en", max_seconds=seconds)
         )
         first, samples = 0.0, 0
         async for pcm in take.pcm():

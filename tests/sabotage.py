@@ -96,7 +96,7 @@ SABOTAGES = (
     Sabotage(
         "interrupted speak jobs stay as they were",
         "app/store/jobs.py",
-        'where(jobs.c.lane == "speak", jobs.c.status.in_(live))',
+        "where(jobs.c.lane == Lane.SPEAK, jobs.c.status.in_(live))",
         'where(jobs.c.lane == "nobody", jobs.c.status.in_(live))',
         ("tests/store", "tests/test_end_to_end.py"),
     ),
@@ -151,16 +151,16 @@ SABOTAGES = (
     ),
     Sabotage(
         "render comes before speak",
-        "app/scheduler/lanes.py",
-        'LANES = ("speak", "render")',
-        'LANES = ("render", "speak")',
+        "app/inference/model.py",
+        '    SPEAK = "speak"  #: someone is listening\n    RENDER = "render"  #: into a file\n',
+        '    RENDER = "render"\n    SPEAK = "speak"\n',
         ("tests/scheduler",),
     ),
     Sabotage(
         "one job of a lane keeps the turn",
-        "app/scheduler/lanes.py",
-        "            self._members.rotate(-1)\n            if member.wants:\n",
-        "            if member.wants:\n",
+        "app/scheduler/fairness.py",
+        "            self._members.rotate(-1)\n            if member.can_start:\n",
+        "            if member.can_start:\n",
         ("tests/scheduler",),
     ),
     Sabotage(
@@ -250,8 +250,8 @@ SABOTAGES = (
     Sabotage(
         "suspects are spoken together",
         "app/models/worker/supervisor.py",
-        'take.utterance.lane == "speak"] or suspects[:1]',
-        'take.utterance.lane == "speak"] or suspects',
+        "waiting = listeners or suspects[:1]",
+        "waiting = listeners or suspects",
         POOL,
     ),
     Sabotage(
@@ -306,7 +306,7 @@ SABOTAGES = (
     Sabotage(
         "a preset can be deleted",
         "app/usecases/voices.py",
-        'if voice.kind == "preset":\n            raise Forbidden',
+        "if voice.kind is VoiceKind.PRESET:\n            raise Forbidden",
         'if voice.kind == "nothing":\n            raise Forbidden',
         ("tests/api",),
     ),
@@ -390,8 +390,8 @@ SABOTAGES = (
     Sabotage(
         "a render's samples come before somebody's first",
         "app/workers/synthesis/qwen3/decode.py",
-        'for lane in ("speak",) if awaited else LANES:\n            stretch',
-        "for lane in LANES:\n            stretch",
+        "for lane in (Lane.SPEAK,) if awaited else Lane:\n            stretch",
+        "for lane in Lane:\n            stretch",
         ("tests/workers/test_qwen3_pieces.py",),
     ),
     Sabotage(

@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from app.errors import StartFailed
+from app.inference.model import Lane, VoiceKind
 from app.store import schema
 from app.store.chunks import ChunkStore
 from app.store.database import Database
@@ -171,7 +172,7 @@ async def with_a_job(path: Path) -> Job:
     database = await Database.open(path)
     jobs = JobStore(database)
     await added(jobs, text="findable", tags=["one", "two"])
-    job = await jobs.claim("render")
+    job = await jobs.claim(Lane.RENDER)
     assert job is not None
     await ChunkStore(database).plan(job, plan_of(3, 8))
     wav = Artifact(format="wav", file_name="audio.wav", bytes=80, samples=0)
@@ -235,7 +236,7 @@ async def test_a_file_of_the_first_engine_keeps_its_voices(tmp_path: Path) -> No
     database = await Database.open(path)
 
     assert await VoiceStore(database).get("v") == Voice(
-        id="v", kind="clone", display_name="Mine", model_id="m", name="", language_hint="en",
+        id="v", kind=VoiceKind.CLONE, display_name="Mine", model_id="m", name="", language_hint="en",
         transcript="Said.", created_at=5, description=None,
     )  # fmt: skip
     await database.close()

@@ -13,6 +13,7 @@ from app.api.links import AnyRequest, cursor_of, position_of, ws_url
 from app.api.schemas import SubmitRequest
 from app.api.views import ArtifactList, ArtifactView, ChunkList, ChunkView, Deleted, JobPage, JobView
 from app.errors import InvalidRequest
+from app.inference.model import Lane
 from app.scheduler.progress import progress_of
 from app.store.history import MIN_SEARCH
 from app.store.rows import HistoryFilter, Job, JobStatus
@@ -78,7 +79,7 @@ class JobController(Controller):
             raise InvalidRequest("text has a NUL character; search for text without it")
         wanted = HistoryFilter(
             status=tuple(dict.fromkeys(status or ())),
-            lane=lane,
+            lane=None if lane is None else Lane(lane),
             voice_id=None if voice_id is None else str(voice_id),
             model_id=model_id,
             tag=tag,
@@ -144,7 +145,7 @@ class JobController(Controller):
 
 def _asked(data: SubmitRequest) -> Request:
     return Request(
-        lane="render",
+        lane=Lane.RENDER,
         voice_id=str(data.voice_id),
         text=data.text,
         language=data.language or "",

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
-from app.store.rows import Settings, TextLayout
+from app.inference.model import TextLayout
+from app.store.rows import Settings
 from app.usecases.jobs import MAX_TEXT_CHARS
 
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]

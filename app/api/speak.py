@@ -7,6 +7,7 @@ from litestar.params import JSONBody
 from app.api.links import AnyRequest, ws_url
 from app.api.schemas import CancelRequest, SpeakRequest
 from app.api.views import Canceled, SpeakStarted
+from app.inference.model import Lane
 from app.store.rows import JobStatus
 from app.usecases.jobs import Jobs, Request
 
@@ -16,7 +17,7 @@ async def speak(data: JSONBody[SpeakRequest], speech: NamedDependency[Jobs], req
     """Start speaking text to a listener, who follows `ws_url`."""
     job, _ = await speech.submit(
         Request(
-            lane="speak",
+            lane=Lane.SPEAK,
             voice_id=str(data.voice_id),
             text=data.text,
             language=data.language or "",

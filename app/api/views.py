@@ -11,6 +11,7 @@ from app.inference.model import ModelCard
 from app.models.downloads import Download
 from app.models.registry import Listed
 from app.store.rows import Artifact, ChunkRow, Job, Voice
+from app.text.chunking import Boundary
 
 
 class SpeakStarted(Struct, frozen=True):
@@ -50,14 +51,13 @@ class VoiceView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, voice: Voice) -> "VoiceView":
         """From its row."""
-        kind: Any = voice.kind
         return cls(
             voice_id=voice.id,
             display_name=voice.display_name,
             created_at=when(voice.created_at),
             tts_model_id=voice.model_id,
             language_hint=voice.language_hint,
-            kind=kind,
+            kind=voice.kind.value,
             ref_text=voice.transcript,
             description=voice.description,
         )
@@ -100,12 +100,10 @@ class JobView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, job: Job, progress: Progress, ws_url: str) -> "JobView":
         """From its row."""
-        lane: Any = job.lane
-        status: Any = job.status.value
         return cls(
             job_id=job.id,
-            lane=lane,
-            status=status,
+            lane=job.lane.value,
+            status=job.status.value,
             progress=progress,
             voice_id=job.voice_id,
             model_id=job.model_id,
@@ -148,15 +146,13 @@ class ChunkView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, chunk: ChunkRow, sample_rate: int) -> "ChunkView":
         """From its row."""
-        boundary: Any = chunk.boundary
-        state: Any = chunk.state
         start, end = chunk.start_sample, chunk.end_sample
         return cls(
             chunk_index=chunk.chunk_index,
             start_char=chunk.start_char,
             end_char=chunk.end_char,
-            boundary=boundary,
-            state=state,
+            boundary=Boundary(chunk.boundary).value,
+            state=chunk.state.value,
             attempts=chunk.attempts,
             seed=chunk.seed,
             finish_reason=chunk.finish_reason,
@@ -241,14 +237,12 @@ class ModelView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, listed: Listed) -> "ModelView":
         """From what the engine knows of it."""
-        state: Any = listed.state.value
-        task: Any = listed.task
         published = listed.published
         return cls(
             model_id=listed.model_id,
             display_name=listed.display_name,
-            state=state,
-            task=task,
+            state=listed.state.value,
+            task=listed.task.value,
             loaded=listed.loaded,
             repository=published.repository if published else None,
             revision=published.revision if published else None,
@@ -279,10 +273,9 @@ def capabilities_of(card: ModelCard, *, transcribes: bool = False) -> Capabiliti
 
 
 def _download_of(download: Download) -> DownloadView:
-    state: Any = download.state
     error = download.error
     return DownloadView(
-        state=state,
+        state=download.state,
         bytes_done=download.bytes_done,
         bytes_total=download.bytes_total,
         bytes_per_second=download.bytes_per_second,

@@ -12,6 +12,7 @@ from app.api.ranges import sent
 from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeRequest
 from app.api.views import Cloned, Deleted, Heard, VoiceList, VoiceView, when
 from app.errors import InvalidAudio
+from app.inference.model import VoiceKind
 from app.store.rows import Voice
 from app.usecases.models import Models
 from app.usecases.voices import Voices
@@ -34,7 +35,9 @@ class VoiceController(Controller):
     ) -> VoiceList:
         """Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too."""
         await library.refresh()  # presets come with their model
-        found = await voices.store.list(kind=kind, model_id=model_id, language=language)
+        found = await voices.store.list(
+            kind=None if kind is None else VoiceKind(kind), model_id=model_id, language=language
+        )
         return VoiceList([VoiceView.of(voice) for voice in found])
 
     @get("/{voice_id:uuid}", operation_id="getVoice")

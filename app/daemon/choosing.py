@@ -5,6 +5,7 @@ import re
 from app.daemon.engine import DaemonContext
 from app.errors import InvalidRequest, ModelNotReady, VoiceNotFound
 from app.inference.languages import AUTO, NAMES, tag_of
+from app.inference.model import VoiceKind
 from app.models.spec import ModelSpec
 from app.store.rows import Voice
 
@@ -68,7 +69,7 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
     model_id, hint = entry.card.model_id, None if language == AUTO else language
     if entry.card.supports_design:
         return await _designed(engine, model_id, hint, description or DESCRIPTION)
-    presets = await engine.voices.store.list(kind="preset", model_id=model_id)
+    presets = await engine.voices.store.list(kind=VoiceKind.PRESET, model_id=model_id)
     if presets:
         return _speaking(entry, presets, hint)
     if not entry.card.supports_clone:  # espeak-ng, in a build that was made without it
@@ -76,7 +77,7 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
             f"this build of q3tts has no voices of {model_id}; activate another model: q3tts models",
             model_id=model_id,
         )
-    clones = await engine.voices.store.list(kind="clone", model_id=model_id)
+    clones = await engine.voices.store.list(kind=VoiceKind.CLONE, model_id=model_id)
     if not clones:
         raise ModelNotReady(
             f"the model {model_id} speaks with voices from recordings, and there is none; "
@@ -88,7 +89,7 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
 
 async def _designed(engine: DaemonContext, model_id: str, hint: str | None, description: str) -> Voice:
     async with engine.designing:
-        for voice in await engine.voices.store.list(kind="design", model_id=model_id):
+        for voice in await engine.voices.store.list(kind=VoiceKind.DESIGN, model_id=model_id):
             if voice.description == description and voice.language_hint == hint:
                 return voice
         name = description if len(description) <= NAME_CHARS else f"{description[: NAME_CHARS - 1]}…"

@@ -25,6 +25,7 @@ from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
+from app.inference.model import Lane
 from app.process.waiting import wait_uncancelled
 from app.store.rows import Settings
 from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
@@ -107,8 +108,8 @@ async def status(engine: DaemonContext) -> dict[str, Any]:
         "data_dir": str(config.data_dir),
         "token_file": None if config.token_file is None else str(config.token_file),
         "model": engine.speech.models.active_id,
-        "speaking": at_work.get("speak", 0),
-        "rendering": at_work.get("render", 0),
+        "speaking": at_work.get(Lane.SPEAK, 0),
+        "rendering": at_work.get(Lane.RENDER, 0),
         "queued": counts["queued"],
         "warnings": [warning] if (warning := engine.speech.models.processor.warning) else [],
         "uptime_s": round(time.monotonic() - engine.started, 3),
@@ -124,7 +125,7 @@ async def generate(engine: DaemonContext, wanted: Generate) -> dict[str, Any]:
     path = None if wanted.output is None else await asyncio.to_thread(checked_output, wanted.output)
     if play:
         await engine.speakers.check()
-    request = await _request(engine, wanted, tag, "speak" if play else "render")
+    request = await _request(engine, wanted, tag, Lane.SPEAK if play else Lane.RENDER)
     if not play:
         return await _made(engine, request, path, play=False)
     async with engine.aloud:
@@ -157,7 +158,7 @@ async def _made(engine: DaemonContext, request: Request, path: Path | None, *, p
     }
 
 
-async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: str) -> Request:
+async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane) -> Request:
     """The job, once it is clear who speaks."""
     instruct = (wanted.instruct or "").strip()
     if wanted.voice is not None:

@@ -4,10 +4,18 @@ Data alone. Both sides of the process boundary use it: the engine to say which c
 to find the module that loads one.
 """
 
+from enum import StrEnum
 from typing import Literal
 
-Task = Literal["tts", "stt"]
 Kind = Literal["base", "custom_voice", "voice_design"]
+
+
+class Task(StrEnum):
+    """What a model is for."""
+
+    TTS = "tts"  #: text to speech
+    STT = "stt"  #: speech to text
+
 
 #: The speakers of the published CustomVoice checkpoints, and what each of them speaks by birth (model card).
 #: The card's "Chinese (Beijing Dialect)" of Dylan and "Chinese (Sichuan Dialect)" of Eric are not in here:
@@ -40,14 +48,14 @@ _STT = """
 
 #: What mlx-audio has a module for, and the types that it loads with a module of another name. Held here, for
 #: asking it would import MLX, and a frozen build has no folders to list; a test compares both with mlx-audio.
-FAMILIES: dict[Task, frozenset[str]] = {"tts": frozenset(_TTS.split()), "stt": frozenset(_STT.split())}
+FAMILIES: dict[Task, frozenset[str]] = {Task.TTS: frozenset(_TTS.split()), Task.STT: frozenset(_STT.split())}
 #: Those that a frozen build carries, as frozen/contents.py tells PyInstaller; the others are for q3tts from source.
 CARRIED: dict[Task, frozenset[str]] = {
-    "tts": frozenset({"qwen3_tts"}),
-    "stt": frozenset({"qwen3_asr", "whisper"}),
+    Task.TTS: frozenset({"qwen3_tts"}),
+    Task.STT: frozenset({"qwen3_asr", "whisper"}),
 }
 ALIASES: dict[Task, dict[str, str]] = {
-    "tts": {
+    Task.TTS: {
         "audiodit": "longcat_audiodit",
         "breeze": "breeze_tts",
         "breeze-tts": "breeze_tts",
@@ -63,7 +71,7 @@ ALIASES: dict[Task, dict[str, str]] = {
         "vibevoice_streaming": "vibevoice",
         "voxcpm1.5": "voxcpm",
     },
-    "stt": {
+    Task.STT: {
         "glm": "glmasr",
         "granite_speech_plus": "granite_speech",
         "mimo": "mimo_v2_asr",

@@ -15,10 +15,23 @@ from msgspec import Struct
 from app import SAMPLE_RATE as SAMPLE_RATE
 from app.inference.processor import Processor
 
-Lane = Literal["speak", "render"]
-
 #: Where a model that speaks in codes finds the text: all of it before them, or token by token beside them.
 TextLayout = Literal["before", "beside"]
+
+
+class Lane(StrEnum):
+    """What a job is spoken for; the first is served first."""
+
+    SPEAK = "speak"  #: someone is listening
+    RENDER = "render"  #: into a file
+
+
+class VoiceKind(StrEnum):
+    """How a voice came to be."""
+
+    PRESET = "preset"  #: part of its model
+    CLONE = "clone"  #: from a recording
+    DESIGN = "design"  #: from a description
 
 
 class FinishReason(StrEnum):
@@ -33,7 +46,7 @@ class FinishReason(StrEnum):
 class VoiceSpec(Struct, frozen=True):
     """Who speaks, in the model's own terms."""
 
-    kind: Literal["preset", "clone", "design"]
+    kind: VoiceKind
     name: str = ""  #: the model's name of a preset
     folder: str = ""  #: of a clone: holds `reference.wav`, and what a model works out from it
     transcript: str = ""  #: what is said in the reference

@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from app.inference.checkpoint.inspect import BrokenCheckpoint, fingerprint_of, read_checkpoint
+from app.inference.families import Task
 from app.models.spec import ModelSpec, of_checkpoint
 
 #: What a model may be called: it is a part of URLs and of paths.
@@ -25,7 +26,7 @@ class InstalledModel(Struct, frozen=True, kw_only=True):
 
     folder: Path
     fingerprint: str  #: changes when the files do
-    task: str = "tts"
+    task: Task = Task.TTS
     entry: ModelSpec | None = None
     bytes: int | None = None
     reason: str = ""  #: why it is of no use
@@ -67,7 +68,7 @@ def _judged(folder: Path, before: InstalledModel | None) -> InstalledModel:
     except OSError as error:
         why = f"its files cannot be read: {error.strerror}"
     else:
-        entry = of_checkpoint(checkpoint, folder) if checkpoint.task == "tts" else None
+        entry = of_checkpoint(checkpoint, folder) if checkpoint.task is Task.TTS else None
         task, size = checkpoint.task, checkpoint.bytes
         return InstalledModel(folder=folder, fingerprint=fingerprint, task=task, entry=entry, bytes=size)
     if before is None or before.reason != why:

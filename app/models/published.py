@@ -30,7 +30,7 @@ class Published(Struct, frozen=True):
     @property
     def task(self) -> Task:
         """Whether it speaks or listens."""
-        return "stt" if self.kind == "stt" else "tts"
+        return Task.STT if self.kind == "stt" else Task.TTS
 
 
 _MODELS = (

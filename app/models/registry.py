@@ -18,6 +18,7 @@ from types import TracebackType
 from msgspec import Struct
 
 from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState
+from app.inference.families import Task
 from app.inference.processor import Processor
 from app.models.downloads import Download, Downloads
 from app.models.installed import InstalledModel, InstalledModels
@@ -46,7 +47,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     model_id: str
     display_name: str
     state: State
-    task: str = "tts"  #: or "stt"
+    task: Task = Task.TTS
     entry: ModelSpec | None = None  #: None when it is not here, broken, or does not speak
     published: Published | None = None
     folder: Path | None = None
@@ -172,7 +173,7 @@ class ModelRegistry:
         if listed.entry is not None and not listed.reason:
             return listed.entry
         why = listed.reason or f"it is {listed.state}"
-        if listed.task != "tts" and listed.state is not State.ABSENT:
+        if listed.task is not Task.TTS and listed.state is not State.ABSENT:
             why = "it turns speech into text"
         raise ModelNotReady(f"the model {model_id} cannot speak: {why}", model_id=model_id)
 
@@ -225,7 +226,7 @@ class ModelRegistry:
         """
         await self.scan()
         listed = self.get(model_id)
-        if listed.task == "stt" and not listed.reason and listed.folder is not None:
+        if listed.task is Task.STT and not listed.reason and listed.folder is not None:
             self.transcriber_id = model_id
             return self.get(model_id)
         entry = listed.entry or self.entry(model_id)  # also one that did not load before: perhaps it does now

@@ -89,7 +89,7 @@ class Asking:
         utterance = Utterance(
             text=spoken,
             voice=self._voice,
-            lane="speak" if self._job.lane == "speak" else "render",
+            lane=self._job.lane,
             seed=seed,
             language=self._job.language,
             rate=settings.rate if "rate" in self._native else 1.0,

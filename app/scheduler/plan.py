@@ -4,6 +4,7 @@ import asyncio
 
 from app.audio.log.log import AudioLog
 from app.inference.languages import AUTO
+from app.inference.model import Lane
 from app.store.chunks import ChunkStore
 from app.store.rows import ChunkRow, Job
 from app.text.chunking import chunk_text
@@ -38,7 +39,7 @@ async def settled(job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkSt
         )
         job = await chunks.reopen(job, first=first)
         plan = await chunks.list(job)
-    if job.lane == "speak":
+    if job.lane is Lane.SPEAK:
         log.show(end.records)
         return job, plan
     if end.records > job.last_seq:

@@ -16,18 +16,18 @@ from app import SAMPLE_RATE
 from app.audio.effects.seams import Ending, Seam
 from app.audio.log.log import AudioLog, LogEnd
 from app.errors import InferenceFailed
-from app.inference.model import ModelCard, VoiceSpec
+from app.inference.model import Lane, ModelCard, VoiceSpec
 from app.models.worker.supervisor import Pool
 from app.scheduler.asking import Asking, Started
 from app.scheduler.attempts import ATTEMPTS_ALLOWED
 from app.scheduler.pauses import Pauses
 from app.store.chunks import ChunkStore
-from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, Job
+from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, ChunkState, Job
 from app.text.chunking import Boundary
 from app.text.spoken import spoken_text
 
 #: Chunks that may be started before the first of them is in the log: it bounds the memory of a job.
-AHEAD = {"speak": 2, "render": 8}
+AHEAD = {Lane.SPEAK: 2, Lane.RENDER: 8}
 
 #: A chunk that begins so far behind what is being heard, some two minutes, can wait for who sets the pace.
 MAX_UNHEARD_CHARS = 2_000
@@ -72,7 +72,7 @@ class JobRun:
         self._working_since = time.monotonic()
 
     @property
-    def wants(self) -> bool:
+    def can_start(self) -> bool:
         """It has a chunk that may be started now. A listener never waits for the model to have room."""
         if self._stopping or self._next >= len(self._plan) or len(self._started) >= AHEAD[self.job.lane]:
             return False
@@ -81,7 +81,7 @@ class JobRun:
         most = MAX_UNHEARD_CHARS if self._started else MAX_UNHEARD_CHARS // 2
         if heard is not None and self._plan[self._next].start_char - heard > most:
             return False
-        return self.job.lane == "speak" or self._pool.room > 0
+        return self.job.lane is Lane.SPEAK or self._pool.room > 0
 
     def start_next(self) -> None:
         """Give the model the next chunk."""
@@ -101,7 +101,7 @@ class JobRun:
     async def speak(self) -> None:
         """Bring all of the text into the log. Raises `Stopped`, or a `SpeechError` when it cannot be."""
         finish: Callable[[], Awaitable[None]] = (
-            self._listen_to_next if self.job.lane == "speak" else self._render_next
+            self._listen_to_next if self.job.lane is Lane.SPEAK else self._render_next
         )
         try:
             while self.job.chunks_done < len(self._plan):
@@ -240,7 +240,7 @@ class JobRun:
             done.append(
                 ChunkDone(
                     chunk_index=started.row.chunk_index,
-                    state="gap" if started.given_up else "done",
+                    state=ChunkState.GAP if started.given_up else ChunkState.DONE,
                     attempts=started.attempts,
                     seed=started.takes[0].utterance.seed,
                     finish_reason=started.finish_reason,

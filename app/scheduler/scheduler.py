@@ -15,11 +15,11 @@ from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound, WrongState
 from app.events import JobProgress, JobStarted
-from app.inference.model import VoiceSpec
+from app.inference.model import Lane, VoiceSpec
 from app.models.registry import ModelRegistry
 from app.scheduler.at_work import Ask, AtWork
+from app.scheduler.fairness import MAX_ACTIVE, RoundRobin
 from app.scheduler.feed import Feed
-from app.scheduler.lanes import LANES, MAX_ACTIVE, Lane
 from app.scheduler.plan import planned, settled
 from app.scheduler.progress import final_event, progress_of
 from app.scheduler.run import JobRun, Stopped
@@ -57,8 +57,8 @@ class Scheduler:
         self._logs, self._models, self._feed = logs, models, feed
         self._voice_spec = voice_spec
         self._at_work: dict[str, AtWork] = {}
-        self._lanes: dict[str, Lane[JobRun]] = {lane: Lane() for lane in LANES}
-        self._waiting: dict[str, bool] = dict.fromkeys(LANES, True)  # perhaps queued jobs: ask the database
+        self._lanes: dict[Lane, RoundRobin[JobRun]] = {lane: RoundRobin() for lane in Lane}
+        self._waiting = dict.fromkeys(Lane, True)  # perhaps queued jobs: ask the database
         self._claiming = asyncio.Lock()
         self._wakeup = wakeup
         self._closing = False
@@ -79,7 +79,7 @@ class Scheduler:
         if queued or failed:
             logger.info("after the last engine: %d renders go on, %d speak jobs failed", queued, failed)
 
-    def wake(self, lane: str) -> None:
+    def wake(self, lane: Lane) -> None:
         """A job of that lane has been queued."""
         self._waiting[lane] = True
         self._wakeup.set()
@@ -163,9 +163,9 @@ class Scheduler:
 
     async def _admit(self, tasks: asyncio.TaskGroup) -> None:
         """Claim jobs for every lane that has a place."""
-        for lane in LANES:
+        for lane in Lane:
             while self._waiting[lane] and not self._closing:
-                if sum(work.job.lane == lane for work in self._at_work.values()) >= MAX_ACTIVE:
+                if sum(work.job.lane is lane for work in self._at_work.values()) >= MAX_ACTIVE:
                     break
                 # Before the question: who queues a job meanwhile raises the flag again.
                 self._waiting[lane] = False
@@ -177,7 +177,7 @@ class Scheduler:
                     work = self._at_work[job.id] = AtWork(job)
                 tasks.create_task(self._work(work), name=f"job {job.id}")
 
-    async def _claim(self, lane: str) -> Job | None:
+    async def _claim(self, lane: Lane) -> Job | None:
         try:
             return await self._jobs.claim(lane)
         except StorageFailed as error:
@@ -187,7 +187,7 @@ class Scheduler:
 
     def _hand_out(self) -> None:
         """Start chunks, as many as the models have room for."""
-        for lane in LANES:
+        for lane in Lane:
             while (run := self._lanes[lane].next()) is not None:
                 run.start_next()
 
@@ -266,7 +266,7 @@ class Scheduler:
                 await self._fail(work, log, gone)
             case Ask.PAUSE:
                 await self._persist(work, JobStatus.PAUSED, Changes())
-            case _ if work.job.lane == "speak":
+            case _ if work.job.lane is Lane.SPEAK:
                 error = EngineRestarted("the engine was stopped while the job was spoken to a listener")
                 await self._fail(work, log, error)
             case _:
@@ -280,9 +280,9 @@ class Scheduler:
         """End without an artifact; the audio that was shown is kept."""
         log.start()  # it was, even if it failed before its first chunk
         try:
-            if work.job.lane == "speak" and log.published:
+            if work.job.lane is Lane.SPEAK and log.published:
                 await log.sync()
-            elif work.job.lane == "render" and (await log.end()).records > work.job.last_seq:
+            elif work.job.lane is Lane.RENDER and (await log.end()).records > work.job.last_seq:
                 await log.cut(work.job.last_seq)  # on a full disk the row needs the room
         except SpeechError as error:
             logger.warning("the log of job %s cannot be tidied: %s", work.job.id, error)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from app.store.database import Database
 from app.store.jobs import COLUMNS, job_of
-from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, Job, JobStatus, struct_of
+from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, ChunkState, Job, JobStatus, struct_of
 from app.store.tables import chunks, jobs
 
 #: A job keeps its latest warnings; a book on a bad day would have thousands.
@@ -94,7 +94,12 @@ class ChunkStore:
                 update(chunks)
                 .where(chunks.c.job_seq == job.seq, chunks.c.chunk_index >= first)
                 .values(
-                    state="pending", start_sample=None, end_sample=None, last_seq=None, silence=None, pause=None
+                    state=ChunkState.PENDING,
+                    start_sample=None,
+                    end_sample=None,
+                    last_seq=None,
+                    silence=None,
+                    pause=None,
                 )
             )
             kept = (

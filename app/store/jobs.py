@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Row, delete, func, insert, literal_column, or_, select, text, update
 
 from app.errors import IdempotencyConflict, JobNotFound
+from app.inference.model import Lane
 from app.store.clock import now_us
 from app.store.database import Database, Transaction
 from app.store.rows import FINAL, Artifact, Changes, Job, JobStatus, NewJob, struct_of
@@ -89,7 +90,7 @@ class JobStore:
             statement = select(job_texts.c.text).where(job_texts.c.job_seq == job.seq)
             return (await connection.execute(statement)).scalar_one()
 
-    async def claim(self, lane: str) -> Job | None:
+    async def claim(self, lane: Lane) -> Job | None:
         """Take the job of a lane that waits the longest: `queued` becomes `running`."""
         now = now_us()
         oldest = (
@@ -139,8 +140,8 @@ class JobStore:
     async def place(self, job: Job) -> int:
         """How many queued jobs the scheduler claims before this one comes up, counting it: 1 is next."""
         ahead = (jobs.c.lane == job.lane) & (jobs.c.seq <= job.seq)
-        if job.lane != "speak":
-            ahead |= jobs.c.lane == "speak"
+        if job.lane is not Lane.SPEAK:
+            ahead |= jobs.c.lane == Lane.SPEAK
         statement = select(func.count()).where(jobs.c.status == literal_column("'queued'"), ahead)
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).scalar_one()
@@ -153,7 +154,7 @@ class JobStore:
         async with self._database.transaction() as connection:
             failed = await connection.execute(
                 update(jobs)
-                .where(jobs.c.lane == "speak", jobs.c.status.in_(live))
+                .where(jobs.c.lane == Lane.SPEAK, jobs.c.status.in_(live))
                 .values(status=JobStatus.FAILED, error=dict(error), finished_at=now_us())
             )
             queued = await connection.execute(

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-Kind = TypeVar("Kind", bound=Struct)
+from app.inference.model import Lane, TextLayout, VoiceKind
 
-TextLayout = Literal["before", "beside"]
+Kind = TypeVar("Kind", bound=Struct)
 
 
 class JobStatus(StrEnum):
@@ -47,7 +47,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     """A job as it is submitted. `request_sha256` tells whether a repeated id or key means the same."""
 
     id: str
-    lane: str
+    lane: Lane
     voice_id: str
     model_id: str
     language: str
@@ -66,7 +66,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     seq: int
     id: str
-    lane: str
+    lane: Lane
     status: JobStatus
     voice_id: str
     model_id: str
@@ -96,6 +96,14 @@ class Job(Struct, frozen=True, kw_only=True):
         return self.status in FINAL
 
 
+class ChunkState(StrEnum):
+    """Where a chunk is."""
+
+    PENDING = "pending"  #: to be spoken, or spoken again
+    DONE = "done"  #: its take is in the job's audio
+    GAP = "gap"  #: it could not be spoken, and the caller allows that
+
+
 class ChunkRow(Struct, frozen=True, kw_only=True):
     """A chunk of a job's plan and, once it is `done`, where its take lies in the job's audio."""
 
@@ -103,7 +111,7 @@ class ChunkRow(Struct, frozen=True, kw_only=True):
     start_char: int
     end_char: int
     boundary: str
-    state: str = "pending"
+    state: ChunkState = ChunkState.PENDING
     attempts: int = 0
     seed: int | None = None
     finish_reason: str | None = None
@@ -136,7 +144,7 @@ class ChunkDone(Struct, frozen=True, kw_only=True):
     last_seq: int
     silence: int
     pause: int | None
-    state: str = "done"  #: or "gap", when the chunk could not be spoken and the caller allows that
+    state: ChunkState = ChunkState.DONE
 
 
 class Artifact(Struct, frozen=True, kw_only=True):
@@ -152,7 +160,7 @@ class Voice(Struct, frozen=True, kw_only=True):
     """Who speaks. `name` is the model's own name of a preset."""
 
     id: str
-    kind: str
+    kind: VoiceKind
     display_name: str
     model_id: str
     name: str
@@ -166,7 +174,7 @@ class HistoryFilter(Struct, frozen=True, kw_only=True):
     """Which jobs a page of history shows. Everything that is set must hold."""
 
     status: tuple[str, ...] = ()
-    lane: str | None = None
+    lane: Lane | None = None
     voice_id: str | None = None
     model_id: str | None = None
     tag: str | None = None

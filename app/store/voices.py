@@ -8,6 +8,7 @@ from sqlalchemy import Row, case, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.errors import VoiceNotFound
+from app.inference.model import VoiceKind
 from app.store.database import Database
 from app.store.rows import Voice, struct_of
 from app.store.tables import voices
@@ -22,13 +23,13 @@ class VoiceStore:
         self._database = database
 
     async def list(
-        self, *, kind: str | None = None, model_id: str | None = None, language: str | None = None
+        self, *, kind: VoiceKind | None = None, model_id: str | None = None, language: str | None = None
     ) -> list[Voice]:
         """Voices that were made here first, newest first; then the presets, by name.
 
         `language` matches the voice's language and everything narrower: "en" finds "en-us".
         """
-        preset = voices.c.kind == "preset"
+        preset = voices.c.kind == VoiceKind.PRESET
         newest_first = case((preset, 0), else_=voices.c.created_at).desc()
         statement = select(*_COLUMNS).order_by(preset, newest_first, voices.c.display_name, voices.c.id)
         if kind is not None:
@@ -62,7 +63,7 @@ class VoiceStore:
 
     async def sync_presets(self, model_id: str, presets: Sequence[Voice]) -> None:
         """Make the presets of a model the ones it has: new ones come, vanished ones go, the others stay."""
-        mine = (voices.c.kind == "preset") & (voices.c.model_id == model_id)
+        mine = (voices.c.kind == VoiceKind.PRESET) & (voices.c.model_id == model_id)
         async with self._database.transaction() as connection:
             known = {
                 row.id: (row.name, row.display_name, row.language_hint)
@@ -83,7 +84,7 @@ class VoiceStore:
 
     async def keep_presets(self, model_ids: Sequence[str]) -> None:
         """Forget the presets of all other models."""
-        gone = (voices.c.kind == "preset") & voices.c.model_id.not_in(list(model_ids))
+        gone = (voices.c.kind == VoiceKind.PRESET) & voices.c.model_id.not_in(list(model_ids))
         async with self._database.transaction() as connection:
             await connection.execute(delete(voices).where(gone))
 

@@ -25,7 +25,7 @@ from app.errors import (
     JobNotCompleted,
     WrongState,
 )
-from app.inference.model import VoiceSpec
+from app.inference.model import Lane, VoiceKind, VoiceSpec
 from app.models.registry import ModelRegistry
 from app.scheduler.feed import Feed
 from app.scheduler.progress import final_event
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 class Request(Struct, frozen=True, kw_only=True):
     """A job as somebody asks for it."""
 
-    lane: str
+    lane: Lane
     voice_id: str
     text: str
     language: str
@@ -98,7 +98,7 @@ class Jobs:
         self._voice_spec(voice)  # its files are there
         entry = self.models.entry(voice.model_id)
         entry.check_language(voice.name, request.language)
-        if request.settings.instruct and voice.kind != "design" and not entry.card.supports_instruct:
+        if request.settings.instruct and voice.kind is not VoiceKind.DESIGN and not entry.card.supports_instruct:
             why = f"the model {voice.model_id} cannot be told how to speak; leave settings.instruct out"
             raise InvalidRequest(why, fields=[{"field": "settings.instruct", "message": why}])
         job, fresh = await self.jobs.add(
@@ -231,7 +231,7 @@ def _visible(job: Job, log: AudioLog, end: LogEnd) -> int:
     """
     if job.status is JobStatus.RUNNING:
         return log.published
-    return end.records if job.lane == "speak" else job.last_seq
+    return end.records if job.lane is Lane.SPEAK else job.last_seq
 
 
 def speakable(text: str) -> str:

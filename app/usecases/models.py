@@ -6,6 +6,8 @@ import asyncio
 import logging
 
 from app.errors import ModelNotFound, ModelNotReady, WrongState
+from app.inference.families import Task
+from app.inference.model import VoiceKind
 from app.models.registry import Listed, ModelRegistry
 from app.models.spec import ModelSpec
 from app.store.clock import now_us
@@ -72,13 +74,13 @@ class Models:
         """Load a model, make it the active one, and remember that. Raises `ModelNotFound`, `ModelNotReady`."""
         await self.refresh()
         listed = await self.models.activate(model_id)
-        await self._preferences.put(TRANSCRIBER if listed.task == "stt" else ACTIVE, model_id)
+        await self._preferences.put(TRANSCRIBER if listed.task is Task.STT else ACTIVE, model_id)
         return listed
 
     async def unload(self, model_id: str) -> Listed:
         """Free what a model holds. One that transcribes does so no more. Raises `ModelNotFound`, `WrongState`."""
         listed = await self.models.unload(model_id)
-        if listed.task == "stt":
+        if listed.task is Task.STT:
             await self._preferences.put(TRANSCRIBER, "")
         return listed
 
@@ -97,7 +99,7 @@ def _presets(entry: ModelSpec) -> list[Voice]:
     return [
         Voice(
             id=preset.voice_id,
-            kind="preset",
+            kind=VoiceKind.PRESET,
             display_name=preset.display_name,
             model_id=entry.card.model_id,
             name=preset.name,

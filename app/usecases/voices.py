@@ -21,7 +21,7 @@ from app.errors import (
     TranscriptRequired,
     VoiceNotFound,
 )
-from app.inference.model import FinishReason, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.registry import ModelRegistry
 from app.models.transcriber import Transcriber, Transcript
 from app.scheduler.scheduler import Scheduler
@@ -57,15 +57,15 @@ def voice_spec(folder: Path, voice: Voice) -> VoiceSpec:
     """
     language = voice.language_hint or ""
     match voice.kind:
-        case "preset":
-            return VoiceSpec("preset", name=voice.name, language=language)
-        case "design":
-            return VoiceSpec("design", description=voice.description or "", language=language)
-        case _:
+        case VoiceKind.PRESET:
+            return VoiceSpec(VoiceKind.PRESET, name=voice.name, language=language)
+        case VoiceKind.DESIGN:
+            return VoiceSpec(VoiceKind.DESIGN, description=voice.description or "", language=language)
+        case VoiceKind.CLONE:
             own = folder / voice.id
             if not (own / "reference.wav").is_file():
                 raise VoiceNotFound("the files of the voice are gone from the data folder", voice_id=voice.id)
-            return VoiceSpec("clone", folder=str(own), transcript=voice.transcript or "", language=language)
+            return VoiceSpec(VoiceKind.CLONE, folder=str(own), transcript=voice.transcript or "", language=language)
 
 
 class Voices:
@@ -115,7 +115,7 @@ class Voices:
         _check_fit(said, recording)
         voice = Voice(
             id=str(uuid4()),
-            kind="clone",
+            kind=VoiceKind.CLONE,
             display_name=display_name,
             model_id=card.model_id,
             name="",
@@ -149,7 +149,7 @@ class Voices:
         entry.check_language("", hint or "")
         voice = Voice(
             id=str(uuid4()),
-            kind="design",
+            kind=VoiceKind.DESIGN,
             display_name=display_name,
             model_id=entry.card.model_id,
             name="",
@@ -171,7 +171,7 @@ class Voices:
         Raises `VoiceNotFound`, `Forbidden`.
         """
         voice = await self.store.get(voice_id)
-        if voice.kind == "preset":
+        if voice.kind is VoiceKind.PRESET:
             raise Forbidden("a preset is part of its model and cannot be deleted", voice_id=voice_id)
         if not await self.store.delete(voice_id):
             raise VoiceNotFound(voice_id=voice_id)
@@ -204,7 +204,7 @@ class Voices:
         # In this order: a voice that is being made has a folder first, then a row, and is new until it has both.
         folders = await asyncio.to_thread(list, self._folder.iterdir())
         kept = set(self._new)
-        kept.update(voice.id for voice in await self.store.list(kind="clone"))
+        kept.update(voice.id for voice in await self.store.list(kind=VoiceKind.CLONE))
         for folder in folders:
             if folder.name not in kept:
                 logger.info("removing %s, which has no row", folder)
@@ -226,7 +226,7 @@ class Voices:
             Utterance(
                 text=text,
                 voice=voice_spec(self._folder, voice),
-                lane="speak",
+                lane=Lane.SPEAK,
                 seed=int.from_bytes(sha256(voice.id.encode()).digest()[:6]),
                 max_seconds=4 * speaking_seconds(text) + 4,
             )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from app.audio.recordings.reference import MAX_S
 from app.errors import InferenceFailed, SpeechError
 from app.inference.checkpoint.inspect import BrokenCheckpoint, read_checkpoint
+from app.inference.families import Task
 from app.inference.languages import tag_of
 from app.inference.model import SAMPLE_RATE
 from app.process.child import ABANDONED, end_with_parent, own_pipes
@@ -56,7 +57,7 @@ def _answer(folder: Path, request: bytes) -> dict[str, str]:
     samples = _samples(wav)
 
     checkpoint = read_checkpoint(folder, folder.name)
-    if checkpoint.task != "stt":
+    if checkpoint.task is not Task.STT:
         raise InferenceFailed(f"{folder.name} is not a model that turns speech into text")
 
     from mlx_audio.stt.utils import load  # pyright: ignore[reportMissingTypeStubs]

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 import mlx.core as mx
 import numpy as np
 
+from app.inference.model import Lane
 from bench.figures import Figure
 from bench.inference.graphs import Watched
 from bench.inference.ours import OtherVocoder, Ours
@@ -164,10 +165,10 @@ def counts(sides: Sides, plan: Plan, memory: Memory, lines: list[Line]) -> Gener
     mine, other = ours.voice_primitives(codes, theirs.decoder), theirs.voice_primitives(codes)
     yield _kernels("kernels: samples", CHUNK_FRAMES, mine, other)
     watched = theirs.watched_frames(_FRAMES)
-    yield from _waits("1 row", ours.watched_frames("speak", 1, _FRAMES), watched)
+    yield from _waits("1 row", ours.watched_frames(Lane.SPEAK, 1, _FRAMES), watched)
     if plan.rows[-1] > 1:
         rows = plan.rows[-1]
-        yield from _waits(f"{rows} rows", ours.watched_frames("render", rows, _FRAMES), None)
+        yield from _waits(f"{rows} rows", ours.watched_frames(Lane.RENDER, rows, _FRAMES), None)
     yield line_of("MB: weights", "MB", [sides.our_weights_mb], {"": [sides.their_weights_mb]})
     for line in lines:
         mb = memory.max_mb.get((line.what, line.other_is))

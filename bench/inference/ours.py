@@ -14,7 +14,7 @@ from unittest.mock import patch
 import mlx.core as mx
 import numpy as np
 
-from app.inference.model import Lane, Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.workers.synthesis import mlx_runtime
 from app.workers.synthesis.qwen3.generator import Loop
 from app.workers.synthesis.qwen3.kv_cache import ROWS, Slots
@@ -91,24 +91,24 @@ class Ours:
         `waiting` never asks for anything before the last thing is there.
         """
         if not waiting:
-            return self._spoken("speak", 1, frames, vocoder)
+            return self._spoken(Lane.SPEAK, 1, frames, vocoder)
         with patch.object(mx, "async_eval", _at_once):
-            return self._spoken("speak", 1, frames, vocoder)
+            return self._spoken(Lane.SPEAK, 1, frames, vocoder)
 
     def render(self, rows: int, frames: int) -> float:
         """From the texts to the last sample of several renders, for each frame of each row."""
-        return self._spoken("render", rows, frames, None)
+        return self._spoken(Lane.RENDER, rows, frames, None)
 
     def first_audio(self, frames: int, *, renders: int = 0) -> float:
         """From the text of a listener to its first samples, when nobody else speaks, or beside renders."""
         loop = self._loop(None)
-        rows = [self._row(number, "render", _LONG) for number in range(renders)]
+        rows = [self._row(number, Lane.RENDER, _LONG) for number in range(renders)]
         for row in rows:
             loop.add(row)
         while any(row.said < 3 for row in rows):
             loop.tick()
         began = time.perf_counter()
-        listener = self._row(renders, "speak", frames)
+        listener = self._row(renders, Lane.SPEAK, frames)
         loop.add(listener)
         while not any(heard.row is listener and heard.samples.size for heard in loop.tick()):
             pass
@@ -182,7 +182,7 @@ class Ours:
         return Row(number, lane, self._prompt(), _sampling(number), frames, None)
 
     def _prompt(self) -> Prompt:
-        return self._prompts.of(Utterance(TEXT, VoiceSpec("preset", name=VOICE), "speak", seed=0), None)
+        return self._prompts.of(Utterance(TEXT, VoiceSpec(VoiceKind.PRESET, name=VOICE), Lane.SPEAK, seed=0), None)
 
     def _filled(self, rows: int, frames: int) -> Slots:
         slots, prompt = self._talker.slots(), self._prompt()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.spec import ModelSpec, Preset
 from app.scheduler.attempts import chunk_seed
 from app.text.spoken import spoken_text
@@ -51,7 +51,11 @@ def audio(text: str, voice: str, seed: int) -> bytes:
     spoken = spoken_text(text)
     return fake_pcm(
         Utterance(
-            id=1, text=spoken, voice=VoiceSpec("preset", name=voice), lane="render", seed=chunk_seed(seed, 0, 0)
+            id=1,
+            text=spoken,
+            voice=VoiceSpec(VoiceKind.PRESET, name=voice),
+            lane=Lane.RENDER,
+            seed=chunk_seed(seed, 0, 0),
         )
     )
 

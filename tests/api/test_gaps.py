@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.scheduler.attempts import chunk_seed, parts
 from tests.api.asking import finished, render, speak
 from tests.support.client import Engine, audio_of
@@ -32,7 +32,9 @@ each_refusal = pytest.mark.parametrize("command", REFUSALS)
 def said(text: str, index: int, *, attempt: int = 0, part: int = 0) -> bytes:
     """What the fake says for a chunk."""
     seed = chunk_seed(SEED, index, attempt, part)
-    return fake_pcm(Utterance(text=text, voice=VoiceSpec("preset", name="one"), lane="render", seed=seed))
+    return fake_pcm(
+        Utterance(text=text, voice=VoiceSpec(VoiceKind.PRESET, name="one"), lane=Lane.RENDER, seed=seed)
+    )
 
 
 def in_a_row(*takes: bytes) -> list[bytes]:

@@ -7,7 +7,7 @@ from functools import partial
 import anyio
 import pytest
 
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from tests.api.asking import finished
 from tests.api.conftest import OpenerOfModels
 from tests.api.models import both, broken, checkpoint, fake_worker, models_folder, script
@@ -96,7 +96,9 @@ async def test_what_is_submitted_while_a_model_is_unloaded_is_spoken_by_the_next
     unloading = asyncio.create_task(engine.speech.models.unload("fake"))
     await asyncio.sleep(0)
 
-    take = pool.submit(Utterance(text="Hi.", voice=VoiceSpec("preset", name="one"), lane="render", seed=1))
+    take = pool.submit(
+        Utterance(text="Hi.", voice=VoiceSpec(VoiceKind.PRESET, name="one"), lane=Lane.RENDER, seed=1)
+    )
 
     with anyio.fail_after(20):
         await unloading

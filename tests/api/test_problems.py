@@ -13,6 +13,7 @@ from app import errors
 from app.api.problems import HTTP_CODES, status_of
 from app.audio.recordings.decoder import RecordingDecoder
 from app.audio.recordings.reference import Recording
+from app.inference.model import VoiceKind
 from app.models.spec import ModelSpec
 from app.store.rows import Voice
 from tests.api.asking import finished, job_in, render
@@ -156,10 +157,10 @@ async def test_canceling_a_job_that_does_not_exist_is_not_found(shared: Engine) 
     await refused(shared, "POST", "/cancel", 404, "JOB_NOT_FOUND", {"job_id": NOBODY})
 
 
-@pytest.mark.parametrize("kind", ["clone", "design"])
+@pytest.mark.parametrize("kind", [VoiceKind.CLONE, VoiceKind.DESIGN])
 @pytest.mark.parametrize("path", ["/speak", "/jobs"])
 async def test_a_voice_of_a_model_that_is_not_here_is_not_exchanged_for_one_of_another(
-    shared: Engine, path: str, kind: str
+    shared: Engine, path: str, kind: VoiceKind
 ) -> None:
     await swept()
     voice_id = str(uuid4())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.inference import wire
-from app.inference.model import FinishReason, Frame, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from app.workers.synthesis.main import Pipe
 
@@ -21,8 +21,8 @@ UTTERANCES = st.builds(
     Utterance,
     id=INT64,
     text=TEXT,
-    voice=st.builds(VoiceSpec, kind=st.sampled_from(["preset", "clone", "design"]), name=TEXT, folder=TEXT),
-    lane=st.sampled_from(["speak", "render"]),
+    voice=st.builds(VoiceSpec, kind=st.sampled_from(VoiceKind), name=TEXT, folder=TEXT),
+    lane=st.sampled_from(Lane),
     seed=INT64,
     language=TEXT,
     rate=FACTOR,

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from app.errors import ModelNotReady
-from app.inference.model import FinishReason
+from app.inference.model import FinishReason, Lane
 from app.models.worker.residency import Demand, Next, Tenure, Turn
 from app.models.worker.supervisor import Pool
 from tests.models.test_supervisor import LONG, begun, fake, heard, until, utterance, whole
@@ -107,7 +107,7 @@ async def test_a_listener_of_another_model_is_heard_although_a_render_is_at_work
         render = one.submit(utterance("[hold:later] " + LONG))
         first = await begun(render)
 
-        await whole(two.submit(utterance(LONG, lane="speak")))
+        await whole(two.submit(utterance(LONG, lane=Lane.SPEAK)))
 
         assert alone(one, two)
         (tmp_path / "later").touch()
@@ -119,7 +119,7 @@ async def test_a_render_that_gave_way_is_whole(tmp_path: Path) -> None:
     async with pair(tmp_path, (NEVER, 0)) as (one, two):
         render = one.submit(utterance("[hold:later] " + LONG))
         await until(lambda: one.loaded)
-        await whole(two.submit(utterance(LONG, lane="speak")))
+        await whole(two.submit(utterance(LONG, lane=Lane.SPEAK)))
         (tmp_path / "later").touch()
 
         await whole(render)
@@ -131,7 +131,7 @@ async def test_a_render_that_is_canceled_when_it_gives_way_is_over(tmp_path: Pat
     async with pair(tmp_path, (NEVER, 0)) as (one, two):
         render = one.submit(utterance("[hold:never] " + LONG))
         await begun(render)
-        speaking = two.submit(utterance(LONG, lane="speak"))
+        speaking = two.submit(utterance(LONG, lane=Lane.SPEAK))
         one.cancel(render)
 
         with anyio.fail_after(10):

@@ -14,7 +14,7 @@ import pytest
 
 from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
-from app.inference.model import FinishReason, Lane, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Lane, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from app.models.worker.supervisor import Pool
 from app.models.worker.take import Take
@@ -87,8 +87,8 @@ async def until(fact: Callable[[], bool]) -> None:
             await anyio.sleep(0.001)
 
 
-def utterance(text: str, *, lane: Lane = "render", seed: int = 1) -> Utterance:
-    return Utterance(text=text, voice=VoiceSpec("preset", name="one"), lane=lane, seed=seed)
+def utterance(text: str, *, lane: Lane = Lane.RENDER, seed: int = 1) -> Utterance:
+    return Utterance(text=text, voice=VoiceSpec(VoiceKind.PRESET, name="one"), lane=lane, seed=seed)
 
 
 async def heard(take: Take) -> bytes:
@@ -494,7 +494,7 @@ async def test_room_is_for_renders_and_told_when_there_is_some(control: Path) ->
         assert pool.room == 1
         assert wakeup.is_set()
         wakeup.clear()
-        listener = pool.submit(utterance("[hold:gate] Held.", lane="speak"))
+        listener = pool.submit(utterance("[hold:gate] Held.", lane=Lane.SPEAK))
         second = pool.submit(utterance("[hold:gate] Held."))
         assert pool.room == 0
 

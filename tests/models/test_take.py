@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InferenceFailed
-from app.inference.model import FinishReason, Frame, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.worker.take import Take
 
 pytestmark = pytest.mark.anyio
 
-UTTERANCE = Utterance(id=1, text="Text.", voice=VoiceSpec("preset"), lane="render", seed=1)
+UTTERANCE = Utterance(id=1, text="Text.", voice=VoiceSpec(VoiceKind.PRESET), lane=Lane.RENDER, seed=1)
 
 
 def frame(pcm: bytes) -> Frame:

@@ -15,7 +15,7 @@ from app.config import Config
 from app.engine.build import serving
 from app.engine.start import bind
 from app.events import AudioChunk, JobStarted
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.worker.supervisor import Pool
 from app.scheduler.attempts import chunk_seed
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
@@ -37,7 +37,7 @@ class Room:
         self.speech, self.control = speech, control
         self.announced: set[str] = set()
 
-    async def submit(self, *paragraphs: str, lane: str = "render", **fields: Any) -> str:
+    async def submit(self, *paragraphs: str, lane: Lane = Lane.RENDER, **fields: Any) -> str:
         """A job with at least one chunk for each paragraph; its id."""
         request: dict[str, Any] = {"voice_id": VOICE_ID, "language": "", "settings": Settings(max_chars=100)}
         request |= {"lane": lane, "text": "\n\n".join(paragraphs), **fields}
@@ -141,8 +141,8 @@ def chunk_pcm(job: Job, text: str, part: ChunkRow) -> bytes:
     spoken = spoken_text(text[part.start_char : part.end_char])
     if not spoken:
         return b""
-    voice = VoiceSpec("preset", name="one")
-    return fake_pcm(Utterance(text=spoken, voice=voice, lane="render", seed=seed, language=job.language))
+    voice = VoiceSpec(VoiceKind.PRESET, name="one")
+    return fake_pcm(Utterance(text=spoken, voice=voice, lane=Lane.RENDER, seed=seed, language=job.language))
 
 
 def audio_of(events: list[LogEvent], *, first: int = 1) -> bytes:

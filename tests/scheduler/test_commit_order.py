@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.audio.log.log_file import LogFile, Record
+from app.inference.model import Lane
 from app.store.chunks import ChunkStore
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, ChunkDone, Job
@@ -14,9 +15,9 @@ from tests.scheduler.room import Room
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("lane", ["speak", "render"])
+@pytest.mark.parametrize("lane", list(Lane))
 async def test_audio_is_synced_before_its_row_is_committed(
-    room: Room, monkeypatch: pytest.MonkeyPatch, lane: str
+    room: Room, monkeypatch: pytest.MonkeyPatch, lane: Lane
 ) -> None:
     unsynced: set[int] = set()
     commits: list[bool] = []

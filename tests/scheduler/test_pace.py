@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from app.events import AudioChunk, JobDone
+from app.inference.model import Lane
 from app.scheduler.run import MAX_UNHEARD_CHARS
 from app.store.rows import Settings
 from app.usecases.jobs import Request
@@ -22,7 +23,7 @@ SLACK_CHARS = 4 * 200
 
 
 async def submitted(engine: Engine) -> str:
-    asked = Request(lane="speak", voice_id=VOICE_ID, text=TEXT, language="", settings=PLAIN, seed=1)
+    asked = Request(lane=Lane.SPEAK, voice_id=VOICE_ID, text=TEXT, language="", settings=PLAIN, seed=1)
     return (await engine.speech.submit(asked))[0].id
 
 

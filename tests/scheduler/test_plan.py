@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.audio.log.logs import AudioLogs
+from app.inference.model import Lane
 from app.scheduler.plan import LONG_TEXT, planned, settled
 from app.store.chunks import ChunkStore
 from app.store.database import Database
@@ -64,7 +65,7 @@ async def test_a_plan_that_was_made_is_never_made_again(jobs: JobStore, chunks: 
     assert [part.end_char for part in plan] == [3, 16]
 
 
-async def half_done(jobs: JobStore, chunks: ChunkStore, lane: str) -> Job:
+async def half_done(jobs: JobStore, chunks: ChunkStore, lane: Lane) -> Job:
     """Two of three chunks are committed: 2 records and 3 records of 50 samples."""
     job = await in_state(jobs, JobStatus.RUNNING, lane=lane, text="x" * 30)
     await chunks.plan(job, plan_of(10, 20, 30))
@@ -73,7 +74,7 @@ async def half_done(jobs: JobStore, chunks: ChunkStore, lane: str) -> Job:
     return await jobs.get(job.id)
 
 
-@pytest.mark.parametrize("lane", ["speak", "render"])
+@pytest.mark.parametrize("lane", list(Lane))
 @pytest.mark.parametrize(
     ("records", "chunks_done", "speak_keeps", "render_keeps"),
     [
@@ -89,7 +90,7 @@ async def test_log_and_rows_agree_afterwards(
     jobs: JobStore,
     chunks: ChunkStore,
     logs: AudioLogs,
-    lane: str,
+    lane: Lane,
     records: int,
     chunks_done: int,
     speak_keeps: int,
@@ -102,7 +103,7 @@ async def test_log_and_rows_agree_afterwards(
 
         after, plan = await settled(job, await chunks.list(job), log, chunks)
 
-        kept = speak_keeps if lane == "speak" else render_keeps
+        kept = speak_keeps if lane is Lane.SPEAK else render_keeps
         assert after == await jobs.get(job.id)
         assert plan == await chunks.list(job), "the chunks, too, as they are then"
         assert after.chunks_done == chunks_done

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from app.events import JobCanceled, JobDone, JobError
+from app.inference.model import Lane
 from app.scheduler.progress import final_event, progress_of
 from app.store.rows import Job, JobStatus, Settings
 
 
 def job(**fields: Any) -> Job:
     plain: dict[str, Any] = {
-        "seq": 1, "id": "job", "lane": "render", "status": JobStatus.RUNNING, "voice_id": "v", "model_id": "m",
+        "seq": 1, "id": "job", "lane": Lane.RENDER, "status": JobStatus.RUNNING, "voice_id": "v", "model_id": "m",
         "language": "", "settings": Settings(), "formats": ["wav"], "seed": 1, "title": None, "tags": [],
         "characters": 100, "chunks_total": None, "chunks_done": 0, "characters_done": 0, "samples": 0,
         "last_seq": 0, "work_us": 0, "created_at": 1, "started_at": None, "finished_at": None, "error": None,

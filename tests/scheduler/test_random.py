@@ -12,6 +12,7 @@ import pytest
 
 from app.errors import JobNotFound, WrongState
 from app.events import FinalEvent, JobCanceled, JobDone, JobError
+from app.inference.model import Lane
 from app.store.rows import FINAL, ChunkRow, Job, JobStatus
 from tests.scheduler.recorder import RECORD
 from tests.scheduler.room import OpenRoom, Room, audio_of, chunk_pcm
@@ -62,7 +63,7 @@ class Schedule:
             ("submit", "submit", "pause", "cancel", "retry", "resume", "resume", "delete", "kill")
         )
         if what == "submit" or not self.lanes:
-            lane = self.random.choice(("speak", "render"))
+            lane = self.random.choice(list(Lane))
             job_id = await room.submit(*self.text(), lane=lane, seed=self.random.randrange(2**53))
             self.lanes[job_id] = lane
         elif what == "kill":
@@ -118,12 +119,12 @@ async def holds(room: Room, schedule: Schedule, jobs: Sequence[Job]) -> None:
             assert job.chunks_done == job.chunks_total
             assert job.characters_done == job.characters
             assert heard == await room.wav(job.id)
-        if job.lane == "speak" and any(part.attempts for part in parts):
+        if job.lane is Lane.SPEAK and any(part.attempts for part in parts):
             await says_every_chunk(room, job, parts, heard)
             continue
         committed = await room.expected(job.id)
         assert len(committed) == 2 * job.samples
-        if job.lane == "render" or job.status is JobStatus.COMPLETED:
+        if job.lane is Lane.RENDER or job.status is JobStatus.COMPLETED:
             assert heard == committed
         else:
             assert heard.startswith(committed)
@@ -157,7 +158,7 @@ async def test_restarts_in_the_middle_of_random_operations_lose_nothing(open_roo
 
         await holds(room, schedule, jobs)
         for job in jobs:
-            if job.status is JobStatus.FAILED and job.lane == "render":
+            if job.status is JobStatus.FAILED and job.lane is Lane.RENDER:
                 assert (job.error or {})["code"] == "INFERENCE_FAILED"
     assert ENDS.keys() == FINAL
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from app.inference.model import Lane
 from app.store.rows import JobStatus, Settings
 from tests.scheduler.recorder import Step
 from tests.scheduler.room import OpenRoom, Room, audio_of
@@ -11,7 +12,7 @@ from tests.support.pauses import silences
 
 pytestmark = pytest.mark.anyio
 
-both_lanes = pytest.mark.parametrize("lane", ["speak", "render"])
+both_lanes = pytest.mark.parametrize("lane", list(Lane))
 
 TEXT = (
     "# A heading that is said",
@@ -50,7 +51,7 @@ async def canceled_and_retried(room: Room, job_id: str) -> bytes:
 
 
 @both_lanes
-async def test_a_boundary_has_its_pause(room: Room, lane: str) -> None:
+async def test_a_boundary_has_its_pause(room: Room, lane: Lane) -> None:
     job_id = await room.submit(*TEXT, lane=lane)
 
     await room.completed(job_id)
@@ -65,7 +66,7 @@ async def test_a_boundary_has_its_pause(room: Room, lane: str) -> None:
 
 
 async def test_both_lanes_have_the_same_audio(room: Room) -> None:
-    jobs = [await room.submit(*TEXT, lane=lane, seed=3) for lane in ("speak", "render")]
+    jobs = [await room.submit(*TEXT, lane=lane, seed=3) for lane in Lane]
 
     await room.completed(*jobs)
 
@@ -99,7 +100,7 @@ async def test_a_listener_s_job_that_is_tried_again_goes_on_at_the_very_sample(r
         "The second, which is [rest:100] longer than a frame. [hold:gate] It is.",
         "The third.",
     ]
-    job_id = await room.submit(*text, lane="speak", seed=5)
+    job_id = await room.submit(*text, lane=Lane.SPEAK, seed=5)
     async with room.speech.follow(job_id, after_seq=3) as events:  # of the second chunk
         await anext(events)
 
@@ -111,7 +112,7 @@ async def test_a_listener_s_job_that_is_tried_again_goes_on_at_the_very_sample(r
 
 @both_lanes
 @pytest.mark.parametrize("volume", [0.0, 0.004, 0.3, 2.0])
-async def test_the_pauses_do_not_depend_on_the_volume(room: Room, lane: str, volume: float) -> None:
+async def test_the_pauses_do_not_depend_on_the_volume(room: Room, lane: Lane, volume: float) -> None:
     text = [f"Paragraph {number} [rest:{60 * number}] is here." for number in range(5)]
 
     plain, quiet = [
@@ -144,7 +145,7 @@ async def test_after_a_restart_they_do_not_either(open_room: OpenRoom) -> None:
 @both_lanes
 @pytest.mark.parametrize("rate", [0.5, 2.0])
 async def test_at_another_rate_they_are_shorter_or_longer_as_the_words_are(
-    room: Room, lane: str, rate: float
+    room: Room, lane: Lane, rate: float
 ) -> None:
     job_id = await room.submit(*TEXT[:2], lane=lane, settings=Settings(rate=rate, max_chars=100))
 
@@ -190,7 +191,7 @@ async def test_a_first_chunk_of_which_nothing_is_heard_has_no_pause_behind_it(ro
 
 @pytest.mark.parametrize("before", [[], ["The first paragraph."]])
 async def test_a_listener_hears_all_of_a_chunk_whose_first_take_was_silent(room: Room, before: list[str]) -> None:
-    job_id = await room.submit(*before, "[mute:once] This is to be heard.", "And this.", lane="speak", seed=4)
+    job_id = await room.submit(*before, "[mute:once] This is to be heard.", "And this.", lane=Lane.SPEAK, seed=4)
 
     await room.completed(job_id)
 
@@ -201,7 +202,7 @@ async def test_a_listener_hears_all_of_a_chunk_whose_first_take_was_silent(room:
 
 async def test_it_does_so_when_the_job_is_stopped_after_that(room: Room) -> None:
     text = "[mute:once] This is to be heard, [hold:gate] and it is longer."
-    job_id = await room.submit(text, "And this.", lane="speak", seed=4)
+    job_id = await room.submit(text, "And this.", lane=Lane.SPEAK, seed=4)
     await room.until(job_id, lambda job: bool(job.warnings))
     await room.seen(Step("add", text))
 

@@ -11,10 +11,10 @@ import pytest
 
 from app.errors import JobNotFound, StorageFailed, WrongState
 from app.events import AudioChunk, FinalEvent, JobCanceled, JobDone, JobError, JobProgress, JobStarted
-from app.inference.model import Utterance
+from app.inference.model import Lane, Utterance, VoiceKind
 from app.models.worker.supervisor import Pool
 from app.models.worker.take import Take
-from app.scheduler.lanes import MAX_ACTIVE
+from app.scheduler.fairness import MAX_ACTIVE
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
 from app.usecases.jobs import Request
@@ -43,7 +43,7 @@ async def test_a_listener_is_served_before_a_book_goes_on(narrow: Room) -> None:
     book = await narrow.submit("[hold:gate] Blocks.", *parts("book", 5))
     await narrow.seen(Step("add", "[hold:gate] Blocks."))
 
-    listener = await narrow.submit(*parts("listener", 3), lane="speak")
+    listener = await narrow.submit(*parts("listener", 3), lane=Lane.SPEAK)
     await narrow.started(listener)
     narrow.release("gate")
 
@@ -77,7 +77,7 @@ async def test_a_short_job_is_not_kept_waiting_by_a_book(narrow: Room) -> None:
 async def test_so_many_jobs_of_a_lane_are_at_work_and_no_more(narrow: Room) -> None:
     held = [await narrow.submit(f"[hold:gate] Number {number}.") for number in range(MAX_ACTIVE + 3)]
     await narrow.started(*held[:MAX_ACTIVE])
-    listeners = [await narrow.submit(f"[hold:gate] {number}.", lane="speak") for number in range(MAX_ACTIVE + 1)]
+    listeners = [await narrow.submit(f"[hold:gate] {number}.", lane=Lane.SPEAK) for number in range(MAX_ACTIVE + 1)]
     await narrow.started(*listeners[:MAX_ACTIVE])
 
     assert await narrow.speech.jobs.counts() == {"queued": 4, "running": 2 * MAX_ACTIVE}
@@ -116,7 +116,7 @@ async def test_the_model_is_told_behind_which_chunk_each_is_heard(
         return take
 
     monkeypatch.setattr(Pool, "submit", noted)
-    jobs = [await room.submit(*parts(name, 4), lane="speak") for name in ("a", "b")]
+    jobs = [await room.submit(*parts(name, 4), lane=Lane.SPEAK) for name in ("a", "b")]
     await room.completed(*jobs)
 
     for name in ("a", "b"):
@@ -152,8 +152,8 @@ async def test_the_next_job_starts_only_when_the_canceled_one_has_left_the_model
         assert left < steps.index(Step("add", f"Following {number}."))
 
 
-@pytest.mark.parametrize("lane", ["speak", "render"])
-async def test_a_canceled_job_has_left_the_model_when_it_is_canceled(room: Room, lane: str) -> None:
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_a_canceled_job_has_left_the_model_when_it_is_canceled(room: Room, lane: Lane) -> None:
     job_id = await room.submit("[hold:never] One.", "[hold:never] Two.", "[hold:never] Three.", lane=lane)
     await room.seen(Step("add", "[hold:never] One."), Step("add", "[hold:never] Two."))
 
@@ -166,8 +166,8 @@ async def test_a_canceled_job_has_left_the_model_when_it_is_canceled(room: Room,
     assert (await room.events(job_id))[-1] == JobCanceled(job_id=job_id)
 
 
-@pytest.mark.parametrize("lane", ["speak", "render"])
-async def test_a_job_is_not_canceled_before_the_model_has_let_go_of_it(room: Room, lane: str) -> None:
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_a_job_is_not_canceled_before_the_model_has_let_go_of_it(room: Room, lane: Lane) -> None:
     job_id = await room.submit("[hold:never] Held.", lane=lane)
     await room.seen(Step("add", "[hold:never] Held."))
     pid = room.worker_pid
@@ -333,7 +333,7 @@ async def test_asking_many_times_at_once_is_as_good_as_once(room: Room) -> None:
 async def test_a_canceled_job_that_is_tried_again_goes_on_behind_what_it_has(room: Room) -> None:
     text = parts("again", 5)
     text[3] = "[hold:gate] " + text[3]
-    for lane in ("speak", "render"):
+    for lane in Lane:
         job_id = await room.submit(*text, lane=lane, seed=9)
         await room.until(job_id, lambda job: job.chunks_done == 3)
         await room.speech.cancel(job_id)
@@ -388,7 +388,7 @@ async def test_the_feed_tells_every_step_of_every_job_once(room: Room) -> None:
 async def test_a_job_whose_voice_has_gone_fails_and_the_others_go_on(room: Room) -> None:
     clone = Voice(
         id=str(uuid4()),
-        kind="clone",
+        kind=VoiceKind.CLONE,
         display_name="Mine",
         model_id="fake",
         name="",
@@ -471,8 +471,8 @@ async def test_a_final_state_is_written_as_soon_as_the_disk_allows(
             raise StorageFailed
         return await move(self, job, **kwargs)
 
-    async def full_claim(self: JobStore, lane: str) -> Job | None:
-        if lane == "render" and refusals["claim"]:
+    async def full_claim(self: JobStore, lane: Lane) -> Job | None:
+        if lane is Lane.RENDER and refusals["claim"]:
             refusals["claim"] -= 1
             raise StorageFailed
         return await claim(self, lane)
@@ -531,9 +531,9 @@ async def test_an_end_is_not_lost_when_it_is_asked_for_while_a_rest_is_written(
     assert (await room.job(job_id)).status is JobStatus.CANCELED
 
 
-@pytest.mark.parametrize("lane", ["speak", "render"])
+@pytest.mark.parametrize("lane", list(Lane))
 async def test_a_disk_that_cannot_be_synced_fails_one_job_and_not_the_engine(
-    room: Room, monkeypatch: pytest.MonkeyPatch, lane: str
+    room: Room, monkeypatch: pytest.MonkeyPatch, lane: Lane
 ) -> None:
     job_id = await room.submit(*parts("all", 2), "[hold:gate] Held.", lane=lane)
     await room.until(job_id, lambda job: job.chunks_done == 2)
@@ -558,7 +558,9 @@ async def test_a_disk_that_cannot_be_synced_fails_one_job_and_not_the_engine(
 async def test_a_job_that_was_deleted_can_be_submitted_anew_under_its_id_while_somebody_still_listens(
     room: Room,
 ) -> None:
-    asked = Request(lane="render", voice_id=VOICE_ID, text="Said twice.", language="", settings=Settings(), seed=1)
+    asked = Request(
+        lane=Lane.RENDER, voice_id=VOICE_ID, text="Said twice.", language="", settings=Settings(), seed=1
+    )
     job_id = str(uuid4())
     await room.speech.submit(asked, job_id=job_id)
     await room.completed(job_id)
@@ -577,7 +579,7 @@ async def test_a_job_that_was_deleted_can_be_submitted_anew_under_its_id_while_s
 async def test_stopping_the_engine_queues_renders_and_fails_what_has_listeners(open_room: OpenRoom) -> None:
     async with open_room() as first:
         render = await first.submit("[hold:gate] A render.", *parts("more", 3))
-        listener = await first.submit("[hold:gate] A listener.", lane="speak")
+        listener = await first.submit("[hold:gate] A listener.", lane=Lane.SPEAK)
         await first.seen(Step("add", "[hold:gate] A render."), Step("add", "[hold:gate] A listener."))
         followers = [asyncio.create_task(first.events(job_id)) for job_id in (render, listener)]
         for _ in range(50):

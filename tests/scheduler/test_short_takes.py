@@ -5,6 +5,7 @@ from itertools import accumulate
 import pytest
 from msgspec.structs import replace
 
+from app.inference.model import Lane
 from app.scheduler.attempts import chunk_seed
 from app.store.rows import Job, JobStatus, Settings
 from tests.scheduler.room import OpenRoom, Room, audio_of, chunk_pcm
@@ -54,8 +55,8 @@ async def test_where_the_whole_was_too_short_twice_it_is_spoken_in_halves(room: 
     assert len(codes(await room.job(job_id))) == 2
 
 
-@pytest.mark.parametrize("lane", ["speak", "render"])
-async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: str) -> None:
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: Lane) -> None:
     settings = Settings(max_chars=400, allow_gaps=True)
     text = (FIRST, f"[short] {CUT[:-1]}, [short] {CUT}", LAST)
 
@@ -63,7 +64,7 @@ async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: str) -> No
 
     await room.completed(job_id)
     job = await room.job(job_id)
-    refused = [] if lane == "speak" else [("CHUNK_REFUSED", 1, TOO_LITTLE)] * 2
+    refused = [] if lane is Lane.SPEAK else [("CHUNK_REFUSED", 1, TOO_LITTLE)] * 2
     assert codes(job) == [*refused, ("CHUNK_MISSING", 1, TOO_LITTLE)]
     first, gap, last = await room.speech.chunks.list(job)
     assert [part.state for part in (first, gap, last)] == ["done", "gap", "done"]
@@ -72,7 +73,7 @@ async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: str) -> No
     said = [
         chunk_pcm(job, "\n\n".join(text), part) for part in (first, replace(gap, attempts=gap.attempts - 1), last)
     ]
-    said[1] = said[1][:SHORT_BYTES] if lane == "speak" else b""
+    said[1] = said[1][:SHORT_BYTES] if lane is Lane.SPEAK else b""
     chunks = with_pauses(zip(said, (650, 650, 0), strict=True))
     assert wav == b"".join(chunks)
     assert [part.end_sample for part in (first, gap, last)] == list(accumulate(len(chunk) // 2 for chunk in chunks))
@@ -87,7 +88,7 @@ async def test_what_a_listener_heard_is_said_again_from_its_start_when_the_job_i
     parts = [FIRST, LAST]
     parts.insert(place, f"[short:once] [hold:gate] {CUT}")
     async with open_room() as room:
-        job_id = await room.submit(*parts, lane="speak")
+        job_id = await room.submit(*parts, lane=Lane.SPEAK)
         assert (await room.ended(job_id)).status is JobStatus.FAILED
         await room.speech.retry(job_id)
         await room.started(job_id)

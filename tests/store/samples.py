@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
+from app.inference.model import Lane
 from app.store.database import Database
 from app.store.jobs import JobStore
 from app.store.rows import ChunkDone, ChunkRow, Job, JobStatus, NewJob, Settings
@@ -17,7 +18,7 @@ def new_job(**fields: Any) -> NewJob:
     """A job as it is submitted; whatever is not given is plain."""
     plain: dict[str, Any] = {
         "id": str(uuid4()),
-        "lane": "render",
+        "lane": Lane.RENDER,
         "voice_id": "voice",
         "model_id": "model",
         "language": "en",

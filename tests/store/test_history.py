@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
+from app.inference.model import Lane
 from app.store.database import Database
 from app.store.history import History, Position
 from app.store.jobs import JobStore
@@ -34,7 +35,7 @@ async def pages(history: History, wanted: HistoryFilter, *, limit: int) -> list[
 
 async def mixed(jobs: JobStore) -> list[Job]:
     """Jobs of all kinds, newest first."""
-    kinds = itertools.product(("speak", "render"), ("v1", "v2"), list(JobStatus), (["a"], ["a", "b"], []))
+    kinds = itertools.product(Lane, ("v1", "v2"), list(JobStatus), (["a"], ["a", "b"], []))
     made = [
         await in_state(
             jobs, status, lane=lane, voice_id=voice, tags=tags, text=f"The {lane} of {voice}, {status}: abcdef"
@@ -57,7 +58,7 @@ FILTERS: dict[str, tuple[HistoryFilter, Callable[[Job], bool]]] = {
         HistoryFilter(status=("failed", "queued")),
         lambda job: job.status in ("failed", "queued"),
     ),
-    "a lane": (HistoryFilter(lane="speak"), lambda job: job.lane == "speak"),
+    "a lane": (HistoryFilter(lane=Lane.SPEAK), lambda job: job.lane is Lane.SPEAK),
     "a voice": (HistoryFilter(voice_id="v2"), lambda job: job.voice_id == "v2"),
     "a model": (HistoryFilter(model_id="model"), lambda _: True),
     "another model": (HistoryFilter(model_id="none"), lambda _: False),
@@ -65,11 +66,11 @@ FILTERS: dict[str, tuple[HistoryFilter, Callable[[Job], bool]]] = {
     "words": (HistoryFilter(text="speak of v1"), lambda job: (job.lane, job.voice_id) == ("speak", "v1")),
     "words in a word": (HistoryFilter(text="BCDE"), lambda _: True),
     "words and more": (
-        HistoryFilter(text="of v1", lane="render", status=("paused",)),
+        HistoryFilter(text="of v1", lane=Lane.RENDER, status=("paused",)),
         lambda job: (job.voice_id, job.lane, job.status) == ("v1", "render", "paused"),
     ),
     "a tag and more": (
-        HistoryFilter(tag="a", lane="render", status=("paused", "running"), voice_id="v1"),
+        HistoryFilter(tag="a", lane=Lane.RENDER, status=("paused", "running"), voice_id="v1"),
         lambda job: (
             "a" in job.tags and (job.voice_id, job.lane) == ("v1", "render") and job.status in ("paused", "running")
         ),
@@ -107,7 +108,7 @@ async def test_dates_are_from_inclusive_to_exclusive(
     monkeypatch.setattr("app.store.jobs.now_us", lambda: next(clock))
     made = [await added(jobs, tags=["tag"], text="findable") for _ in range(6)]
 
-    filters: list[dict[str, Any]] = [{}, {"tag": "tag"}, {"text": "findable"}, {"lane": "render"}]
+    filters: list[dict[str, Any]] = [{}, {"tag": "tag"}, {"text": "findable"}, {"lane": Lane.RENDER}]
     for more in filters:
         wanted = HistoryFilter(created_from=110, created_before=140, **more)
         found = await pages(history, wanted, limit=2)
@@ -188,7 +189,7 @@ DATES = {"created_from": 1, "created_before": 2**60}
     [
         ({}, "ix_jobs_created_at"),
         ({"status": ("queued",)}, "ix_jobs_status_created_at"),
-        ({"lane": "render"}, "ix_jobs_lane_created_at"),
+        ({"lane": Lane.RENDER}, "ix_jobs_lane_created_at"),
         ({"voice_id": "v1"}, "ix_jobs_voice_id_created_at"),
         ({"model_id": "model"}, "ix_jobs_model_id_created_at"),
         ({"tag": "common"}, "PRIMARY KEY (tag="),
@@ -196,8 +197,8 @@ DATES = {"created_from": 1, "created_before": 2**60}
         (DATES, "ix_jobs_created_at"),
         ({"tag": "common", **DATES}, "PRIMARY KEY (tag="),
         ({"text": "common", **DATES}, "VIRTUAL TABLE INDEX"),
-        ({"lane": "render", "status": ("queued",)}, "_created_at (status=? OR lane=?"),
-        ({"tag": "common", "status": ("queued",), "lane": "render"}, "PRIMARY KEY (tag="),
+        ({"lane": Lane.RENDER, "status": ("queued",)}, "_created_at (status=? OR lane=?"),
+        ({"tag": "common", "status": ("queued",), "lane": Lane.RENDER}, "PRIMARY KEY (tag="),
         ({"text": "common", "status": ("queued", "failed"), "tag": "common"}, "VIRTUAL TABLE INDEX"),
     ],
 )

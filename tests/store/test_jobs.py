@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app.errors import IdempotencyConflict, JobNotFound, StorageFailed
+from app.inference.model import Lane
 from app.store.chunks import ChunkStore
 from app.store.database import Database
 from app.store.history import History
@@ -50,7 +51,7 @@ async def test_a_job_that_is_not_there_is_not_found(jobs: JobStore) -> None:
 async def test_a_claim_takes_queued_jobs_and_no_others(jobs: JobStore, status: JobStatus) -> None:
     job = await in_state(jobs, status)
 
-    claimed = await jobs.claim("render")
+    claimed = await jobs.claim(Lane.RENDER)
 
     assert (claimed is not None) == (status is Q)
     assert (await jobs.get(job.id)).status == (R if status is Q else status)
@@ -130,10 +131,10 @@ async def test_unset_changes_leave_their_columns_and_null_clears_them(jobs: JobS
 
 
 async def test_jobs_of_a_lane_are_claimed_in_the_order_they_came(jobs: JobStore) -> None:
-    renders = [await added(jobs, lane="render") for _ in range(3)]
-    speaks = [await added(jobs, lane="speak") for _ in range(2)]
+    renders = [await added(jobs, lane=Lane.RENDER) for _ in range(3)]
+    speaks = [await added(jobs, lane=Lane.SPEAK) for _ in range(2)]
 
-    claimed = [await jobs.claim("render") for _ in range(4)]
+    claimed = [await jobs.claim(Lane.RENDER) for _ in range(4)]
 
     assert [job and job.id for job in claimed] == [*(job.id for job in renders), None]
     assert [(await jobs.get(job.id)).status for job in speaks] == [Q, Q]
@@ -142,7 +143,7 @@ async def test_jobs_of_a_lane_are_claimed_in_the_order_they_came(jobs: JobStore)
 async def test_two_claims_at_once_never_get_the_same_job(jobs: JobStore) -> None:
     made = {(await added(jobs)).id for _ in range(20)}
 
-    claimed = await asyncio.gather(*(jobs.claim("render") for _ in range(30)))
+    claimed = await asyncio.gather(*(jobs.claim(Lane.RENDER) for _ in range(30)))
 
     ids = [job.id for job in claimed if job is not None]
     assert len(ids) == 20
@@ -151,13 +152,13 @@ async def test_two_claims_at_once_never_get_the_same_job(jobs: JobStore) -> None
 
 async def test_the_first_claim_sets_the_time_of_the_start_and_later_ones_keep_it(jobs: JobStore) -> None:
     job = await added(jobs)
-    first = await jobs.claim("render")
+    first = await jobs.claim(Lane.RENDER)
     assert first is not None
     assert first.started_at is not None
     assert first.started_at >= job.created_at
     await jobs.move(job, before=[R], to=Q)
 
-    second = await jobs.claim("render")
+    second = await jobs.claim(Lane.RENDER)
 
     assert second is not None
     assert second.started_at == first.started_at
@@ -168,7 +169,7 @@ async def test_a_job_that_is_queued_again_keeps_its_place(jobs: JobStore) -> Non
     await jobs.move(first, before=[Q], to=P)
     await jobs.move(first, before=[P], to=Q)
 
-    claimed = await jobs.claim("render")
+    claimed = await jobs.claim(Lane.RENDER)
 
     assert claimed is not None
     assert claimed.id == first.id
@@ -176,11 +177,11 @@ async def test_a_job_that_is_queued_again_keeps_its_place(jobs: JobStore) -> Non
 
 
 async def test_the_place_counts_what_is_claimed_before(jobs: JobStore) -> None:
-    render = await added(jobs, lane="render")
-    listened = await added(jobs, lane="speak")
-    late = await added(jobs, lane="render")
-    later = await added(jobs, lane="speak")
-    await in_state(jobs, P, lane="speak")
+    render = await added(jobs, lane=Lane.RENDER)
+    listened = await added(jobs, lane=Lane.SPEAK)
+    late = await added(jobs, lane=Lane.RENDER)
+    later = await added(jobs, lane=Lane.SPEAK)
+    await in_state(jobs, P, lane=Lane.SPEAK)
     await in_state(jobs, C)
 
     places = [await jobs.place(job) for job in (render, listened, late, later)]
@@ -189,17 +190,13 @@ async def test_the_place_counts_what_is_claimed_before(jobs: JobStore) -> None:
 
 
 async def test_rescue_queues_renders_and_fails_what_had_listeners(jobs: JobStore) -> None:
-    made = {
-        (lane, status): await in_state(jobs, status, lane=lane)
-        for lane in ("speak", "render")
-        for status in JobStatus
-    }
+    made = {(lane, status): await in_state(jobs, status, lane=lane) for lane in Lane for status in JobStatus}
 
     assert await jobs.rescue(ERROR) == (1, 3)
 
     after = {key: await jobs.get(job.id) for key, job in made.items()}
     for (lane, status), job in after.items():
-        if lane == "speak" and status not in FINAL:
+        if lane is Lane.SPEAK and status not in FINAL:
             assert job.status is F
             assert job.error == ERROR
             assert job.finished_at is not None
@@ -226,7 +223,7 @@ async def test_a_rescued_render_keeps_what_it_has_done(jobs: JobStore, chunks: C
 async def test_the_same_id_again_gives_the_same_job(jobs: JobStore, database: Database) -> None:
     new = new_job()
     first, _ = await jobs.add(new)
-    await jobs.claim("render")
+    await jobs.claim(Lane.RENDER)
 
     again, fresh = await jobs.add(new)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.errors import VoiceNotFound
+from app.inference.model import VoiceKind
 from app.store.rows import Voice
 from app.store.voices import VoiceStore
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.anyio
 def voice(id: str, **fields: Any) -> Voice:
     plain: dict[str, Any] = {
         "id": id,
-        "kind": "preset",
+        "kind": VoiceKind.PRESET,
         "display_name": f"Voice {id}",
         "model_id": "model",
         "name": id,
@@ -37,7 +38,7 @@ async def test_presets_come_change_and_go_with_their_model(voices: VoiceStore) -
 
 async def test_presets_of_one_model_leave_all_other_voices_alone(voices: VoiceStore) -> None:
     await voices.sync_presets("other", [voice("x", model_id="other")])
-    await voices.add(voice("mine", kind="clone", transcript="What was said."))
+    await voices.add(voice("mine", kind=VoiceKind.CLONE, transcript="What was said."))
 
     await voices.sync_presets("model", [voice("a")])
     await voices.sync_presets("model", [])
@@ -48,8 +49,8 @@ async def test_presets_of_one_model_leave_all_other_voices_alone(voices: VoiceSt
 
 async def test_voices_made_here_come_first_newest_first_then_presets_by_name(voices: VoiceStore) -> None:
     await voices.sync_presets("model", [voice("z", display_name="Anna"), voice("y", display_name="Berta")])
-    await voices.add(voice("old", kind="clone", created_at=10))
-    await voices.add(voice("new", kind="design", created_at=20))
+    await voices.add(voice("old", kind=VoiceKind.CLONE, created_at=10))
+    await voices.add(voice("new", kind=VoiceKind.DESIGN, created_at=20))
 
     assert [found.id for found in await voices.list()] == ["new", "old", "z", "y"]
 
@@ -65,15 +66,15 @@ async def test_a_language_finds_itself_and_what_is_narrower(voices: VoiceStore) 
 
 async def test_voices_are_filtered_by_kind_and_model(voices: VoiceStore) -> None:
     await voices.sync_presets("model", [voice("a")])
-    await voices.add(voice("b", kind="clone", model_id="other"))
+    await voices.add(voice("b", kind=VoiceKind.CLONE, model_id="other"))
 
-    assert [found.id for found in await voices.list(kind="clone")] == ["b"]
+    assert [found.id for found in await voices.list(kind=VoiceKind.CLONE)] == ["b"]
     assert [found.id for found in await voices.list(model_id="model")] == ["a"]
-    assert await voices.list(kind="clone", model_id="model") == []
+    assert await voices.list(kind=VoiceKind.CLONE, model_id="model") == []
 
 
 async def test_a_deleted_voice_is_gone_and_cannot_be_deleted_again(voices: VoiceStore) -> None:
-    await voices.add(voice("b", kind="clone"))
+    await voices.add(voice("b", kind=VoiceKind.CLONE))
 
     assert await voices.delete("b")
 

@@ -29,7 +29,7 @@ from functools import lru_cache
 from hashlib import shake_128
 from pathlib import Path
 
-from app.inference.model import FinishReason, Frame, ModelCard, Utterance
+from app.inference.model import FinishReason, Frame, Lane, ModelCard, Utterance
 from app.inference.processor import Processor
 from app.models.spec import ModelSpec, Preset
 from app.text.duration import speaking_seconds
@@ -69,7 +69,7 @@ class FakeModel:
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         self._work += [(utterance, 0) for utterance in utterances]
-        self._work.sort(key=lambda entry: entry[0].lane != "speak")  # stable: first come, first served
+        self._work.sort(key=lambda entry: entry[0].lane is not Lane.SPEAK)  # stable: first come, first served
 
     def cancel(self, utterance_id: int) -> None:
         self._canceled.add(utterance_id)

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.selftest.checkpoint import write_checkpoint
 from app.workers.synthesis.mlx_runtime import without_compiler
 from app.workers.synthesis.qwen3.model import Qwen3
@@ -23,8 +23,8 @@ TEXT = "A"
 LONGER = "It is the."
 EMPTY = "A ∅."
 
-RYAN = VoiceSpec("preset", "ryan")
-DEEP = VoiceSpec("design", description="A deep voice.")
+RYAN = VoiceSpec(VoiceKind.PRESET, "ryan")
+DEEP = VoiceSpec(VoiceKind.DESIGN, description="A deep voice.")
 
 #: Where a share of the whole length is not a whole sample, when there are ten frames more.
 REFERENCE_FRAMES = 13
@@ -73,7 +73,7 @@ class Alone:
 
 
 def utterance(text: str = TEXT, voice: VoiceSpec = RYAN, **changes: Any) -> Utterance:
-    settings: dict[str, Any] = {"id": 1, "lane": "render", "seed": 1, **changes}
+    settings: dict[str, Any] = {"id": 1, "lane": Lane.RENDER, "seed": 1, **changes}
     return Utterance(text=text, voice=voice, **settings)
 
 
@@ -98,4 +98,4 @@ def clone(folder: Path, samples: NDArray[np.int16] | None = None, transcript: st
     with wave.open(str(folder / "reference.wav"), "wb") as file:
         file.setparams((1, 2, 24_000, 0, "NONE", ""))
         file.writeframes((tone() if samples is None else samples).astype("<i2").tobytes())
-    return VoiceSpec("clone", folder=str(folder), transcript=transcript)
+    return VoiceSpec(VoiceKind.CLONE, folder=str(folder), transcript=transcript)

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Model, Utterance, VoiceSpec
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Model, Utterance, VoiceKind, VoiceSpec
 from app.workers.synthesis.espeak.library import SpeechRequest
 from app.workers.synthesis.espeak.model import MAX_FRAME_BYTES, Espeak
 
@@ -42,9 +42,11 @@ class Spoken:
 
 
 def utterance(
-    text: str = TEXT, voice: str = "en-us", *, id: int = 1, lane: Lane = "render", language: str = ""
+    text: str = TEXT, voice: str = "en-us", *, id: int = 1, lane: Lane = Lane.RENDER, language: str = ""
 ) -> Utterance:
-    return Utterance(id=id, text=text, voice=VoiceSpec("preset", voice), lane=lane, seed=7, language=language)
+    return Utterance(
+        id=id, text=text, voice=VoiceSpec(VoiceKind.PRESET, voice), lane=lane, seed=7, language=language
+    )
 
 
 def finish(model: Model, spoken: dict[int, Spoken] | None = None) -> dict[int, Spoken]:
@@ -121,7 +123,7 @@ def test_a_model_without_work_gives_nothing(espeak: Espeak) -> None:
         (utterance(voice="!v/nobody"), "no variant '!v/nobody'"),
         (utterance(voice="!v/f3", language="tlh"), "does not speak 'tlh'"),
         (utterance(voice="de", language="fr"), "speaks de, not 'fr'"),
-        (replace(utterance(), voice=VoiceSpec("clone", folder="/x")), "kind 'clone'"),
+        (replace(utterance(), voice=VoiceSpec(VoiceKind.CLONE, folder="/x")), "kind 'clone'"),
     ],
 )
 def test_an_utterance_that_cannot_be_spoken_fails_alone(espeak: Espeak, broken: Utterance, message: str) -> None:

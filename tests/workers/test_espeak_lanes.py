@@ -1,6 +1,6 @@
 import pytest
 
-from app.inference.model import FinishReason, Frame
+from app.inference.model import FinishReason, Frame, Lane
 from app.workers.synthesis.espeak.library import SpeechRequest
 from app.workers.synthesis.espeak.model import MAX_FRAME_BYTES, Espeak
 from tests.workers.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
@@ -21,7 +21,7 @@ def test_speech_goes_before_a_render_which_loses_nothing(espeak: Espeak, steps: 
     for _ in range(steps):
         collect(spoken, espeak.step())
 
-    espeak.add([utterance("Now!", "!v/f3", id=2, lane="speak"), utterance("Me too!", id=3, lane="speak")])
+    espeak.add([utterance("Now!", "!v/f3", id=2, lane=Lane.SPEAK), utterance("Me too!", id=3, lane=Lane.SPEAK)])
     (first,) = espeak.step()
     collect(spoken, [first])
     finish(espeak, spoken)
@@ -43,7 +43,7 @@ def test_a_render_that_is_interrupted_again_and_again_loses_nothing(espeak: Espe
     for id in range(2, 12):
         for _ in range(5):
             collect(spoken, espeak.step())
-        espeak.add([utterance("Now!", id=id, lane="speak")])
+        espeak.add([utterance("Now!", id=id, lane=Lane.SPEAK)])
     finish(espeak, spoken)
 
     assert spoken[1].pcm == alone
@@ -51,10 +51,10 @@ def test_a_render_that_is_interrupted_again_and_again_loses_nothing(espeak: Espe
 
 
 def test_speech_is_not_interrupted_by_speech_that_comes_later(espeak: Espeak) -> None:
-    espeak.add([utterance(id=1, lane="speak")])
+    espeak.add([utterance(id=1, lane=Lane.SPEAK)])
     espeak.step()
 
-    espeak.add([utterance("Now!", id=2, lane="speak")])
+    espeak.add([utterance("Now!", id=2, lane=Lane.SPEAK)])
 
     assert list(finish(espeak)) == [1, 2]
 
@@ -64,7 +64,7 @@ def test_cancel_ends_an_utterance_with_the_next_step(espeak: Espeak, canceled: i
     alone = speak(espeak, utterance()).pcm
     espeak.add([utterance(id=1)])
     espeak.step()
-    espeak.add([utterance(id=2, lane="speak"), utterance(id=3)])
+    espeak.add([utterance(id=2, lane=Lane.SPEAK), utterance(id=3)])
     espeak.step()  # 1 is preempted, 2 is in work, 3 is queued
 
     espeak.cancel(canceled)
@@ -95,7 +95,7 @@ def test_what_is_broken_off_leaves_the_library_at_once(
     espeak.add([utterance(TEXT * 20)])
     espeak.step()
 
-    espeak.add([utterance("Now!", id=2, lane="speak")])
+    espeak.add([utterance("Now!", id=2, lane=Lane.SPEAK)])
     espeak.step()
 
     (_, broken_off), _ = heard

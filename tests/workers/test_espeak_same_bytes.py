@@ -7,7 +7,7 @@ from random import Random
 from msgspec.structs import replace
 
 from app.inference.espeak_voices import espeak_voices
-from app.inference.model import Utterance
+from app.inference.model import Lane, Utterance
 from app.workers.synthesis.espeak.model import Espeak
 from tests.workers.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
 
@@ -55,7 +55,7 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
         chance.shuffle(wanted)
         spoken: dict[int, Spoken] = {}
         for one in wanted:
-            model.add([replace(one, lane=chance.choice(["speak", "render"])), utterance(id=1_000)])
+            model.add([replace(one, lane=chance.choice(list(Lane))), utterance(id=1_000)])
             for _ in range(chance.randrange(20)):
                 collect(spoken, model.step())
             model.cancel(1_000)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.inference import wire
-from app.inference.model import FinishReason, Frame, Model, Sampling, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceKind, VoiceSpec
 from tests.workers import small_models
 from tests.workers.test_worker import PATIENCE_S, Worker, stop
 
@@ -89,7 +89,13 @@ class Spoken:
 
 
 def utterance(text: str = TEXT, **changes: Any) -> Utterance:
-    settings: dict[str, Any] = {"id": 1, "voice": VoiceSpec("preset"), "lane": "render", "seed": 1, **changes}
+    settings: dict[str, Any] = {
+        "id": 1,
+        "voice": VoiceSpec(VoiceKind.PRESET),
+        "lane": Lane.RENDER,
+        "seed": 1,
+        **changes,
+    }
     return Utterance(text=text, **settings)
 
 
@@ -219,7 +225,7 @@ def test_speech_goes_before_a_render_which_loses_nothing(small: "MlxAudio", alon
     for _ in range(9):
         collect(spoken, small.step())
 
-    small.add([utterance("Now!", id=2, lane="speak", seed=5)])
+    small.add([utterance("Now!", id=2, lane=Lane.SPEAK, seed=5)])
     (first,) = small.step()
     collect(spoken, [first])
     finish(small, spoken)
@@ -243,7 +249,7 @@ def test_a_render_that_is_interrupted_again_and_again_loses_nothing(of: Callable
             collect(spoken, model.step())
             if spoken[1].last.final:
                 break
-        model.add([utterance(id=id, lane="speak")])
+        model.add([utterance(id=id, lane=Lane.SPEAK)])
     finish(model, spoken)
 
     assert spoken[1].pcm == alone
@@ -253,10 +259,10 @@ def test_a_render_that_is_interrupted_again_and_again_loses_nothing(of: Callable
 
 def test_speech_is_not_interrupted_by_speech_that_comes_later(of: Callable[..., "MlxAudio"]) -> None:
     model = of(StandIn())
-    model.add([utterance(lane="speak")])
+    model.add([utterance(lane=Lane.SPEAK)])
     model.step()
 
-    model.add([utterance(id=2, lane="speak")])
+    model.add([utterance(id=2, lane=Lane.SPEAK)])
 
     assert list(finish(model)) == [1, 2]
 
@@ -267,7 +273,7 @@ def test_a_model_that_does_not_repeat_itself_is_found_out(of: Callable[..., "Mlx
     spoken: dict[int, Spoken] = {}
     collect(spoken, model.step())
     collect(spoken, model.step())
-    model.add([utterance(id=2, lane="speak")])
+    model.add([utterance(id=2, lane=Lane.SPEAK)])
     finish(model, spoken)
 
     assert spoken[1].reason is FinishReason.ERROR
@@ -339,7 +345,7 @@ def test_a_limit_holds_for_a_render_that_was_interrupted(of: Callable[..., "MlxA
     model.add([utterance(max_seconds=0.1)])
     spoken: dict[int, Spoken] = {}
     collect(spoken, model.step())
-    model.add([utterance(id=2, lane="speak")])
+    model.add([utterance(id=2, lane=Lane.SPEAK)])
 
     finish(model, spoken)
 
@@ -442,7 +448,7 @@ class Names(Asked):
 
 
 EVERYTHING = utterance(
-    voice=VoiceSpec("preset", "ann", language="de"),
+    voice=VoiceSpec(VoiceKind.PRESET, "ann", language="de"),
     language="fr-CA",
     sampling=Sampling(0.5, 5, 0.6, 1.7),
     instruct="softly",
@@ -476,7 +482,7 @@ def test_a_model_is_told_all_that_it_takes(of: Callable[..., "MlxAudio"]) -> Non
 def test_a_model_keeps_its_own_settings_where_nothing_is_said(of: Callable[..., "MlxAudio"]) -> None:
     asked = Streams()
 
-    speak(of(asked), utterance(voice=VoiceSpec("preset", "default")))
+    speak(of(asked), utterance(voice=VoiceSpec(VoiceKind.PRESET, "default")))
 
     told = {name for name in asked.keywords if asked.keywords[name] is not None}
     assert asked.keywords["voice"] is None
@@ -526,7 +532,7 @@ def test_kokoro_speaks_a_voices_own_language(
 ) -> None:
     asked = Names()
 
-    speak(of(asked, "kokoro"), utterance(voice=VoiceSpec("preset", voice), language=language))
+    speak(of(asked, "kokoro"), utterance(voice=VoiceSpec(VoiceKind.PRESET, voice), language=language))
 
     assert asked.keywords["lang_code"] == {"f": "fr"}.get(expected, expected)
 
@@ -542,9 +548,9 @@ def test_languages_of_another_kind_are_left_alone(of: Callable[..., "MlxAudio"])
 @pytest.mark.parametrize(
     ("voice", "words"),
     [
-        (VoiceSpec("preset", "ann"), "no voice of the name 'ann'"),
-        (VoiceSpec("clone", folder="/nowhere"), "cannot speak with a cloned voice"),
-        (VoiceSpec("design", description="old"), "cannot make a voice"),
+        (VoiceSpec(VoiceKind.PRESET, "ann"), "no voice of the name 'ann'"),
+        (VoiceSpec(VoiceKind.CLONE, folder="/nowhere"), "cannot speak with a cloned voice"),
+        (VoiceSpec(VoiceKind.DESIGN, description="old"), "cannot make a voice"),
     ],
 )
 def test_a_voice_that_a_model_cannot_have_is_refused(
@@ -565,7 +571,7 @@ def clone(tmp_path: Path) -> VoiceSpec:
     with wave.open(str(tmp_path / "reference.wav"), "wb") as file:
         file.setparams((1, 2, 24_000, 0, "NONE", ""))
         file.writeframes(tone.astype("<i2").tobytes())
-    return VoiceSpec("clone", folder=str(tmp_path), transcript="Said before.")
+    return VoiceSpec(VoiceKind.CLONE, folder=str(tmp_path), transcript="Said before.")
 
 
 def test_a_clone_is_made_from_the_reference_at_the_models_rate(
@@ -624,7 +630,7 @@ def test_a_clone_speaks_otherwise_than_the_models_own_voice(
 
 
 def test_a_reference_that_is_gone_is_an_error(small: "MlxAudio", tmp_path: Path) -> None:
-    spoken = speak(small, utterance(voice=VoiceSpec("clone", folder=str(tmp_path / "gone"))))
+    spoken = speak(small, utterance(voice=VoiceSpec(VoiceKind.CLONE, folder=str(tmp_path / "gone"))))
 
     assert spoken.reason is FinishReason.ERROR
     assert "reference.wav" in spoken.last.error
@@ -674,7 +680,7 @@ def test_it_serves_the_workers_pipe(folder: Path, alone: bytes) -> None:
         ready = worker.hear()
         assert isinstance(ready, wire.Ready)
         assert (ready.capacity, ready.processor.device) == (2, "cpu")
-        worker.tell(wire.Add([utterance(id=1), utterance("Now!", id=2, lane="speak")]))
+        worker.tell(wire.Add([utterance(id=1), utterance("Now!", id=2, lane=Lane.SPEAK)]))
 
         heard = worker.frames(1, 2)
 
@@ -683,7 +689,7 @@ def test_it_serves_the_workers_pipe(folder: Path, alone: bytes) -> None:
         assert len(pcm) == len(expected)
         assert np.abs(pcm - expected).max() <= 4
         assert [frames[-1].finish_reason for frames in heard.values()] == [FinishReason.STOP] * 2
-        worker.tell(wire.Add([utterance(id=3, lane="speak")]), wire.Cancel(3), wire.Ping())
+        worker.tell(wire.Add([utterance(id=3, lane=Lane.SPEAK)]), wire.Cancel(3), wire.Ping())
         assert worker.frames(3)[3][-1].finish_reason is FinishReason.CANCELED
         worker.close()
         assert worker.ended() == 0

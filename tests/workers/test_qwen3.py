@@ -26,7 +26,7 @@ from transformers import AutoTokenizer
 
 from app.inference import wire
 from app.inference.checkpoint.inspect import BrokenCheckpoint
-from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import REFERENCE_BLAS
 from app.workers.synthesis.qwen3 import references
 from app.workers.synthesis.qwen3.generator import Loop
@@ -141,7 +141,7 @@ def test_every_kind_of_model_speaks_and_comes_to_an_end(speaker: tuple[Qwen3, Vo
     assert len(spoken.pcm) < len(alone(model, utterance(LONGER, voice)))
 
 
-@pytest.mark.parametrize(("lane", "stretches"), [("speak", [1, 2, 4]), ("render", [12])])
+@pytest.mark.parametrize(("lane", "stretches"), [(Lane.SPEAK, [1, 2, 4]), (Lane.RENDER, [12])])
 def test_a_listener_hears_the_first_frame_at_once_and_a_render_comes_in_large_pieces(
     speaker: tuple[Qwen3, VoiceSpec], lane: Lane, stretches: list[int]
 ) -> None:
@@ -176,7 +176,7 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
         utterance(TEXT, cloned, id=4, seed=2**64 - 1),
         utterance(TEXT, other, id=5, sampling=Sampling(temperature=0)),
     ]
-    wanted = [replace(one, lane=chance.choice(["speak", "render"])) for one in wanted]
+    wanted = [replace(one, lane=chance.choice(list(Lane))) for one in wanted]
     expected = {one.id: alone(base, one) for one in wanted}
 
     chance.shuffle(wanted)
@@ -198,7 +198,7 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
     [
         {"seed": 2},
         {"seed": 2**64 - 1},
-        {"voice": VoiceSpec("preset", "vivian")},
+        {"voice": VoiceSpec(VoiceKind.PRESET, "vivian")},
         {"instruct": "Whisper."},
         {"language": "de"},
         {"text": "No."},
@@ -229,7 +229,7 @@ def test_a_prompt_that_is_known_but_for_its_last_position_is_the_same_prompt(mod
 def test_a_description_and_what_is_said_about_the_words_are_both_heard(design: Qwen3, alone: Alone) -> None:
     told = [
         utterance(voice=DEEP, max_seconds=0.32),
-        utterance(voice=VoiceSpec("design", description="A high voice."), max_seconds=0.32),
+        utterance(voice=VoiceSpec(VoiceKind.DESIGN, description="A high voice."), max_seconds=0.32),
         utterance(voice=DEEP, instruct="Whisper.", max_seconds=0.32),
         utterance(voice=DEEP, language="fr", max_seconds=0.32),
     ]
@@ -508,13 +508,17 @@ def test_an_exception_ends_its_utterance_and_no_other(
 @pytest.mark.parametrize(
     ("kind", "voice", "words"),
     [
-        ("custom_voice", VoiceSpec("clone", folder="/nowhere"), "a model of kind custom_voice has no clone voices"),
+        (
+            "custom_voice",
+            VoiceSpec(VoiceKind.CLONE, folder="/nowhere"),
+            "a model of kind custom_voice has no clone voices",
+        ),
         ("custom_voice", DEEP, "has no design voices"),
-        ("custom_voice", VoiceSpec("preset", "nobody"), "nobody"),
+        ("custom_voice", VoiceSpec(VoiceKind.PRESET, "nobody"), "nobody"),
         ("base", RYAN, "a model of kind base has no preset voices"),
-        ("base", VoiceSpec("clone", folder="/nowhere"), "/nowhere/reference.wav"),
+        ("base", VoiceSpec(VoiceKind.CLONE, folder="/nowhere"), "/nowhere/reference.wav"),
         ("voice_design", RYAN, "has no preset voices"),
-        ("voice_design", VoiceSpec("design"), "describe the voice"),
+        ("voice_design", VoiceSpec(VoiceKind.DESIGN), "describe the voice"),
     ],
 )
 def test_a_voice_that_the_model_cannot_have_is_an_error(
@@ -612,7 +616,7 @@ def test_a_canceled_utterance_ends_at_the_next_step_and_the_others_go_on(preset:
 def test_a_render_that_rests_can_be_canceled_while_another_is_spoken(preset: Qwen3, alone: Alone) -> None:
     preset.add([endless(id=1)])
     preset.step()
-    preset.add([utterance(id=2, lane="speak")])
+    preset.add([utterance(id=2, lane=Lane.SPEAK)])
     spoken: dict[int, Spoken] = {}
     collect(spoken, preset.step())
 
@@ -620,7 +624,7 @@ def test_a_render_that_rests_can_be_canceled_while_another_is_spoken(preset: Qwe
 
     assert [(frame.id, frame.finish_reason) for frame in preset.step()] == [(1, CANCELED)]
     finish(preset, spoken)
-    assert spoken[2].pcm == alone(preset, utterance(lane="speak"))
+    assert spoken[2].pcm == alone(preset, utterance(lane=Lane.SPEAK))
 
 
 def test_an_utterance_is_forgotten_with_its_last_frame(preset: Qwen3, alone: Alone) -> None:
@@ -640,7 +644,7 @@ def test_a_listener_is_served_at_the_next_step_and_the_render_loses_nothing(
     speaker: tuple[Qwen3, VoiceSpec], alone: Alone
 ) -> None:
     model, voice = speaker
-    render, heard = utterance(LONGER, voice, id=1), utterance(TEXT, voice, id=2, lane="speak", seed=3)
+    render, heard = utterance(LONGER, voice, id=1), utterance(TEXT, voice, id=2, lane=Lane.SPEAK, seed=3)
     expected = alone(model, render), alone(model, heard)
     spoken: dict[int, Spoken] = {}
     model.add([render])
@@ -660,7 +664,7 @@ def test_clones_of_two_voices_can_take_turns_at_every_step(
     base: Qwen3, alone: Alone, cloned: VoiceSpec, other: VoiceSpec
 ) -> None:
     render = utterance(LONGER, cloned, id=1)
-    heard = utterance("No", other, lane="speak", max_seconds=0.4)
+    heard = utterance("No", other, lane=Lane.SPEAK, max_seconds=0.4)
     expected, heard_expected = alone(base, render), alone(base, heard)
     spoken: dict[int, Spoken] = {}
     base.add([render])
@@ -679,7 +683,7 @@ def test_clones_of_two_voices_can_take_turns_at_every_step(
 
 
 def test_listeners_and_renders_are_each_served_in_the_order_of_arrival(preset: Qwen3) -> None:
-    lanes = {1: "render", 2: "speak", 3: "render", 4: "speak"}
+    lanes = {1: Lane.RENDER, 2: Lane.SPEAK, 3: Lane.RENDER, 4: Lane.SPEAK}
     preset.add([utterance(EMPTY, id=number, lane=lane) for number, lane in lanes.items()])
 
     assert list(finish(preset)) == [2, 4, 1, 3]
@@ -1026,10 +1030,10 @@ def noticed(event, arguments):
 
 sys.addaudithook(noticed)
 from app.workers.synthesis.load import load
-from app.inference.model import Utterance, VoiceSpec
+from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 
 model = load("qwen3", folder)
-model.add([Utterance(id=1, text="Go.", voice=VoiceSpec("preset", "ryan"), lane="render", seed=1)])
+model.add([Utterance(id=1, text="Go.", voice=VoiceSpec(VoiceKind.PRESET, "ryan"), lane=Lane.RENDER, seed=1)])
 spoken = 0
 while frames := model.step():
     spoken += sum(len(frame.pcm) for frame in frames)
@@ -1102,7 +1106,7 @@ def test_it_serves_the_workers_pipe_and_ends_with_it(models: Models, preset: Qwe
         worker.tell(wire.Add([render]))
         first = worker.hear()
         assert isinstance(first, wire.Frames)
-        worker.tell(wire.Add([utterance(id=2, lane="speak"), replace(render, id=3)]), wire.Ping())
+        worker.tell(wire.Add([utterance(id=2, lane=Lane.SPEAK), replace(render, id=3)]), wire.Ping())
 
         frames = worker.frames(1, 2, 3)
         pcm = {number: b"".join(frame.pcm for frame in frames[number]) for number in frames}

@@ -17,7 +17,7 @@ from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model as Theirs
 from mlx_audio.tts.utils import load as load_theirs
 from msgspec.structs import replace
 
-from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Lane, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.workers.synthesis.qwen3 import cost_model, generator
 from app.workers.synthesis.qwen3.attending import QUERIES
 from app.workers.synthesis.qwen3.cost_model import Pace
@@ -50,7 +50,7 @@ GREEDY = Sampling(temperature=0)
 #: Past the end of the first buffer, with the prompt.
 FRAMES = 210
 
-VIVIAN = VoiceSpec("preset", "vivian")
+VIVIAN = VoiceSpec(VoiceKind.PRESET, "vivian")
 
 
 @pytest.fixture(scope="module")
@@ -100,15 +100,15 @@ def test_codes_are_those_of_mlx_audio_in_a_batch_that_grows_and_shrinks(
     model, chance = eight(kind), Random(3)
     # mlx-audio gives a clone no less than 1.5, whatever it is told.
     greedy = Sampling(temperature=0, repetition_penalty=1.5) if kind == "base" else GREEDY
-    one = endless(voice, instruct=instruct, sampling=greedy, max_seconds=FRAMES / 12.5, lane="speak")
-    twins = [replace(one, id=number, lane="render") for number in (2, 3)]
+    one = endless(voice, instruct=instruct, sampling=greedy, max_seconds=FRAMES / 12.5, lane=Lane.SPEAK)
+    twins = [replace(one, id=number, lane=Lane.RENDER) for number in (2, 3)]
     spoken: dict[int, Spoken] = {}
     model.add([one, *twins])
     number = 3
     while any(id not in spoken or not spoken[id].frames[-1].final for id in (1, 2, 3)):
         if len(model._rows) < 8 and chance.random() < 0.05:
             number += 1
-            lane = chance.choice(["speak", "render"])
+            lane = chance.choice(list(Lane))
             model.add([endless(voice, id=number, lane=lane, seed=number, max_seconds=chance.choice([0.4, 2]))])
         if number > 3 and chance.random() < 0.03:
             model.cancel(chance.randint(4, number))
@@ -127,7 +127,7 @@ def test_codes_are_those_of_mlx_audio_in_a_batch_of_any_width(
 ) -> None:
     theirs: Any = load_theirs(models.folder(type="custom_voice", size="1b7"))
     theirs.talker.set_dtype(mx.float32)
-    voices = [VoiceSpec("preset", "ryan"), VIVIAN]
+    voices = [VoiceSpec(VoiceKind.PRESET, "ryan"), VIVIAN]
     wanted = [
         endless(voices[number % 2], id=number, sampling=GREEDY, max_seconds=1, language=("", "de")[number // 4])
         for number in range(rows)
@@ -162,7 +162,7 @@ def mixed(chance: Random, number: int, voices: list[VoiceSpec]) -> Utterance:
         chance.choice(voices),
         text_layout=chance.choice(["before", "beside"]),
         id=number,
-        lane=chance.choice(["speak", "render", "render"]),
+        lane=chance.choice([Lane.SPEAK, Lane.RENDER, Lane.RENDER]),
         seed=number % 5,
         sampling=chance.choice([Sampling(), GREEDY, Sampling(top_p=0.8), Sampling(top_k=0)]),
         max_seconds=chance.choice([0.2, 0.5, 3]),
@@ -173,9 +173,9 @@ def mixed(chance: Random, number: int, voices: list[VoiceSpec]) -> Utterance:
 def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = Random(1)
     wanted = [mixed(chance, number, [RYAN, VIVIAN]) for number in range(24)]
-    alone = {one.id: speak(preset, replace(one, lane="render")).pcm for one in wanted}
+    alone = {one.id: speak(preset, replace(one, lane=Lane.RENDER)).pcm for one in wanted}
     spoken: dict[int, Spoken] = {}
-    waiting = [replace(one, lane="render") for one in wanted]
+    waiting = [replace(one, lane=Lane.RENDER) for one in wanted]
 
     while waiting or any(not one.frames[-1].final for one in spoken.values()):
         for _ in range(chance.randrange(3)):
@@ -184,7 +184,7 @@ def test_a_row_says_the_same_whoever_shares_the_batch(preset: Qwen3, monkeypatch
         if chance.random() < 0.1:
             monkeypatch.setattr(generator, "TICK_S", chance.choice([0.0, 1e9]))
         if chance.random() < 0.2:
-            preset.add([endless(id=1_000 + chance.randrange(10**6), lane="speak", max_seconds=0.2)])
+            preset.add([endless(id=1_000 + chance.randrange(10**6), lane=Lane.SPEAK, max_seconds=0.2)])
         collect(spoken, preset.step())
         for id in [id for id in spoken if id >= 1_000 and spoken[id].frames[-1].final]:
             del spoken[id]
@@ -282,7 +282,7 @@ def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(
 ) -> None:
     monkeypatch.setattr(generator, "TICK_S", 1e9)
     renders = [utterance(LONGER, id=number, seed=number) for number in range(8)]
-    heard = utterance(LONGER, VIVIAN, id=99, lane="speak")
+    heard = utterance(LONGER, VIVIAN, id=99, lane=Lane.SPEAK)
     alone = {one.id: speak(preset, one).pcm for one in (*renders, heard)}
     spoken: dict[int, Spoken] = {}
     preset.add(renders)
@@ -317,7 +317,7 @@ def test_where_the_machine_is_too_slow_renders_rest_while_somebody_listens(prese
     for _ in range(6):
         collect(spoken, preset.step())
 
-    preset.add([endless(id=9, lane="speak", max_seconds=0.8)])
+    preset.add([endless(id=9, lane=Lane.SPEAK, max_seconds=0.8)])
     running: set[int] = set()
     while 9 not in spoken or not spoken[9].frames[-1].final:
         collect(spoken, preset.step())
@@ -351,7 +351,7 @@ def test_an_end_at_any_place_of_a_stretch_is_one_end(
 
     monkeypatch.setattr(FirstCode, "allowed", ends)
     monkeypatch.setattr(Vocoder, "step", noted)
-    preset.add([endless(id=1, lane="speak"), endless(id=2), endless(VIVIAN, id=3, lane="speak", seed=4)])
+    preset.add([endless(id=1, lane=Lane.SPEAK), endless(id=2), endless(VIVIAN, id=3, lane=Lane.SPEAK, seed=4)])
 
     spoken = finish(preset)
 
@@ -400,13 +400,13 @@ def test_a_long_row_that_rested_comes_back_beside_a_new_listener(
     while 1 not in preset._rows or preset._rows[1].said < 260:
         collect(spoken, preset.step())
     monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0)
-    preset.add([endless(VIVIAN, id=2, lane="speak", max_seconds=9)])
+    preset.add([endless(VIVIAN, id=2, lane=Lane.SPEAK, max_seconds=9)])
     while preset._rows[1].slot is not None or 2 not in spoken:
         collect(spoken, preset.step())
 
     monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 1e9)
     preset.cancel(2)
-    preset.add([endless(VIVIAN, id=3, lane="speak", max_seconds=1)])
+    preset.add([endless(VIVIAN, id=3, lane=Lane.SPEAK, max_seconds=1)])
     finish(preset, spoken)
 
     assert spoken[1].pcm == expected
@@ -509,7 +509,7 @@ def test_a_long_prompt_is_put_in_by_pieces_while_somebody_listens(
 
     long = utterance("Word by word. " * 30, id=2, max_seconds=0.3)
     expected = speak(preset, long).pcm
-    preset.add([endless(id=1, lane="speak", max_seconds=3)])
+    preset.add([endless(id=1, lane=Lane.SPEAK, max_seconds=3)])
     for _ in range(4):
         preset.step()
     monkeypatch.setattr(Talker, "prefill", noted)
@@ -551,7 +551,7 @@ def test_a_reference_is_heard_through_by_pieces(
 def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four listeners with two chunks each have all rows; the fifth does not wait for any of those to end."""
     monkeypatch.setattr(generator, "TICK_S", 1e9)
-    jobs = [(endless(id=2 * n + 1, lane="speak", max_seconds=2), 2 * n + 2) for n in range(4)]
+    jobs = [(endless(id=2 * n + 1, lane=Lane.SPEAK, max_seconds=2), 2 * n + 2) for n in range(4)]
     later = [replace(first, id=second, after=first.id, seed=5) for first, second in jobs]
     alone = {one.id: speak(preset, one).pcm for one in (*(first for first, _ in jobs), *later)}
     spoken: dict[int, Spoken] = {}
@@ -560,7 +560,7 @@ def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3, monke
         collect(spoken, preset.step())
     assert all(row.slot is not None for row in preset._loop._places.rows)
 
-    preset.add([utterance(TEXT, VIVIAN, id=99, lane="speak")])
+    preset.add([utterance(TEXT, VIVIAN, id=99, lane=Lane.SPEAK)])
     steps = 0
     while 99 not in spoken or not spoken[99].pcm:
         steps += 1

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Lane, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.selftest.checkpoint.dims import Kind
 from app.workers.synthesis import mlx_runtime
 from app.workers.synthesis.qwen3.generator import Heard, Loop
@@ -89,14 +89,14 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[NDArray[np.float32]
 
 def wanted(case: Case, voices: dict[str, VoiceSpec], number: int) -> Utterance:
     voice = {
-        "custom_voice": VoiceSpec("preset", case.voice),
-        "voice_design": VoiceSpec("design", description=case.voice),
-        "base": voices.get(case.voice, VoiceSpec("clone")),
+        "custom_voice": VoiceSpec(VoiceKind.PRESET, case.voice),
+        "voice_design": VoiceSpec(VoiceKind.DESIGN, description=case.voice),
+        "base": voices.get(case.voice, VoiceSpec(VoiceKind.CLONE)),
     }[case.kind]
     return Utterance(
         case.text,
         voice,
-        "render",
+        Lane.RENDER,
         seed=1,
         id=number,
         language=case.language,

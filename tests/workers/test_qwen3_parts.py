@@ -13,7 +13,7 @@ import pytest
 from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
-from app.inference.model import VoiceSpec
+from app.inference.model import VoiceKind, VoiceSpec
 from app.workers.synthesis.qwen3.convolutions import Convolution, Depthwise, Upsampling
 from app.workers.synthesis.qwen3.loading import Loaded, load
 from app.workers.synthesis.qwen3.prompts import Prompt, Prompts
@@ -60,9 +60,9 @@ def whole(prompt: Prompt) -> Samples:
 @pytest.mark.parametrize(
     ("kind", "voice", "instruct"),
     [
-        ("custom_voice", VoiceSpec("preset", "ryan"), ""),
-        ("custom_voice", VoiceSpec("preset", "vivian"), "Whisper, please."),
-        ("custom_voice", VoiceSpec("preset", "dylan"), ""),  # whose Chinese is a dialect
+        ("custom_voice", VoiceSpec(VoiceKind.PRESET, "ryan"), ""),
+        ("custom_voice", VoiceSpec(VoiceKind.PRESET, "vivian"), "Whisper, please."),
+        ("custom_voice", VoiceSpec(VoiceKind.PRESET, "dylan"), ""),  # whose Chinese is a dialect
         ("voice_design", DEEP, ""),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_clones_prompt_is_laid_as_mlx_audio_lays_it(models: Models) -> None:
     codes = theirs.speech_tokenizer.encode(audio[None, None]).astype(mx.int32)
     speaker = theirs.extract_speaker_embedding(audio).astype(mx.float32)
     reference = Reference("key", codes, speaker, prompts.embedded(codes))
-    voice = VoiceSpec("clone", folder="/somewhere", transcript="I was there.", language="en")
+    voice = VoiceSpec(VoiceKind.CLONE, folder="/somewhere", transcript="I was there.", language="en")
 
     ours = prompts.of(utterance(LONGER, voice), reference)
 
@@ -101,7 +101,7 @@ def test_what_prompts_have_in_common_has_a_key_of_its_own(models: Models) -> Non
     wanted = [
         utterance("A"),
         utterance("B", seed=4),
-        utterance("A", VoiceSpec("preset", "vivian")),
+        utterance("A", VoiceSpec(VoiceKind.PRESET, "vivian")),
         utterance("A", instruct="Low."),
         utterance("A", language="de"),
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from app.inference.model import FinishReason, Utterance
+from app.inference.model import FinishReason, Lane, Utterance
 from app.workers.synthesis.qwen3 import cost_model, generator
 from app.workers.synthesis.qwen3.generator import Loop
 from app.workers.synthesis.qwen3.model import Qwen3
@@ -18,7 +18,7 @@ from tests.workers.test_espeak import Spoken, collect, finish, speak
 
 RENDERS = [endless(id=number, seed=number, max_seconds=2) for number in (1, 2, 3)]
 RENDERS[1] = replace(RENDERS[1], text="∞ " + LONGER * 3, text_layout="beside")
-LISTENER = utterance(LONGER, id=99, lane="speak", seed=7)
+LISTENER = utterance(LONGER, id=99, lane=Lane.SPEAK, seed=7)
 
 #: Of the tiny talker's two layers at once, of each pass and of what the next step needs.
 PIECES = 1 + 16 + 1
@@ -84,9 +84,9 @@ def test_samples_of_renders_wait_for_somebodys_first(model: Qwen3, alone: dict[i
     spoken: dict[int, Spoken] = {}
     model.add(RENDERS)
     voicing = model._loop._voicing
-    while "render" not in voicing._at_work or not left(model._loop):
+    while Lane.RENDER not in voicing._at_work or not left(model._loop):
         collect(spoken, model.step())
-    stretch = voicing._at_work["render"]
+    stretch = voicing._at_work[Lane.RENDER]
     pieces = len(stretch.pieces)
 
     model.add([LISTENER])
@@ -103,11 +103,11 @@ def test_a_renders_samples_that_have_to_wait_keep_no_listeners_waiting(
 ) -> None:
     """One is heard already, beside another whose prompt is long."""
     monkeypatch.setattr(model._loop._pace, "_position_s", 1.0)  # it goes in by small pieces
-    heard = endless(id=98, seed=4, lane="speak", max_seconds=1)
+    heard = endless(id=98, seed=4, lane=Lane.SPEAK, max_seconds=1)
     spoken: dict[int, Spoken] = {}
     model.add(RENDERS)
     voicing = model._loop._voicing
-    while "render" not in voicing._at_work or not left(model._loop):
+    while Lane.RENDER not in voicing._at_work or not left(model._loop):
         collect(spoken, model.step())
     model.add([heard])
     while not spoken.get(heard.id, Spoken()).pcm:
@@ -128,7 +128,7 @@ def test_a_step_that_nobody_needs_any_more_keeps_nobody_waiting(
 ) -> None:
     monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0)
     spoken: dict[int, Spoken] = {}
-    model.add([*RENDERS, endless(id=5, lane="speak")])
+    model.add([*RENDERS, endless(id=5, lane=Lane.SPEAK)])
     while 5 not in spoken or not spoken[5].pcm or left(model._loop) < PIECES - 2:
         collect(spoken, model.step())
     assert all(model._rows[one.id].slot is None for one in RENDERS)
@@ -144,7 +144,7 @@ def test_a_step_that_nobody_needs_any_more_keeps_nobody_waiting(
 
 
 def test_who_finds_no_room_keeps_nobody_from_going_on(model: Qwen3) -> None:
-    listeners = [endless(id=number, lane="speak", max_seconds=0.24) for number in range(1, 13)]
+    listeners = [endless(id=number, lane=Lane.SPEAK, max_seconds=0.24) for number in range(1, 13)]
     model.add(listeners)
     spoken: dict[int, Spoken] = {}
     for _ in range(2_000):

@@ -15,7 +15,7 @@ from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model as Theirs
 from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
-from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.workers.synthesis.qwen3.loading import load
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.references import Reference
@@ -305,7 +305,7 @@ def test_an_abandoned_vocoder_stream_leaves_nothing(vocoder: Vocoder) -> None:
 
 
 def test_two_utterances_at_once_are_as_each_alone(preset: Qwen3, alone: Alone) -> None:
-    wanted = utterance(LONGER), utterance(TEXT, VoiceSpec("preset", "vivian"), id=2, seed=2)
+    wanted = utterance(LONGER), utterance(TEXT, VoiceSpec(VoiceKind.PRESET, "vivian"), id=2, seed=2)
     preset.add(wanted)
 
     spoken = finish(preset)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.inference import wire
-from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceSpec
+from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from tests.support.fakes import fake_pcm
 
@@ -127,8 +127,8 @@ def worker(control: Path) -> Generator[Worker]:
     stop(started)
 
 
-def utterance(number: int, text: str, lane: Lane = "render") -> Utterance:
-    return Utterance(id=number, text=text, voice=VoiceSpec("preset", name="one"), lane=lane, seed=number)
+def utterance(number: int, text: str, lane: Lane = Lane.RENDER) -> Utterance:
+    return Utterance(id=number, text=text, voice=VoiceSpec(VoiceKind.PRESET, name="one"), lane=lane, seed=number)
 
 
 def test_utterances_become_frames(worker: Worker) -> None:
@@ -166,7 +166,7 @@ def test_canceling_what_is_not_there_is_harmless(worker: Worker) -> None:
 
 
 def test_a_listener_is_served_first(worker: Worker) -> None:
-    worker.tell(wire.Add([utterance(1, "[long] A book.")]), wire.Add([utterance(2, "Quick.", "speak")]))
+    worker.tell(wire.Add([utterance(1, "[long] A book.")]), wire.Add([utterance(2, "Quick.", Lane.SPEAK)]))
 
     heard: list[Frame] = []
     while not any(frame.final and frame.id == 2 for frame in heard):

@@ -85,7 +85,7 @@ def read_checkpoint(folder: Path, model_id: str) -> Checkpoint:
         family="mlx_audio",
         model_type=model_type,
         card=ModelCard(model_id, (), frozenset(), supports_clone=False, streams=False),
-        speakers=() if task == "stt" else (Speaker("default", model_id, ""),),
+        speakers=() if task == Task.STT else (Speaker("default", model_id, ""),),
         bytes=sum(stat.st_size for stat in files.values()),
         fingerprint=fingerprint(files),
     )

@@ -21,7 +21,7 @@ from msgspec import DecodeError
 
 from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
-from app.inference.model import FinishReason, Utterance
+from app.inference.model import FinishReason, Lane, Utterance
 from app.inference.processor import Processor
 from app.models.worker.process import WorkerLost, WorkerProcess
 from app.models.worker.residency import Demand, Next, Tenure, Turn
@@ -106,7 +106,7 @@ class Pool:
     @property
     def room(self) -> int:
         """How many more utterances of lane `render` the model can have in work."""
-        renders = sum(take.utterance.lane == "render" for take in self._takes.values())
+        renders = sum(take.utterance.lane is Lane.RENDER for take in self._takes.values())
         return self._capacity - renders
 
     async def load(self) -> None:
@@ -201,7 +201,7 @@ class Pool:
 
     def _wish(self) -> Demand:
         """How much this pool wants the turn."""
-        if self._loads or any(take.utterance.lane == "speak" for take in self._takes.values()):
+        if self._loads or any(take.utterance.lane is Lane.SPEAK for take in self._takes.values()):
             return Demand.NOW
         return Demand.SOON if self._takes else Demand.NO
 
@@ -275,7 +275,7 @@ class Pool:
             self._turn.wanted,
             busy=bool(takes),
             speaking=any(take.sent for take in takes),
-            listened_to=any(take.utterance.lane == "speak" for take in takes),
+            listened_to=any(take.utterance.lane is Lane.SPEAK for take in takes),
         )
         self._giving_way = step is not Next.GO_ON
         if not self._leaving and step is not Next.LEAVE:
@@ -324,7 +324,8 @@ class Pool:
         if suspects:
             if any(take.sent for take in takes):
                 return
-            waiting = [take for take in takes if not take.kills and take.utterance.lane == "speak"] or suspects[:1]
+            listeners = [take for take in takes if not take.kills and take.utterance.lane is Lane.SPEAK]
+            waiting = listeners or suspects[:1]
         else:
             waiting = [take for take in takes if not take.sent]
         if waiting:
@@ -345,7 +346,7 @@ class Pool:
         why: str = "",
     ) -> None:
         del self._takes[take.utterance.id]
-        if take.utterance.lane == "speak":
+        if take.utterance.lane is Lane.SPEAK:
             self._tenure.heard_out()
         take.end(reason, error, why=why)
         self._wakeup.set()

@@ -28,7 +28,7 @@ from soxr import resample  # pyright: ignore[reportMissingTypeStubs, reportUnkno
 from app.errors import InferenceFailed, SpeechError
 from app.inference.checkpoint.inspect import read_checkpoint
 from app.inference.languages import AUTO, name_of
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceSpec
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from app.workers.synthesis import mlx_runtime
 from app.workers.synthesis.queue import Lanes, Work
@@ -197,13 +197,13 @@ class MlxAudio:
 
     def _voice_keywords(self, voice: VoiceSpec) -> dict[str, Any]:
         match voice.kind:
-            case "preset":
+            case VoiceKind.PRESET:
                 if voice.name in ("", NAMELESS):
                     return {}
                 if not self._takes("voice"):
                     raise InferenceFailed(f"this model has no voice of the name {voice.name!r}")
                 return {"voice": voice.name}
-            case "clone":
+            case VoiceKind.CLONE:
                 if not self._takes("ref_audio"):
                     raise InferenceFailed("this model cannot speak with a cloned voice")
                 path = Path(voice.folder) / "reference.wav"
@@ -212,7 +212,7 @@ class MlxAudio:
                     raise InferenceFailed("this model clones with the package miniaudio: pip install miniaudio")
                 audio = str(path) if by_path else _reference(path, self._model.sample_rate)
                 return {"ref_audio": audio, "ref_text": voice.transcript or None}
-            case "design":
+            case VoiceKind.DESIGN:
                 raise InferenceFailed("this model cannot make a voice from a description")
 
     def _language_keyword(self, utterance: Utterance) -> dict[str, Any]:

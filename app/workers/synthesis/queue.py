@@ -25,13 +25,13 @@ class Lanes:
     """Belongs to the model's thread."""
 
     def __init__(self) -> None:
-        self._lanes: dict[Lane, deque[Work]] = {"speak": deque(), "render": deque()}
+        self._lanes: dict[Lane, deque[Work]] = {lane: deque() for lane in Lane}
         self._canceled: set[int] = set()
 
     @property
     def next(self) -> Work | None:
         """Whose turn it is."""
-        lane = self._lanes["speak"] or self._lanes["render"]
+        lane = self._lanes[Lane.SPEAK] or self._lanes[Lane.RENDER]
         return lane[0] if lane else None
 
     def add(self, utterances: Sequence[Utterance]) -> None:

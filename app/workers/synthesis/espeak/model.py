@@ -14,7 +14,7 @@ from greenlet import getcurrent, greenlet
 
 from app.errors import InferenceFailed, InvalidRequest, SpeechError
 from app.inference.espeak_voices import espeak_data, espeak_name
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance
+from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceKind
 from app.inference.processor import Processor
 from app.workers.synthesis.espeak.library import ESPEAK_RATE, EspeakLibrary, SpeechRequest
 from app.workers.synthesis.queue import Lanes, Work
@@ -168,8 +168,8 @@ def _hand_out(samples: bytes) -> bool:
 
 
 def _speech(utterance: Utterance) -> SpeechRequest:
-    if utterance.voice.kind != "preset":
-        raise InvalidRequest(f"espeak-ng has no voices of the kind {utterance.voice.kind!r}.")
+    if utterance.voice.kind is not VoiceKind.PRESET:
+        raise InvalidRequest(f"espeak-ng has no voices of the kind '{utterance.voice.kind}'.")
     return SpeechRequest(
         text=utterance.text,
         voice=espeak_name(utterance.voice.name, utterance.language),

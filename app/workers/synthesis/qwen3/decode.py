@@ -21,9 +21,6 @@ from app.workers.synthesis.qwen3.vocoder import Vocoder, row_of, stacked
 #: Of the vocoder's pasts, which are there one after the other, in one piece of a stretch.
 PIECE_PASTS = 4
 
-#: In the order in which they are served.
-LANES: tuple[Lane, ...] = ("speak", "render")
-
 
 class Voiced(NamedTuple):
     """Samples of a row that have been asked for: [1, samples]."""
@@ -41,7 +38,7 @@ class _Stretch:
 
     @property
     def listened_to(self) -> bool:
-        return any(each.row.lane == "speak" for each in self.voiced)
+        return any(each.row.lane is Lane.SPEAK for each in self.voiced)
 
 
 class Voicing:
@@ -70,7 +67,7 @@ class Voicing:
                 self._launch(stretch)
         if not first:
             # Somebody's first sound would queue behind a render's, which is a second's work.
-            for lane in ("speak",) if awaited else LANES:
+            for lane in (Lane.SPEAK,) if awaited else Lane:
                 due = [row for row in rows if row.due and row.lane == lane and row not in awaited]
                 if due and lane not in self._at_work and self._primed(due[0]):
                     self._at_work[lane] = self._stretch(due[:1])
@@ -78,7 +75,7 @@ class Voicing:
 
     def launch(self, awaited: Sequence[Row]) -> bool:
         """Have MLX begin with the next piece, if there is one that nobody has to wait for."""
-        for lane in ("speak",) if awaited else LANES:
+        for lane in (Lane.SPEAK,) if awaited else Lane:
             stretch = self._at_work.get(lane)
             if stretch is not None:
                 self._launch(stretch)

@@ -18,7 +18,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.model import FinishReason
+from app.inference.model import FinishReason, Lane
 from app.workers.synthesis.qwen3.cost_model import Pace
 from app.workers.synthesis.qwen3.decode import Voiced, Voicing
 from app.workers.synthesis.qwen3.prefill import Prefill
@@ -109,7 +109,9 @@ class Loop:
             for row in self._places.assign():
                 self._prefill.begin(row)
             filled = self._prefill.go_on(self._piece())
-        awaited = [row for row in (*self._ending, *self._places.awaited) if row.lane == "speak" and not row.voiced]
+        awaited = [
+            row for row in (*self._ending, *self._places.awaited) if row.lane is Lane.SPEAK and not row.voiced
+        ]
         voiced = self._voicing.take(renders=between_frames)
         hurry = self._voicing.begin([*self._ending, *self._places.rows], awaited)
         if between_frames:

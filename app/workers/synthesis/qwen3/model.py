@@ -15,7 +15,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from app.inference.model import FinishReason, Frame, Lane, Utterance
+from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceKind
 from app.inference.model import Sampling as Said
 from app.inference.processor import Processor
 from app.workers.synthesis import mlx_runtime
@@ -42,7 +42,7 @@ MIN_FRAMES = 2
 FEW_ROWS = 2
 
 #: The kind of model that has voices of a kind.
-_KINDS = {"preset": "custom_voice", "clone": "base", "design": "voice_design"}
+_KINDS = {VoiceKind.PRESET: "custom_voice", VoiceKind.CLONE: "base", VoiceKind.DESIGN: "voice_design"}
 
 #: As the official code has it where neither the caller nor the checkpoint says anything.
 _DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.05}
@@ -80,7 +80,7 @@ class Qwen3:
             budget_bytes=budget_bytes,
             aside=aside,
         )
-        self._lanes: dict[Lane, deque[Utterance]] = {"speak": deque(), "render": deque()}
+        self._lanes: dict[Lane, deque[Utterance]] = {lane: deque() for lane in Lane}
         self._rows: dict[int, Row] = {}
         self._canceled: set[int] = set()
 
@@ -139,10 +139,10 @@ class Qwen3:
 
     def _begin_next(self) -> Frame | None:
         """Make a row of what waits, one at a step; the last word on it when that cannot be."""
-        if self._lanes["speak"]:
-            utterance = self._lanes["speak"].popleft()
-        elif self._lanes["render"] and self._loop.rows < self._loop.max_rows:
-            utterance = self._lanes["render"].popleft()
+        if self._lanes[Lane.SPEAK]:
+            utterance = self._lanes[Lane.SPEAK].popleft()
+        elif self._lanes[Lane.RENDER] and self._loop.rows < self._loop.max_rows:
+            utterance = self._lanes[Lane.RENDER].popleft()
         else:
             return None
         try:
@@ -157,9 +157,9 @@ class Qwen3:
         voice = utterance.voice
         if _KINDS[voice.kind] != self._kind:
             raise ValueError(f"a model of kind {self._kind} has no {voice.kind} voices")
-        if voice.kind == "design" and not voice.description:
+        if voice.kind is VoiceKind.DESIGN and not voice.description:
             raise ValueError("describe the voice")
-        reference = self._references.get(Path(voice.folder)) if voice.kind == "clone" else None
+        reference = self._references.get(Path(voice.folder)) if voice.kind is VoiceKind.CLONE else None
         prompt = self._prompts.of(utterance, reference)
         room = POSITIONS[-1] - prompt.positions
         if room < 1:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 
 from app.inference.languages import AUTO, name_of
-from app.inference.model import Utterance
+from app.inference.model import Utterance, VoiceKind
 from app.workers.synthesis.qwen3.references import Reference
 
 _ROLE = "<|im_start|>assistant\n"
@@ -140,7 +140,7 @@ class Prompts:
         Where nobody says one, it is left to the model, as the official code does it: what a preset's speaker speaks
         from birth says nothing of the text. A voice that somebody made may have been given a language.
         """
-        own = "" if utterance.voice.kind == "preset" else utterance.voice.language
+        own = "" if utterance.voice.kind is VoiceKind.PRESET else utterance.voice.language
         name = name_of(utterance.language or own, self._language_names) or AUTO
         dialect = (self._config.spk_is_dialect or {}).get(utterance.voice.name.lower())
         if dialect and name.lower() in ("chinese", AUTO) and dialect in (self._config.codec_language_id or {}):

@@ -81,7 +81,7 @@ class Row:
 
     @property
     def _stretch(self) -> int:
-        if self.lane == "render":
+        if self.lane is Lane.RENDER:
             return RENDER_FRAMES
         return SPEAK_FRAMES[min(self._stretches, len(SPEAK_FRAMES) - 1)]
 

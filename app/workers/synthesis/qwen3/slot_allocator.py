@@ -4,6 +4,7 @@ beside listeners, into real time. Who has to give way is put aside as it is, and
 It knows nothing of what rows say or sound like.
 """
 
+from app.inference.model import Lane
 from app.workers.synthesis.qwen3.cost_model import Pace
 from app.workers.synthesis.qwen3.kv_cache import Slots, positions_for, rows_for
 from app.workers.synthesis.qwen3.sequence import Row
@@ -20,13 +21,13 @@ class Places:
     @property
     def listened_to(self) -> bool:
         """Somebody hears a row that is being spoken."""
-        return any(row.lane == "speak" and row.ready for row in self.rows)
+        return any(row.lane is Lane.SPEAK and row.ready for row in self.rows)
 
     @property
     def awaited(self) -> list[Row]:
         """Who wants to be heard at once, and has not been heard yet: not with what comes behind something else."""
         here = {row.utterance_id for row in self.rows}
-        return [row for row in self.rows if row.lane == "speak" and not row.voiced and row.behind not in here]
+        return [row for row in self.rows if row.lane is Lane.SPEAK and not row.voiced and row.behind not in here]
 
     @property
     def expects(self) -> bool:
@@ -70,10 +71,10 @@ class Places:
         the fifth waiting. In itself, each kind stays in the order of arrival.
         """
         here = {row.utterance_id for row in self.rows}
-        self.rows.sort(key=lambda row: 2 if row.lane == "render" else int(row.behind in here))
+        self.rows.sort(key=lambda row: 2 if row.lane is Lane.RENDER else int(row.behind in here))
 
     def _wanted(self) -> list[Row]:
-        listeners = sum(row.lane == "speak" for row in self.rows)
+        listeners = sum(row.lane is Lane.SPEAK for row in self.rows)
         most = self.max_rows if not listeners else min(max(listeners, self._pace.width), self.max_rows)
         wanted: list[Row] = []
         positions = 0

@@ -1,29 +1,26 @@
-"""Whose chunk is spoken next: speak before render, and within a lane one chunk of each job in turn."""
+"""Which job of a lane starts a chunk next: one chunk of each in turn. `Lane` has the order of the lanes."""
 
 from collections import deque
 from typing import Generic, Protocol, TypeVar
-
-#: In the order in which they are served.
-LANES = ("speak", "render")
 
 #: How many jobs of a lane take turns; the others wait in the database, in the order they came.
 MAX_ACTIVE = 8
 
 
-class Wanting(Protocol):
-    """A job at work, as far as its lane is concerned."""
+class Starter(Protocol):
+    """A running job, as far as turns are concerned."""
 
     @property
-    def wants(self) -> bool:
+    def can_start(self) -> bool:
         """It has a chunk that may be started now."""
         ...
 
 
-Member = TypeVar("Member", bound=Wanting)
+Member = TypeVar("Member", bound=Starter)
 
 
-class Lane(Generic[Member]):
-    """The jobs of one lane that are at work. Belongs to the event loop."""
+class RoundRobin(Generic[Member]):
+    """The running jobs of one lane, in the order of their turns. Belongs to the event loop."""
 
     def __init__(self) -> None:
         self._members: deque[Member] = deque()
@@ -32,7 +29,7 @@ class Lane(Generic[Member]):
         return len(self._members)
 
     def join(self, member: Member) -> None:
-        """A newcomer gets the turn after everybody who is there."""
+        """A newcomer gets its turn after all the others."""
         self._members.append(member)
 
     def leave(self, member: Member) -> None:
@@ -41,10 +38,10 @@ class Lane(Generic[Member]):
             self._members.remove(member)
 
     def next(self) -> Member | None:
-        """The next in turn that wants a chunk started; it goes to the end of the line."""
+        """The next in turn that can start a chunk; it goes to the end of the line."""
         for _ in range(len(self._members)):
             member = self._members[0]
             self._members.rotate(-1)
-            if member.wants:
+            if member.can_start:
                 return member
         return None
