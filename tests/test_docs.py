@@ -176,10 +176,10 @@ def test_every_event_has_a_heading_and_an_example(event: Any) -> None:
         assert f'"{field}"' in section
 
 
-def test_the_binary_head_is_documented_as_it_is() -> None:
+def test_the_binary_header_is_documented_as_it_is() -> None:
     page = text_of("docs/websocket.md")
 
-    assert f"{BINARY_HEAD.size} bytes of head" in page
+    assert f"{BINARY_HEAD.size} bytes of header" in page
     assert f'struct.unpack("{BINARY_HEAD.format}", message[:{BINARY_HEAD.size}])' in page
     assert f"`{BINARY_MAGIC.decode()}`" in page
 
@@ -265,7 +265,7 @@ def test_every_command_that_has_a_heading_is_there() -> None:
 def test_every_option_of_a_command_is_documented(path: str, option: str) -> None:
     page = text_of("docs/cli.md")
     level = "##" if path.count(" ") == 1 else "###"
-    common = section_of(page, "## Options of all commands")
+    common = section_of(page, "## Common options")
     own = section_of(page, f"{level} `{path}`")
 
     assert re.search(rf"^\| (`-\w`, )?`{option}` \|", own + common, re.MULTILINE)

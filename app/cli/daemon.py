@@ -32,7 +32,7 @@ at_socket = click.option(
 @at_socket
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def status(socket_path: Path | None, as_json: bool) -> None:
-    """Say whether a daemon runs, and what it is at.
+    """Show whether the daemon is running and what it is doing.
 
     \b
     Examples:
@@ -42,7 +42,7 @@ def status(socket_path: Path | None, as_json: bool) -> None:
     path = socket_path or default_socket()
     answer = ask(path, {"action": "status"}, timeout_s=PATIENCE_S)
     if answer["status"] != "ok":
-        raise SpeechError(f"the daemon at {path} is not well: {answer['message']}")
+        raise SpeechError(f"the daemon at {path} reported an error: {answer['message']}")
     if as_json:
         click.echo(json.dumps(answer))
         return
@@ -74,14 +74,16 @@ def stop(socket_path: Path | None) -> None:
       q3tts stop
     """
     path = socket_path or default_socket()
-    pid: int | None = ask(path, {"action": "status"}, timeout_s=PATIENCE_S).get("pid")  # none while it is not well
+    pid: int | None = ask(path, {"action": "status"}, timeout_s=PATIENCE_S).get(
+        "pid"
+    )  # none while it reports an error
     answer = ask(path, {"action": "stop"}, timeout_s=PATIENCE_S)
     if answer["status"] != "ok":
         raise SpeechError(answer["message"])
     deadline = time.monotonic() + GONE_S
     while (pid is not None and _lives(pid)) or _is_there(path, pid):
         if time.monotonic() > deadline:
-            raise SpeechError(f"the daemon at {path} was told to stop and is still there")
+            raise SpeechError(f"the daemon at {path} was asked to stop and is still running")
         time.sleep(POLL_S)
     click.echo("stopped")
 

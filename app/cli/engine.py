@@ -82,7 +82,7 @@ class EngineClient:
             raise NotRunning(f"the engine ended {left:,} bytes before the end of the file")
 
     def _asked(self, method: str, path: str, body: Any = None, answer_s: float = ANSWER_S) -> Any:
-        # Escaped to ASCII: bytes that are no text, as a terminal may give them, are for the engine to refuse.
+        # Escaped to ASCII: bytes that are not text, as a terminal may give them, are for the engine to refuse.
         data = None if body is None else json.dumps(body).encode()
         with self._answer(method, path, data, answer_s) as response, _answering():
             return json.loads(response.read())
@@ -139,14 +139,14 @@ def data_folder(socket_path: Path, data_dir: Path | None) -> Path:
         return data_dir
     try:
         return Path(_status(socket_path)["data_dir"])
-    except SpeechError:  # none runs, or it is not well: then somebody wants to see its log
+    except SpeechError:  # none runs, or it has an error: that is when its log is needed
         return default_data_dir()
 
 
 def _status(socket_path: Path) -> dict[str, Any]:
     said = ask(socket_path, {"action": "status"}, timeout_s=STATUS_S)
     if said.get("status") != "ok":
-        raise SpeechError(f"the daemon at {socket_path} is not well: {said.get('message')}")
+        raise SpeechError(f"the daemon at {socket_path} reported an error: {said.get('message')}")
     return said
 
 

@@ -19,7 +19,7 @@ several = click.argument("jobs", metavar="ID...", nargs=-1, required=True)
 @several
 @which_engine
 def cancel(jobs: tuple[str, ...], where: Where) -> None:
-    """Cancel jobs. The audio so far is kept; retry lets them go on.
+    """Cancel jobs. The audio so far is kept; retry continues them.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def cancel(jobs: tuple[str, ...], where: Where) -> None:
 @several
 @which_engine
 def pause(jobs: tuple[str, ...], where: Where) -> None:
-    """Let queued or running jobs rest. They keep their audio and their places in the queue.
+    """Pause queued or running jobs. They keep their audio and their places in the queue.
 
     \b
     Examples:
@@ -50,7 +50,7 @@ def pause(jobs: tuple[str, ...], where: Where) -> None:
 @several
 @which_engine
 def resume(jobs: tuple[str, ...], where: Where) -> None:
-    """Let paused jobs go on.
+    """Resume paused jobs.
 
     \b
     Examples:
@@ -63,7 +63,7 @@ def resume(jobs: tuple[str, ...], where: Where) -> None:
 @several
 @which_engine
 def retry(jobs: tuple[str, ...], where: Where) -> None:
-    """Let failed or canceled jobs go on, behind what they have already.
+    """Continue failed or canceled jobs after the audio that they already have.
 
     \b
     Examples:
@@ -76,7 +76,7 @@ def retry(jobs: tuple[str, ...], where: Where) -> None:
 @several
 @which_engine
 def delete(jobs: tuple[str, ...], where: Where) -> None:
-    """Forget jobs, their audio and their files. Those that are not final are canceled first.
+    """Delete jobs, their audio and their files. Those that are not final are canceled first.
 
     \b
     Examples:
@@ -91,7 +91,7 @@ def delete(jobs: tuple[str, ...], where: Where) -> None:
 @click.command("save", cls=Command)
 @click.argument("job", metavar="ID")
 @output()
-@click.option("--partial", is_flag=True, help="The audio so far will do.")
+@click.option("--partial", is_flag=True, help="Save the audio generated so far if the job is not finished.")
 @which_engine
 def save_(job: str, output: Path, partial: bool, where: Where) -> None:
     """Save a job's audio as a WAV file.
@@ -110,7 +110,7 @@ def save_(job: str, output: Path, partial: bool, where: Where) -> None:
             if error.word != JobNotCompleted.code or partial:
                 raise
             status = error.details.get("status")
-            raise CommandFailed(f"the job is {status}; --partial saves the audio that there is so far") from error
+            raise CommandFailed(f"the job is {status}; --partial saves the audio generated so far") from error
     if output != STDOUT:
         say(str(output))
 

@@ -75,10 +75,12 @@ def jobs() -> None:
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only these; repeatable.")
 @click.option("--lane", type=click.Choice(("speak", "render")), help="Spoken to a listener, or into a file.")
 @click.option("--voice", metavar="VOICE", help="A voice's name, or the beginning of its id.")
-@click.option("--text", metavar="WORDS", help="What title or text have in them, 3 characters or more.")
+@click.option("--text", metavar="WORDS", help="Words in the title or the text, 3 characters or more.")
 @click.option("--tag", help="Only those with this tag.")
 @click.option("--since", type=Since(), metavar="DATE", help="A date, or how long ago: 7d, 12h, 30m.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="At most so many.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Maximum number of jobs to list."
+)
 @as_json
 @which_engine
 def list_(
@@ -126,7 +128,7 @@ def list_(
 @as_json
 @which_engine
 def show(job: str, as_json: bool, where: Where) -> None:
-    """Show all there is to know about a job.
+    """Show everything about a job.
 
     \b
     Examples:
@@ -188,7 +190,7 @@ def _facts(job: Fields, voice: str, files: list[Fields]) -> dict[str, str]:
         "tags": ", ".join(job["tags"]),
         "lane": job["lane"],
         "status": _status(job)
-        + (f", {place}. in the queue" if place else "")
+        + (f", position {place} in the queue" if place else "")
         + (f", {clock(left)} left" if left else ""),
         "error": f"{error['code']}: {error['message']}" if error else "",
         "voice": voice,

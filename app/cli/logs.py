@@ -24,7 +24,7 @@ LOOK_S = 0.2
 @click.command(cls=Command)
 @click.option("-f", "--follow", is_flag=True, help="Wait for more, until Ctrl-C.")
 @click.option(
-    "-n", "--lines", default=50, show_default=True, type=click.IntRange(min=0), help="So many of the last."
+    "-n", "--lines", default=50, show_default=True, type=click.IntRange(min=0), help="Number of lines to show."
 )
 @which_engine
 def logs(follow: bool, lines: int, where: Where) -> None:
@@ -61,7 +61,7 @@ def _before(path: Path) -> Generator[str]:
 
 
 def _coming(path: Path, file: IO[str]) -> Generator[str]:
-    """Lines as they come, behind what has been read of the file; then of its successor, when it was too large."""
+    """Lines as they come, after what has been read; then those of the next file, once this one is too large."""
     part = ""
     while True:
         replaced = _is_another(path, file)

@@ -64,7 +64,7 @@ def cli() -> None:
     Examples:
       q3tts "Take good shoes."           speaks
       q3tts -o shoes.wav "Good shoes."   saves a file
-      q3tts say --help                   all that can be said about speaking
+      q3tts say --help                   all options for speaking
     """
 
 
@@ -102,7 +102,7 @@ def cli() -> None:
     show_default=True,
     type=click.FloatRange(min=0.1),
     metavar="SECONDS",
-    help="End the model's process after so long without work.",
+    help="End the model's process after this long without work.",
 )
 @click.option(
     "--socket",
@@ -111,7 +111,7 @@ def cli() -> None:
     envvar="Q3TTS_SOCKET",
     help="Where the command line finds it.  [default: ~/.q3tts.sock]",
 )
-@click.option("--daemon", is_flag=True, help="In the background: come back when it is ready.")
+@click.option("--daemon", is_flag=True, help="Run in the background; return when the engine is ready.")
 @click.option("--sidecar", is_flag=True, help="Started by an app: JSON on standard input and output.")
 @click.option("--announce", is_flag=True, hidden=True, help="Started by `--daemon`: JSON on standard output.")
 def serve(

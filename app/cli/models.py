@@ -67,7 +67,7 @@ def list_(as_json: bool, where: Where) -> None:
 @as_json
 @which_engine
 def show(model: str, as_json: bool, where: Where) -> None:
-    """Show all there is to know about a model.
+    """Show everything about a model.
 
     \b
     Examples:
@@ -184,7 +184,7 @@ def _downloaded(engine: EngineClient, path: str, *, quiet: bool) -> Fields:
         failure = _failure(model)
         raise CommandFailed(f"the download failed: {failure}" if failure else "somebody canceled the download")
     if model["state"] == "broken":
-        raise CommandFailed(f"{model['model_id']} was downloaded and is of no use: {model['reason']}")
+        raise CommandFailed(f"{model['model_id']} was downloaded and cannot be used: {model['reason']}")
     return model
 
 

@@ -44,7 +44,7 @@ WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
     "--voice", metavar="VOICE", help="A voice's name, or the beginning of its id.  [default: an English one]"
 )
 @language("The text's language, such as en-GB or German.  [default: the voice's own]")
-@click.option("--instruct", metavar="WORDS", help="How to speak, if the model listens to that.")
+@click.option("--instruct", metavar="WORDS", help="How to speak, if the model takes instructions.")
 @click.option("--rate", type=click.FloatRange(0.5, 2.0), help="How fast to speak.  [default: 1.0]")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="The same seed gives the same bytes.")
 @click.option("--title", help="What the job is called in the history.  [default: the file's name]")
@@ -125,12 +125,12 @@ def read(file: Path) -> str:
     except UnicodeDecodeError as error:
         wrong = f"byte {error.start:,} is {data[error.start]:#04x}"
         raise CommandFailed(
-            f"{name} is no text in UTF-8 ({wrong}); convert it with: iconv -t UTF-8", USAGE
+            f"{name} is not text in UTF-8 ({wrong}); convert it with: iconv -t UTF-8", USAGE
         ) from error
 
 
 def _title(file: Path) -> str:
-    """A file name may have bytes that are no text."""
+    """A file name may have bytes that are not text."""
     return "" if file == STDOUT else file.stem.encode(errors="replace").decode()
 
 
@@ -168,10 +168,10 @@ def _ended(engine: EngineClient, job_id: str, show: Show) -> Fields:
 
 
 def words_for(job: Fields) -> str:
-    """How far a job is, beside its bar: how much there is to hear, how fast it goes, how long it will take yet."""
+    """How far a job is, beside its bar: how much can be heard, how fast it is, how long the rest will take."""
     progress: dict[str, Any] = job["progress"]
     if job["status"] == "queued" and progress["queue_position"] is not None:
-        return f"waiting, {progress['queue_position']}. in the queue"
+        return f"waiting, position {progress['queue_position']} in the queue"
     if job["status"] == "paused":
         return "paused"
     words = [f"{clock(progress['audio_seconds'])} of speech"]

@@ -20,16 +20,16 @@ from app.errors import InvalidRequest, NotRunning
 @click.option("--play", is_flag=True, help="With --output: play as well.")
 @click.option("--voice", help="A voice's name, or the beginning of its id.")
 @click.option("--language", help="By name or tag; auto lets the model find out.  [default: English]")
-@click.option("--instruct", help="How to speak, or how the voice is to sound.")
+@click.option("--instruct", help="How to speak, or how the voice should sound.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed speaks in the same way.")
 @at_socket
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="Q3TTS_DATA_DIR",
-    help="Where everything is kept, when no daemon runs.",
+    help="Where everything is kept when no daemon is running.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For scripts: say what was made.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document about what was made.")
 def say(
     words: tuple[str, ...],
     output: Path | None,

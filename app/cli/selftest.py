@@ -19,7 +19,7 @@ from app.selftest.checks import NAMES, run
 )
 @as_json
 def selftest(only: tuple[str, ...], as_json: bool) -> None:
-    """Check that everything which this program needs is there, and works.
+    """Check that everything this program needs is present and works.
 
     It makes a temporary folder, starts an engine in it, has it speak, and removes everything again. Nothing is
     downloaded, and your own jobs and models are not touched.
@@ -62,7 +62,7 @@ def selftest(only: tuple[str, ...], as_json: bool) -> None:
 
 
 def _show(finding: Finding) -> None:
-    """A line for a check that is well; as many as it takes for one that is not."""
+    """One line for a check that passed; as many as it takes for one that did not."""
     good = ("slow", "yellow") if finding.warning else ("ok", "green")
     word, color = good if finding.ok else ("FAILED", "red")
     shown = click.style(f"{word:<6}", fg=color) if is_colored() else f"{word:<6}"

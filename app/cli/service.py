@@ -28,7 +28,7 @@ Steps: TypeAlias = Sequence[Sequence[str]]
 
 
 class Served(NamedTuple):
-    """What the system is to run."""
+    """What the system will run."""
 
     command: list[str]
     socket: Path
@@ -36,7 +36,7 @@ class Served(NamedTuple):
 
 @click.group(cls=Group)
 def service() -> None:
-    """Have the system start the daemon when you log in, and again should it fail.
+    """Have the system start the daemon when you log in, and again if it fails.
 
     On macOS that is a launch agent, on Linux a user unit of systemd.
 
@@ -56,7 +56,7 @@ def _as_served(callback: Callback) -> Callback:
     @click.option(
         "--models-dir", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Where models are."
     )
-    @click.option("--idle-unload", type=click.FloatRange(min=0.1), metavar="SECONDS", help="As of q3tts serve.")
+    @click.option("--idle-unload", type=click.FloatRange(min=0.1), metavar="SECONDS", help="As for q3tts serve.")
     @which_engine
     @wraps(callback)
     def wrapper(*args: Any, where: Where, models_dir: Path | None, **options: Any) -> Any:

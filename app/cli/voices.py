@@ -24,7 +24,7 @@ one_voice = click.argument("voice", metavar="VOICE")
 
 @click.group(cls=Group)
 def voices() -> None:
-    """List voices, hear them, delete them.
+    """List voices, listen to them, delete them.
 
     A VOICE is given by its name, or by the beginning of its id, 4 characters or more.
 
@@ -38,7 +38,7 @@ def voices() -> None:
 @voices.command("list")
 @language("Of this language; en finds en-GB, too.")
 @click.option("--model", metavar="ID", help="Of this model.")
-@click.option("--kind", type=click.Choice(("preset", "clone", "design")), help="How it came to be.")
+@click.option("--kind", type=click.Choice(("preset", "clone", "design")), help="Kind of voice.")
 @as_json
 @which_engine
 def list_(language: str | None, model: str | None, kind: str | None, as_json: bool, where: Where) -> None:
@@ -64,7 +64,7 @@ def list_(language: str | None, model: str | None, kind: str | None, as_json: bo
 @as_json
 @which_engine
 def show(voice: str, as_json: bool, where: Where) -> None:
-    """Show all there is to know about a voice.
+    """Show everything about a voice.
 
     \b
     Examples:
@@ -126,7 +126,7 @@ def preview(voice: str, output: Path, where: Where) -> None:
 
 @click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--name", help="What the voice is to be called.  [default: the file's name]")
+@click.option("--name", help="The voice's name.  [default: the file's name]")
 @click.option("--transcript", metavar="WORDS", help="Exactly what is said in it.  [default: what a model hears]")
 @language("The language that is spoken in it, such as en-GB.")
 @as_json
@@ -157,12 +157,12 @@ def clone(
 
 @click.command(cls=Command)
 @click.argument("description")
-@click.option("--name", required=True, help="What the voice is to be called.")
-@language("The language that it is to speak, such as en-GB.")
+@click.option("--name", required=True, help="The voice's name.")
+@language("The language that it will speak, such as en-GB.")
 @as_json
 @which_engine
 def design(description: str, name: str, language: str | None, as_json: bool, where: Where) -> None:
-    """Make a voice from a DESCRIPTION of how it is to sound, for the active model.
+    """Make a voice from a DESCRIPTION of its sound, for the active model.
 
     \b
     Examples:
@@ -195,7 +195,7 @@ def _made(engine: EngineClient, made: Fields, *, as_json: bool) -> None:
 
 
 def _plainly(error: RequestRefused) -> CommandFailed:
-    """What the engine says to programs, for people."""
+    """The engine's message for programs, reworded for people."""
     if error.word == TranscriptRequired.code:
         return CommandFailed(
             "no model that turns speech into text is active; say what is said in it with --transcript"

@@ -110,7 +110,7 @@ def _make_way(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise StartFailed(f"{path} is there and is no socket; choose another --socket", exit_code=74)
+        raise StartFailed(f"{path} exists and is not a socket; choose another --socket", exit_code=74)
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
         probe.settimeout(PROBE_S)
         try:

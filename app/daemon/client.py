@@ -15,7 +15,7 @@ from app.errors import NotRunning, SpeechError
 def ask(path: Path, request: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
     """The daemon's answer. Whoever interrupts this closes the connection, which ends what was asked for.
 
-    Raises `NotRunning` when nobody listens there, and `SpeechError` when somebody does and gives no answer.
+    Raises `NotRunning` when nobody listens there, and `SpeechError` when somebody does and did not answer.
     """
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
         connection.settimeout(timeout_s)
@@ -28,7 +28,7 @@ def ask(path: Path, request: Mapping[str, Any], *, timeout_s: float | None = Non
                 connection.sendall(packed(request))
             return unpacked(_read(connection, length_of(_read(connection, HEAD.size))))
         except TimeoutError as error:
-            raise SpeechError(f"the daemon at {path} gives no answer") from error
+            raise SpeechError(f"the daemon at {path} did not answer") from error
         except OSError as error:
             raise SpeechError(f"the daemon at {path} ended before it had answered") from error
 

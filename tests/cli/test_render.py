@@ -98,8 +98,8 @@ def test_a_text_in_another_encoding_is_told_with_its_first_wrong_byte(shell: She
 
     said = shell.fails(2, "render", story, "-o", story.with_name("a.wav"))
 
-    assert said == f"{story} is no text in UTF-8 (byte 2 is 0xf6); convert it with: iconv -t UTF-8"
-    assert "standard input is no text" in shell.fails(
+    assert said == f"{story} is not text in UTF-8 (byte 2 is 0xf6); convert it with: iconv -t UTF-8"
+    assert "standard input is not text" in shell.fails(
         2, "render", "-", "-o", story.with_name("a.wav"), input=b"\xff"
     )
 
@@ -278,7 +278,7 @@ def progress_of(**facts: Any) -> dict[str, Any]:
         ({}, "1:15 of speech"),
         ({"real_time_factor": 0.00213, "seconds_left": 0.2}, "1:15 of speech, factor 0.0021, 0:01 left"),
         ({"seconds_left": 0.0}, "1:15 of speech"),
-        ({"status": "queued", "queue_position": 3}, "waiting, 3. in the queue"),
+        ({"status": "queued", "queue_position": 3}, "waiting, position 3 in the queue"),
         ({"status": "paused"}, "paused"),
     ],
 )
