@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ import pytest
 from app import __version__
 from app.selftest.checks import NAMES
 from frozen.triple import target_triple
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -104,13 +104,6 @@ def ready(process: subprocess.Popen[bytes]) -> dict[str, Any]:
         if said["event"] == "ready":
             return said
     raise AssertionError(f"it ended with {process.wait(PATIENCE_S)}")
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +234,7 @@ def test_it_ends_with_an_app_that_is_killed(program: Program) -> None:
         ready(app)
         app.kill()
 
-    until(lambda: not program.processes(), "the engine outlives its app")
+    wait_until(lambda: not program.processes(), "the engine outlives its app")
     assert program.unpacked() == []
 
 
@@ -254,7 +247,7 @@ def test_it_ends_when_the_process_that_was_started_is_killed(program: Program) -
     process.kill()
     process.wait(PATIENCE_S)
 
-    until(lambda: not program.processes(), "the engine outlives its bootloader")
+    wait_until(lambda: not program.processes(), "the engine outlives its bootloader")
     for pipe in (process.stdin, process.stdout):
         assert pipe is not None
         pipe.close()
@@ -278,7 +271,7 @@ def test_a_worker_uses_what_is_unpacked_already(program: Program) -> None:
     assert process.wait(PATIENCE_S) == 0
     assert process.stdout is not None
     process.stdout.close()
-    until(lambda: not program.processes(), "a worker outlives its engine")
+    wait_until(lambda: not program.processes(), "a worker outlives its engine")
 
 
 @ON_LINUX
@@ -295,7 +288,7 @@ def test_a_daemon_outlives_the_command_that_started_it(program: Program) -> None
     assert (program.room / "said.wav").is_file(), said.stderr
     assert json.loads(status.stdout)["pid"] in running
     assert stopped.returncode == 0, stopped.stderr
-    until(lambda: not program.processes(), "the daemon does not end")
+    wait_until(lambda: not program.processes(), "the daemon does not end")
     assert program.unpacked() == []
 
 

@@ -121,7 +121,7 @@ async def active(engine: Engine) -> str:
     return health["active_model_id"]
 
 
-async def until(engine: Engine, model_id: str, state: str) -> dict[str, Any]:
+async def until_state(engine: Engine, model_id: str, state: str) -> dict[str, Any]:
     """The model, once it is in that state."""
     with anyio.fail_after(PATIENCE_S):
         while (one := await model(engine, model_id))["state"] != state:
@@ -611,7 +611,7 @@ async def test_a_model_that_cannot_be_loaded_is_broken_until_its_files_change(
     one = await model(engine, "mine")
     job = await engine.http.post("/v1/jobs", json={"voice_id": voice["voice_id"], "text": "Nobody."})
     (folder / "mended.txt").touch()
-    mended = await until(engine, "mine", "installed")
+    mended = await until_state(engine, "mine", "installed")
 
     assert "a part is missing" in error["message"]
     assert (one["state"], one["loaded"]) == ("broken", False)
@@ -762,7 +762,7 @@ async def test_a_download_that_fails_says_why_and_can_be_begun_again(
     children["fetch"] = lambda *arguments: script(FAILS, arguments[2])
     await engine.post(f"/models/{BASE}/download", status=202)
 
-    failed = await until(engine, BASE, "absent")
+    failed = await until_state(engine, BASE, "absent")
 
     assert failed["download"]["state"] == "failed"
     assert failed["download"]["error"] == {"code": "NO_SPACE", "message": "the disk is full", "details": {}}
@@ -779,7 +779,7 @@ async def test_a_download_that_ends_leaves_a_model_with_its_voices(
     children["worker"] = lambda *_: fake_worker(engine.control)
     await engine.post(f"/models/{BASE}/download", status=202)
 
-    one = await until(engine, BASE, "installed")
+    one = await until_state(engine, BASE, "installed")
 
     assert (one["download"], one["bytes"], one["reason"]) == (None, bytes_in(source), None)
     (voice,) = (await engine.get(f"/voices?model_id={BASE}"))["voices"]

@@ -8,8 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from ctypes.util import find_library
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from app import SAMPLE_RATE
+from tests.support.waiting import wait_until
 
 PATIENCE_S = 30.0
 
@@ -141,14 +141,6 @@ class Pulse:
     def recording(self) -> Recording:
         """Record what is played from now on."""
         return Recording(self._played)
-
-
-def wait_until(condition: Callable[[], bool], why: str) -> None:
-    """Ask again and again."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, why
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
@@ -14,6 +14,7 @@ from app.audio.playback import output, speakers
 from app.audio.playback.speakers import Played, Speakers
 from app.errors import NoSpeakers
 from tests.audio.devices import BUFFER, Sounddevice, plugged_into
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -31,12 +32,6 @@ def pcm(samples: int, seed: int = 1) -> bytes:
 async def blocks(data: bytes, samples: int = 1_000) -> AsyncGenerator[bytes]:
     for start in range(0, len(data), 2 * samples):
         yield data[start : start + 2 * samples]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        while not condition():
-            await anyio.sleep(0.005)
 
 
 class Supplier:

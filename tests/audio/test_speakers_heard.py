@@ -17,6 +17,7 @@ from app import SAMPLE_RATE
 from app.audio.playback.speakers import Played, Speakers
 from app.errors import NoSpeakers
 from tests.audio.pulse import PATIENCE_S, Pulse, Recording, pulse, skip_without_speakers
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
@@ -33,12 +34,6 @@ def noise(seconds: float, seed: int = 1) -> bytes:
 async def blocks(data: bytes, samples: int = 2_400) -> AsyncGenerator[bytes]:
     for start in range(0, len(data), 2 * samples):
         yield data[start : start + 2 * samples]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        while not condition():
-            await anyio.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -128,15 +127,6 @@ def assert_fits(printed: str, width: int = 80) -> Sequence[str]:
     assert lines
     assert max(map(len, lines)) <= width, printed
     return lines
-
-
-def until(ready: Callable[[], Any]) -> Any:
-    """What it says as soon as it says anything."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := ready()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
 
 
 @contextmanager

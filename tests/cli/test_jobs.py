@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app.cli.engine import EngineClient, connected
-from tests.cli.commands import ENGLISH, LONG, Shell, assert_fits, until
+from tests.cli.commands import ENGLISH, LONG, Shell, assert_fits
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def made(engine: EngineClient) -> list[dict[str, Any]]:
     for title in titles:
         request = {"voice_id": ENGLISH, "text": "Take good shoes.", "seed": 7, "tags": ["sea", "jobs"]}
         job = engine.post("/jobs", request | ({"title": title} if title else {}))
-        ended.append(until(lambda: completed(engine, job["job_id"])))  # noqa: B023 - is over by then
+        ended.append(wait_until(lambda: completed(engine, job["job_id"])))  # noqa: B023 - is over by then
     return ended
 
 
@@ -38,7 +39,7 @@ def completed(engine: EngineClient, job_id: str) -> dict[str, Any] | None:
 def long_job(engine: EngineClient) -> Generator[str]:
     """One that is at work for a while."""
     job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG, "title": "Long"})["job_id"]
-    until(lambda: engine.get(f"/jobs/{job_id}")["progress"]["characters_done"])
+    wait_until(lambda: engine.get(f"/jobs/{job_id}")["progress"]["characters_done"])
     yield job_id
     engine.delete(f"/jobs/{job_id}")
 

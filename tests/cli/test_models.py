@@ -13,8 +13,9 @@ from app.cli.models import words_for
 from app.models.published import PUBLISHED
 from tests.api.models import _WEIGHTS as WEIGHTS  # pyright: ignore[reportPrivateUsage]
 from tests.api.models import broken, checkpoint
-from tests.cli.commands import PATIENCE_S, Shell, assert_fits, daemon, until
+from tests.cli.commands import PATIENCE_S, Shell, assert_fits, daemon
 from tests.models.hub import Hub
+from tests.support.waiting import wait_until
 
 #: Downloads and engines of their own take seconds each.
 pytestmark = pytest.mark.long
@@ -139,7 +140,7 @@ def test_a_download_that_is_left_to_the_daemon_goes_on_without_the_command(nobod
         hub.wait_until_holding()
         assert re.search(f"^{MODEL} +downloading", nobody.ok("models"), re.MULTILINE)
         hub.release.set()
-        until(lambda: nobody.json("models", "show", MODEL)["state"] == "installed")
+        wait_until(lambda: nobody.json("models", "show", MODEL)["state"] == "installed")
 
 
 def test_how_far_a_download_is_is_told_now_and_then(

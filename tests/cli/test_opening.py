@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.cli.engine import EngineClient
-from tests.cli.commands import ENGLISH, LONG, Shell, until
+from tests.cli.commands import ENGLISH, LONG, Shell
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_completed_jobs_file_is_opened(shell: Shell, engine: EngineClient, opened: Path) -> None:
     job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": "Shoes."})["job_id"]
-    until(lambda: engine.get(f"/jobs/{job_id}")["status"] == "completed")
+    wait_until(lambda: engine.get(f"/jobs/{job_id}")["status"] == "completed")
     place = engine.data_dir / "jobs" / job_id / "audio.wav"
 
     assert shell.ok("open", job_id[:8]) == f"{place}\n"

@@ -13,7 +13,8 @@ import pytest
 from app.cli import progress, render
 from app.cli.engine import EngineClient
 from app.cli.render import words_for
-from tests.cli.commands import ENGLISH, LONG, PATIENCE_S, Shell, until
+from tests.cli.commands import ENGLISH, LONG, PATIENCE_S, Shell
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ def test_a_job_that_is_left_to_the_daemon_is_told_by_its_id(
 
     job_id = shell.ok("render", story, "--detach").strip()
 
-    assert until(lambda: engine.get(f"/jobs/{job_id}")["status"] == "completed")
+    assert wait_until(lambda: engine.get(f"/jobs/{job_id}")["status"] == "completed")
     assert shell.json("render", story, "--detach")["status"] in ("queued", "running", "completed")
     run = shell.run("render", story, "-o", target, "--detach")
     assert run.exit_code == 0
@@ -198,7 +199,7 @@ def test_an_interruption_cancels_the_job_and_leaves_no_file(
     target.write_text("before")
 
     with shell.start("render", text, "-o", target) as process:
-        job = until(lambda: [job for job in running(engine) if job["title"] == text.stem])[0]
+        job = wait_until(lambda: [job for job in running(engine) if job["title"] == text.stem])[0]
         process.send_signal(number)
         printed, said = process.communicate(timeout=PATIENCE_S)
 
@@ -217,7 +218,9 @@ def test_ctrl_c_in_a_terminal_reaches_everybody_and_the_job_is_canceled_all_the_
     text.write_text(LONG)
 
     with nobody.start("render", text, "-o", tmp_path / "long.wav") as process:
-        until(lambda: [path for path in tmp_path.glob("data/jobs/*/audio.pcm") if path.stat().st_size > 100_000])
+        wait_until(
+            lambda: [path for path in tmp_path.glob("data/jobs/*/audio.pcm") if path.stat().st_size > 100_000]
+        )
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE_S)
 
@@ -234,7 +237,7 @@ def test_a_job_that_somebody_else_cancels_is_told(shell: Shell, tmp_path: Path, 
     text.write_text(LONG)
 
     with shell.start("render", text, "-o", tmp_path / "long.wav") as process:
-        job = until(lambda: [job for job in running(engine) if job["title"] == text.stem])[0]
+        job = wait_until(lambda: [job for job in running(engine) if job["title"] == text.stem])[0]
         engine.post(f"/jobs/{job['job_id']}/cancel")
         _, said = process.communicate(timeout=PATIENCE_S)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -83,17 +83,3 @@ async def refused(path: Path, **request: Any) -> dict[str, Any]:
 async def jobs_of(engine: Client) -> list[dict[str, Any]]:
     """All jobs, newest first."""
     return (await engine.get("/jobs"))["jobs"]
-
-
-async def until(true: Callable[[], Any]) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        while not true():
-            await anyio.sleep(0.005)
-
-
-async def until_so(true: Callable[[], Awaitable[Any]]) -> Any:
-    """What it gives once that is something."""
-    with anyio.fail_after(PATIENCE_S):
-        while not (found := await true()):
-            await anyio.sleep(0.005)
-        return found

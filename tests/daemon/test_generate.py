@@ -12,9 +12,10 @@ from app.daemon.engine import MAX_ALOUD
 from app.errors import EngineRestarted
 from app.scheduler.run import MAX_UNHEARD_CHARS
 from tests.api.models import audio
-from tests.daemon.asking import framed, jobs_of, line, ok, refused, until, until_so
+from tests.daemon.asking import framed, jobs_of, line, ok, refused
 from tests.daemon.conftest import Opener, Running
 from tests.support.fakes import VOICE_ID
+from tests.support.waiting import until, until_answered
 
 pytestmark = pytest.mark.anyio
 
@@ -177,7 +178,7 @@ async def test_who_goes_away_while_it_waits_for_its_turn_leaves_a_canceled_job(r
         first.send(framed({"text": TEXT}))
         await until(lambda: running.speakers.heard)
         second.send(framed({"text": PROSE}))
-        await until_so(lambda: two_jobs(running))
+        await until_answered(lambda: two_jobs(running))
 
         second.leave()
 
@@ -195,7 +196,7 @@ async def two_jobs(running: Running) -> bool:
 async def test_who_goes_away_while_a_file_is_made_leaves_no_file(running: Running, tmp_path: Path) -> None:
     async with line(running.path) as client:
         client.send(framed({"text": f"[hold:x] {TEXT}", "output": str(tmp_path / "out.wav")}))
-        found = await until_so(lambda: jobs_of(running.engine))
+        found = await until_answered(lambda: jobs_of(running.engine))
 
         client.leave()
 
@@ -220,7 +221,7 @@ async def test_a_job_that_somebody_else_cancels_is_told_and_silent(running: Runn
 async def test_a_job_that_somebody_deletes_is_told(running: Running, play: bool) -> None:
     async with line(running.path) as client:
         client.send(framed({"text": f"[hold:x] {TEXT}", "play": play}))
-        (job,) = await until_so(lambda: jobs_of(running.engine))
+        (job,) = await until_answered(lambda: jobs_of(running.engine))
 
         await running.engine.delete(f"/jobs/{job['job_id']}")
 
@@ -269,7 +270,7 @@ async def test_a_stop_does_not_leave_work_behind_for_a_file_that_nobody_waits_fo
         client = line(running.path)
         waiting = await client.__aenter__()
         waiting.send(framed({"text": f"[hold:x] {TEXT}", "output": str(tmp_path / "out.wav")}))
-        await until_so(lambda: jobs_of(running.engine))
+        await until_answered(lambda: jobs_of(running.engine))
 
     assert (await waiting.answer())["code"] == EngineRestarted.code
     await client.__aexit__(None, None, None)

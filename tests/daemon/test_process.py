@@ -7,8 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from app.errors import NotRunning, SpeechError
 from tests.daemon.asking import framed
 from tests.engine.test_start import served
 from tests.support.sidecar import Sidecar, sidecar
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -47,13 +47,6 @@ def refusal(engine: Sidecar) -> dict[str, Any]:
     assert line["event"] == "error", line
     assert line["exit_code"] == engine.process.wait(10)
     return line
-
-
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_a_text_becomes_a_file(folder: Path, tmp_path: Path) -> None:
@@ -128,7 +121,7 @@ def test_a_stop_in_the_middle_of_work_tells_who_waits_and_is_over_soon(folder: P
     text = "A sentence that takes its time, and then another. " * 20_000
     with daemon(folder, tmp_path / "data") as engine, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(asked, folder, text=text, output=str(folder / "out.wav"))
-        until(lambda: asked(folder, action="status")["rendering"])
+        wait_until(lambda: asked(folder, action="status")["rendering"])
 
         assert asked(folder, action="stop") == {"status": "ok"}
 
@@ -232,11 +225,11 @@ def test_a_client_that_is_killed_takes_its_job_with_it(folder: Path, tmp_path: P
             assert client.stdin is not None
             client.stdin.write(text)
             client.stdin.close()
-            until(lambda: asked(folder, action="status")["rendering"])
+            wait_until(lambda: asked(folder, action="status")["rendering"])
 
             client.kill()
 
-        until(lambda: not asked(folder, action="status")["rendering"])
+        wait_until(lambda: not asked(folder, action="status")["rendering"])
         assert [path.name for path in folder.iterdir()] == ["sock"]
 
 
@@ -307,7 +300,7 @@ def test_a_request_at_work_goes_on_with_the_handlers_it_began_with(
         ThreadPoolExecutor(1) as threads,
     ):
         waiting = threads.submit(asked, folder, text=text, output=str(folder / "out.wav"))
-        until(lambda: asked(folder, action="status")["rendering"])
+        wait_until(lambda: asked(folder, action="status")["rendering"])
 
         handlers.write_text('async def handle(engine, request):\n    return {"status": "ok", "edited": True}\n')
 

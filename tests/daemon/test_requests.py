@@ -8,9 +8,10 @@ import pytest
 from app import __version__
 from app.daemon.handlers import ACTIONS
 from app.usecases.jobs import MAX_TEXT_CHARS
-from tests.daemon.asking import ask, jobs_of, ok, refused, until, until_so
+from tests.daemon.asking import ask, jobs_of, ok, refused
 from tests.daemon.conftest import Opener, Running
 from tests.support.fakes import VOICE_ID, fake_entry
+from tests.support.waiting import until, until_answered
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,7 @@ async def test_the_status_counts_jobs_at_work_and_jobs_that_wait(running: Runnin
         answer = await ok(running.path, action="status")
         return (answer["speaking"], answer["rendering"], answer["queued"]) == (1, 8, 2)
 
-    await until_so(counted)
+    await until_answered(counted)
     running.engine.release("x")
 
 

@@ -17,8 +17,9 @@ from app.daemon import peer, server
 from app.daemon.client import ask as plain_ask
 from app.daemon.protocol import HEAD, MAX_BYTES
 from app.errors import NotRunning, SpeechError
-from tests.daemon.asking import ask, framed, line, ok, refused, until
+from tests.daemon.asking import ask, framed, line, ok, refused
 from tests.daemon.conftest import HANDLERS, Small
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

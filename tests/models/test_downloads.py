@@ -17,6 +17,7 @@ from app.errors import Conflict, InvalidRequest, WrongState
 from app.models.downloads import Download, Downloads
 from app.process import children
 from tests.models.hub import PATIENCE_S, Hub
+from tests.support.waiting import until
 from tests.workers.test_fetch import COMMAND, FILES, MODEL, TOTAL, WEIGHTS, environment, whole
 
 pytestmark = pytest.mark.anyio
@@ -110,12 +111,6 @@ def tasks() -> set["asyncio.Task[Any]"]:
 def no_process() -> None:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
-
-
-async def until(fact: Callable[[], object]) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        while not fact():
-            await anyio.sleep(0.001)
 
 
 async def over(download: Download) -> Download:

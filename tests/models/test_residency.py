@@ -12,8 +12,9 @@ from app.errors import ModelNotReady
 from app.inference.model import FinishReason, Lane
 from app.models.worker.residency import Demand, Next, Tenure, Turn
 from app.models.worker.supervisor import Pool
-from tests.models.test_supervisor import LONG, begun, fake, heard, until, utterance, whole
+from tests.models.test_supervisor import LONG, begun, fake, heard, utterance, whole
 from tests.support.fakes import fake_pcm
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from app.inference.processor import Processor
 from app.models.worker.supervisor import Pool
 from app.models.worker.take import Take
 from tests.support.fakes import fake_pcm
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -79,12 +80,6 @@ def fake(control: Path, capacity: int = 4) -> tuple[str, ...]:
 async def pool(control: Path) -> AsyncGenerator[Pool]:
     async with pool_of(*fake(control)) as made:
         yield made
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        while not fact():
-            await anyio.sleep(0.001)
 
 
 def utterance(text: str, *, lane: Lane = Lane.RENDER, seed: int = 1) -> Utterance:

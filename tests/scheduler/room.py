@@ -24,6 +24,7 @@ from app.usecases.jobs import Jobs, Request
 from tests.scheduler.recorder import RECORD, Step
 from tests.support.fakes import VOICE_ID, fake_entry, fake_pcm
 from tests.support.pauses import pauses_behind, with_pauses
+from tests.support.waiting import until
 
 PATIENCE_S = 30.0
 
@@ -125,13 +126,6 @@ class Room:
     async def seen(self, *steps: Step) -> None:
         """Wait until the model's record has these."""
         await until(lambda: set(steps) <= set(self.steps()))
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    """Wait until this holds."""
-    with anyio.fail_after(PATIENCE_S):
-        while not fact():
-            await anyio.sleep(0.002)
 
 
 def chunk_pcm(job: Job, text: str, part: ChunkRow) -> bytes:

@@ -19,8 +19,9 @@ from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
 from app.usecases.jobs import Request
 from tests.scheduler.recorder import Step
-from tests.scheduler.room import OpenRoom, Room, audio_of, until
+from tests.scheduler.room import OpenRoom, Room, audio_of
 from tests.support.fakes import VOICE_ID
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.selftest.checkpoint import write_checkpoint
 from app.workers.synthesis.mlx_runtime import without_compiler
 from app.workers.synthesis.qwen3.model import Qwen3
-from tests.workers.test_espeak import speak
+from tests.support.speaking import speak
 
 FRAME_SAMPLES = 1_920
 FRAME_BYTES = 2 * FRAME_SAMPLES

@@ -3,7 +3,7 @@ import pytest
 from app.inference.model import FinishReason, Frame, Lane
 from app.workers.synthesis.espeak.library import SpeechRequest
 from app.workers.synthesis.espeak.model import MAX_FRAME_BYTES, Espeak
-from tests.workers.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
+from tests.support.speaking import TEXT, Spoken, collect, finish, speak, utterance
 
 
 def test_renders_are_finished_in_the_order_of_arrival(espeak: Espeak) -> None:

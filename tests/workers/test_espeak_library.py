@@ -16,7 +16,7 @@ from app.inference.espeak_voices import espeak_data
 from app.workers.synthesis.espeak import model as espeak_module
 from app.workers.synthesis.espeak.library import EspeakLibrary, SpeechRequest
 from app.workers.synthesis.espeak.model import Espeak
-from tests.workers.test_espeak import speak, utterance
+from tests.support.speaking import speak, utterance
 
 SPEECH = SpeechRequest(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50)
 

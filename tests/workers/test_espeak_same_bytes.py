@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from app.inference.espeak_voices import espeak_voices
 from app.inference.model import Lane, Utterance
 from app.workers.synthesis.espeak.model import Espeak
-from tests.workers.test_espeak import TEXT, Spoken, collect, finish, speak, utterance
+from tests.support.speaking import TEXT, Spoken, collect, finish, speak, utterance
 
 
 def test_the_same_utterance_gives_the_same_bytes_whatever_came_before() -> None:

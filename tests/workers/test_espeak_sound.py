@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from app.inference.espeak_voices import CARD, espeak_voices
 from app.inference.model import SAMPLE_RATE, FinishReason
 from app.workers.synthesis.espeak.model import Espeak
-from tests.workers.test_espeak import speak, utterance
+from tests.support.speaking import speak, utterance
 
 #: All of it voiced, so that there is a pitch to be measured.
 VOICED = "We were away a year ago, and we are on our way home now. All our money rolled away in a row."

@@ -2,7 +2,7 @@ import pytest
 
 from app.inference.model import FinishReason, Frame
 from app.workers.synthesis.espeak.model import Espeak
-from tests.workers.test_espeak import speak, utterance
+from tests.support.speaking import speak, utterance
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t", "...", "—", "\0", "\0\0", "\x01\x02", "\u200b", "。"])

@@ -6,8 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from app.workers.download import fetch
 from app.workers.download.hub import FetchFailed, explained, is_safe
 from tests.models.hub import PATIENCE_S, Hub
+from tests.support.waiting import wait_until
 
 MODEL = "acme/voice"
 WEIGHTS = hashlib.shake_128(b"weights").digest(300_000)
@@ -122,13 +122,6 @@ def whole(folder: Path) -> None:
 def part_of(folder: Path, name: str) -> Path:
     (part,) = (folder / ".parts").glob(f"{name}.*")
     return part
-
-
-def wait_until(fact: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not fact():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 def test_a_model_comes_whole_with_a_manifest_and_without_what_could_be_code(hub: Hub, folder: Path) -> None:

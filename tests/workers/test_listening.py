@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from app.audio.recordings.reference import Recording
 from app.errors import InvalidAudio
 from app.process import children
 from tests.audio.recordings import KINDS, file, quiet, tone
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -84,12 +84,6 @@ def no_child() -> bool:
         os.waitpid(-1, os.WNOHANG)
         return False
     return True
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        while not holds():
-            await anyio.sleep(0.005)
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "m4a", "m4a lossless", "ogg vorbis", "ogg opus"])

@@ -13,8 +13,9 @@ import pytest
 
 from app.inference import wire
 from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceKind, VoiceSpec
+from tests.support.waiting import PATIENCE_S
+from tests.support.worker import Worker, stop
 from tests.workers import small_models
-from tests.workers.test_worker import PATIENCE_S, Worker, stop
 
 if TYPE_CHECKING:
     from app.workers.synthesis.mlx_audio import MlxAudio

@@ -36,6 +36,8 @@ from app.workers.synthesis.qwen3.references import CODES_FILE, References
 from app.workers.synthesis.qwen3.sampling import Choice
 from app.workers.synthesis.qwen3.sampling import Sampling as RowSampling
 from app.workers.synthesis.qwen3.sequence import Row
+from tests.support.speaking import Spoken, collect, finish, speak
+from tests.support.worker import Worker, stop
 from tests.workers.conftest import BLAS
 from tests.workers.qwen3_checkpoints import (
     DEEP,
@@ -55,8 +57,6 @@ from tests.workers.qwen3_checkpoints import (
     tone,
     utterance,
 )
-from tests.workers.test_espeak import Spoken, collect, finish, speak
-from tests.workers.test_worker import Worker, stop
 
 STOP, LENGTH, CANCELED, ERROR = FinishReason.STOP, FinishReason.LENGTH, FinishReason.CANCELED, FinishReason.ERROR
 

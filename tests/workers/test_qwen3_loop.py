@@ -29,6 +29,7 @@ from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES, SPEAK_FRAMES, Ro
 from app.workers.synthesis.qwen3.step import Step
 from app.workers.synthesis.qwen3.talker import Talker
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
+from tests.support.speaking import Spoken, collect, finish, speak
 from tests.workers.codes import Codes, their_codes
 from tests.workers.codes import said as said
 from tests.workers.qwen3_checkpoints import (
@@ -43,7 +44,6 @@ from tests.workers.qwen3_checkpoints import (
     tone,
     utterance,
 )
-from tests.workers.test_espeak import Spoken, collect, finish, speak
 
 GREEDY = Sampling(temperature=0)
 

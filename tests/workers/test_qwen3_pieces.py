@@ -13,8 +13,8 @@ from app.workers.synthesis.qwen3 import cost_model, generator
 from app.workers.synthesis.qwen3.generator import Loop
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.sampling import Sampling, controls_of
+from tests.support.speaking import Spoken, collect, finish, speak
 from tests.workers.qwen3_checkpoints import LONGER, Models, endless, utterance
-from tests.workers.test_espeak import Spoken, collect, finish, speak
 
 RENDERS = [endless(id=number, seed=number, max_seconds=2) for number in (1, 2, 3)]
 RENDERS[1] = replace(RENDERS[1], text="∞ " + LONGER * 3, text_layout="beside")

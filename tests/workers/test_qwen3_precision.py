@@ -27,10 +27,10 @@ from app.workers.synthesis.qwen3.loading import load
 from app.workers.synthesis.qwen3.prompts import Prompts
 from app.workers.synthesis.qwen3.sampling import Dice, controls_of
 from app.workers.synthesis.qwen3.talker import Talker
+from tests.support.speaking import speak
 from tests.workers.codes import Codes, their_codes
 from tests.workers.codes import said as said
 from tests.workers.qwen3_checkpoints import Models, endless
-from tests.workers.test_espeak import speak
 
 Logits: TypeAlias = NDArray[np.float32]
 

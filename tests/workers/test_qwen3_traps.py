@@ -22,6 +22,7 @@ from app.workers.synthesis.qwen3.references import Reference
 from app.workers.synthesis.qwen3.sampling import FirstCode
 from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
+from tests.support.speaking import Spoken, collect, finish, speak
 from tests.workers.qwen3_checkpoints import (
     FRAME_SAMPLES,
     LONGER,
@@ -36,7 +37,6 @@ from tests.workers.qwen3_checkpoints import (
     tone,
     utterance,
 )
-from tests.workers.test_espeak import Spoken, collect, finish, speak
 
 Samples = NDArray[np.float32]
 

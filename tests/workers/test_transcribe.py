@@ -17,8 +17,9 @@ import pytest
 
 from app.errors import InferenceFailed
 from app.models.transcriber import Transcriber, Transcript
+from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.worker import alive
 from tests.workers import small_models
-from tests.workers.test_worker import PATIENCE_S, alive, wait_for
 
 RUN = """
 import sys
@@ -162,12 +163,12 @@ def test_it_ends_when_its_engine_is_killed(tmp_path: Path) -> None:
     parent = subprocess.Popen(python(PARENT, *python(STUCK, str(there))), stdout=subprocess.PIPE)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    wait_for(there.exists)
+    wait_until(there.exists)
 
     parent.kill()
     parent.wait()
 
-    wait_for(lambda: not alive(pid))
+    wait_until(lambda: not alive(pid))
     parent.stdout.close()
 
 
@@ -238,7 +239,7 @@ async def test_nothing_is_left_when_nobody_waits_any_more(
             await anyio.lowlevel.checkpoint()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        wait_for(lambda: not alive(started[0].pid))
+        wait_until(lambda: not alive(started[0].pid))
 
     assert await says('{"text": "Next."}').transcribe(Path(), b"", "") == Transcript("Next.", "")
 
