@@ -162,7 +162,7 @@ def serve(
 
 def _in_the_background(token: str | None) -> None:
     """The same command, in a process of its own."""
-    from app.daemon.process import detach
+    from app.engine.launch import detach
 
     if token is not None:
         os.environ["Q3TTS_TOKEN"] = token  # where nobody else can read it

@@ -1,6 +1,5 @@
-"""An engine of the command's own: `q3tts serve --sidecar` as a child for as long as the command takes. The token
-goes over standard input, which is kept open; its end is the order to stop. It does not know what the engine is
-asked.
+"""An engine of the command's own: `q3tts serve --sidecar` as a child while the command runs. The token goes over
+standard input, which is kept open; its end tells the engine to stop.
 """
 
 import json
@@ -13,13 +12,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from app.engine.launch import wait_until_ready
 from app.errors import StartFailed
 from app.process.executable import program
 
-#: How long it may take to say that it is ready, and how long to end. In seconds.
+#: How long it may take to get ready, and to stop. In seconds.
 START_S, STOP_S = 60.0, 10.0
 
-#: Somebody else's engine has the data folder.
+#: Exit code: another engine uses the data folder.
 IN_USE = 75
 
 Process = subprocess.Popen[bytes]
@@ -27,7 +27,7 @@ Process = subprocess.Popen[bytes]
 
 @contextmanager
 def running(data_dir: Path, token: str, *, socket_path: Path | None = None) -> Generator[int]:
-    """The port of an engine that has ended when the block has, whatever happened. Raises `StartFailed`."""
+    """Run an engine for the duration of the block; its port. Raises `StartFailed`."""
     payload: dict[str, object] = {"v": 1, "token": token, "port": 0, "data_dir": str(data_dir)}
     if socket_path is not None:
         payload["socket"] = str(socket_path)
@@ -38,7 +38,7 @@ def running(data_dir: Path, token: str, *, socket_path: Path | None = None) -> G
             stdout=subprocess.PIPE,
             stderr=errors,
             env=_environment(),
-            # Ctrl-C is for the command alone, which ends the engine in its own order.
+            # Ctrl-C reaches the command alone, which then stops the engine in order.
             start_new_session=True,
         )
         try:
@@ -48,40 +48,33 @@ def running(data_dir: Path, token: str, *, socket_path: Path | None = None) -> G
 
 
 def _environment() -> dict[str, str]:
-    """What is set for somebody's own engine is not meant for this one, but where the models are."""
+    """Settings of the user's own engine are not meant for this one, except for where the models are."""
     kept = "Q3TTS_SERVE_MODELS_DIR"
     return {name: value for name, value in os.environ.items() if not name.startswith("Q3TTS_") or name == kept}
 
 
 def _ready(process: Process, payload: dict[str, object], errors: IO[bytes]) -> int:
-    """Tell the engine what it needs, and wait until it listens: its port."""
+    """Send the engine its payload, and wait until it listens: its port. Raises `StartFailed`."""
     assert process.stdin is not None
     assert process.stdout is not None
     impatience = threading.Timer(START_S, process.kill)
     impatience.start()
     try:
-        with suppress(BrokenPipeError):  # it has ended; standard output may say why
+        with suppress(BrokenPipeError):  # it has ended already; its standard output may say why
             process.stdin.write(json.dumps(payload).encode() + b"\n")
             process.stdin.flush()
-        for line in process.stdout:
-            said = json.loads(line)
-            match said["event"]:
-                case "ready":
-                    return said["port"]
-                case "error":
-                    raise StartFailed(_reason(said["message"], said["exit_code"]), exit_code=said["exit_code"])
-                case _:
-                    pass
+        ready = wait_until_ready(process.stdout)
+    except StartFailed as error:
+        if error.exit_code != IN_USE:
+            raise
+        hint = "it belongs to an app, or it listens at another --socket"
+        raise StartFailed(f"{error.message} ({hint})", exit_code=IN_USE) from None
     finally:
         impatience.cancel()
-    code = process.wait()
-    raise StartFailed(f"the engine ended with {code} before it was ready{_last_words(errors)}", exit_code=70)
-
-
-def _reason(message: str, exit_code: int) -> str:
-    if exit_code != IN_USE:
-        return message
-    return f"{message} (it belongs to an app, or it listens at another --socket)"
+    if ready is None:
+        code = process.wait()
+        raise StartFailed(f"the engine ended with {code} before it was ready{_last_words(errors)}", exit_code=70)
+    return ready["port"]
 
 
 def _last_words(errors: IO[bytes]) -> str:
@@ -92,7 +85,7 @@ def _last_words(errors: IO[bytes]) -> str:
 
 
 def _end(process: Process) -> None:
-    """It is given a moment to come to rest, then none."""
+    """Tell it to stop, and kill it if it does not within `STOP_S`."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
