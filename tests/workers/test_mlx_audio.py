@@ -549,7 +549,7 @@ def test_languages_of_another_kind_are_left_alone(of: Callable[..., "MlxAudio"])
 @pytest.mark.parametrize(
     ("voice", "words"),
     [
-        (VoiceSpec(VoiceKind.PRESET, "ann"), "no voice of the name 'ann'"),
+        (VoiceSpec(VoiceKind.PRESET, "ann"), "no voice named 'ann'"),
         (VoiceSpec(VoiceKind.CLONE, folder="/nowhere"), "cannot speak with a cloned voice"),
         (VoiceSpec(VoiceKind.DESIGN, description="old"), "cannot make a voice"),
     ],

@@ -7,7 +7,7 @@ from app.inference.model import Model
 
 
 def load(family: str, folder: Path | None) -> Model:
-    """The model of a family, from its folder. Raises `InferenceFailed` or `BrokenCheckpoint` when that fails."""
+    """Load the model of a family from its folder. Raises `InferenceFailed`, `BrokenCheckpoint`."""
     if family == "espeak-ng":
         from app.inference.espeak_voices import espeak_data
 

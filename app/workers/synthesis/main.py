@@ -1,8 +1,7 @@
 """The model's own process: one thread that reads the pipe, steps the model and writes frames, in turn.
 
-It knows one model and the wire, nothing of jobs or files. It ends when its pipe closes, whoever closed it and
-however: that is the only way in which it is told to. Native code may end it at any time; the pool at the other
-end of the pipe counts on that.
+It ends when its pipe closes, for whatever reason; there is no other way to stop it. Native code may end it at any
+time, and the supervisor at the other end of the pipe is prepared for that.
 """
 
 import os
@@ -14,17 +13,17 @@ from app.inference import wire
 from app.inference.model import Frame, Model
 from app.process.child import end_with_parent, own_pipes
 
-#: Frames of a fast model are gathered for this long, so that each message carries some. The first frame after a
-#: rest goes out at once.
+#: Frames of a fast model are collected for this long, so that each message carries several. The first frame after
+#: a pause is sent at once.
 GATHER_S = 0.005
 
 
 class _PipeClosed(Exception):
-    """The engine has gone."""
+    """The engine is gone."""
 
 
 class Pipe:
-    """The worker's end of the pipe. Blocking writes are wanted: a model must not run away from its readers."""
+    """The worker's end of the pipe. Writes block on purpose: a model must not get ahead of its readers."""
 
     def __init__(self, source: int, target: int) -> None:
         self._source, self._target = source, target
@@ -33,7 +32,7 @@ class Pipe:
         self._poll.register(source, select.POLLIN | select.POLLHUP)
 
     def receive(self, *, wait: bool) -> list[wire.ToWorker]:
-        """What has come; with `wait` at least one message."""
+        """The messages that have arrived; with `wait` at least one."""
         messages: list[wire.ToWorker] = []
         while not messages:
             if not self._poll.poll(None if wait else 0):
@@ -98,7 +97,7 @@ def main(load: Callable[[], Model]) -> int:
     The pipe is standard input and output.
     """
     pipe = Pipe(*own_pipes())
-    end_with_parent()  # even when native code keeps it from reading the pipe
+    end_with_parent()  # even while native code keeps it from reading the pipe
     try:
         try:
             model = load()

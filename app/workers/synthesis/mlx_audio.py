@@ -1,8 +1,8 @@
 """Any text-to-speech model that mlx-audio loads: one utterance at a time, one result of its generator a step.
 
-It knows mlx-audio's habits and the differences between its families, as far as they show in `generate`; nothing of
-jobs, nor of what is inside a model. How long a step is, is for the model to say: one that streams gives a third of
-a second, one that does not gives a sentence, or all.
+The differences between mlx-audio's families are handled here as far as they show in `generate`. The model decides
+how long a step is: one that streams gives a third of a second, one that does not gives a sentence or all of the
+text.
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ import logging
 import random
 import re
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from math import ceil
@@ -28,19 +28,20 @@ from soxr import resample  # pyright: ignore[reportMissingTypeStubs, reportUnkno
 from app.errors import InferenceFailed, SpeechError
 from app.inference.checkpoint.inspect import read_checkpoint
 from app.inference.languages import AUTO, name_of
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceKind, VoiceSpec
+from app.inference.model import SAMPLE_RATE, FinishReason, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from app.workers.synthesis import mlx_runtime
-from app.workers.synthesis.queue import Lanes, Work
+from app.workers.synthesis.pcm import NON_FINITE, to_pcm
 from app.workers.synthesis.resampling import Resampler, resampler
+from app.workers.synthesis.serial import SerialModel
 
-#: Seconds of audio that a model which streams is asked for at a time.
+#: Seconds of audio that a streaming model is asked for at a time.
 STREAMING_S = 0.32
 
 #: The checkpoint's name for the voice of a model that has no names for voices.
 NAMELESS = "default"
 
-#: What families take by `**kwargs`; everything else is passed to whom has it in its signature.
+#: What families take by `**kwargs`. Any other keyword is passed to those that have it in their signature.
 _BY_KEYWORD = {
     "dramabox": {"seed", "ref_audio"},
     "echo_tts": {"rng_seed"},
@@ -51,8 +52,8 @@ _BY_KEYWORD = {
     "spark": {"repetition_penalty"},
 }
 
-#: Where it is known. A limit in tokens keeps a model that does not stream from running away within one step, and
-#: lifts one that is too low: Orpheus would stop after 14 seconds, in the middle of a word.
+#: Of the families where it is known. A limit in tokens keeps a model that does not stream from running away within
+#: one step, and lifts one that is too low: Orpheus would stop after 14 seconds, in the middle of a word.
 _TOKENS_PER_S = {
     "chatterbox": 25.0,
     "chatterbox_turbo": 25.0,
@@ -71,22 +72,19 @@ _KOKORO = {
 logger = logging.getLogger(__name__)
 
 
-class MlxAudio:
+class MlxAudio(SerialModel):
     """Implements `Model`. Belongs to one thread.
 
-    Models keep state outside their generators, so two are never begun at once. When someone is waiting (lane
-    `speak`), a render in work is broken off and spoken again later from its start with the same seed, less the
-    audio that was delivered: the audio is the same.
+    One utterance at a time, since models keep state outside their generators. An utterance that is interrupted is
+    spoken again with the same seed, which gives the same audio.
     """
 
     def __init__(self, model: Any, model_type: str = "", *, blas: str = "") -> None:
+        super().__init__()
         self._model: Any = model
         self._processor = mlx_runtime.processor(blas)
         self._model_type = model_type
         self._parameters = inspect.signature(model.generate).parameters
-        self._lanes = Lanes()
-        self._work: Work | None = None
-        self._voicing: _Voicing | None = None
 
     @classmethod
     def load(cls, folder: Path, *, blas: str = "") -> "MlxAudio":
@@ -95,7 +93,7 @@ class MlxAudio:
         with _without_requests():
             from mlx_audio.tts.utils import load  # pyright: ignore[reportMissingTypeStubs]
 
-            # Told the type and no name: it would believe a folder's name more than what is in the folder.
+            # Only the type is given: mlx-audio would trust a folder's name more than the folder's content.
             model = load(folder, model_type=checkpoint.model_type, model_name_parts=[])
         return cls(model, checkpoint.model_type, blas=blas)
 
@@ -109,67 +107,27 @@ class MlxAudio:
         """What MLX computes on."""
         return self._processor
 
-    def add(self, utterances: Sequence[Utterance]) -> None:
-        """Queue utterances, each lane in the order of arrival."""
-        self._lanes.add(utterances)
-
-    def cancel(self, utterance_id: int) -> None:
-        """Have the next step end an utterance, whether it waits or is spoken."""
-        self._lanes.cancel(utterance_id)
-
-    def step(self) -> Sequence[Frame]:
-        """The next result of the model. A frame is empty at the end of an utterance, when the model had nothing to
-        give, and while a broken-off utterance is brought back to where it was.
-        """
-        if frames := self._lanes.end_canceled(self._end):
-            return frames
-        work = self._lanes.next
-        if work is None:
-            return ()
-        try:
-            pcm, reason = self._voice(work).read()
-        except Exception as error:  # a model may raise anything, and the next utterance may be fine
-            if not isinstance(error, SpeechError):
-                logger.exception("the model failed")
-            self._end(work)
-            return (work.last_frame(FinishReason.ERROR, error=_explained(error)),)
-        work.delivered += len(pcm)
-        if reason is None:
-            return (Frame(work.utterance.id, pcm),)
-        self._end(work)
-        return (work.last_frame(reason, pcm=pcm),)
-
     def close(self) -> None:
-        """Forget all utterances and the model, and give its memory back."""
-        self._break_off()
-        self._lanes.clear()
+        """Forget all utterances and the model, and free its memory."""
+        super().close()
         self._model = None
         mx.clear_cache()
 
-    def _voice(self, work: Work) -> "_Voicing":
-        """What speaks this utterance, begun or begun again if something else was in the model."""
-        if self._work is not work or self._voicing is None:
-            self._break_off()
-            utterance = work.utterance
-            _seed(utterance.seed)
-            results = self._model.generate(**self._keywords(utterance))
-            self._work = work
-            self._voicing = _Voicing(results, self._model, utterance.max_seconds, skip=work.delivered)
-        return self._voicing
+    def _begin(self, utterance: Utterance, *, skip_bytes: int) -> "MlxAudioStream":
+        _seed(utterance.seed)
+        results = self._model.generate(**self._keywords(utterance))
+        return MlxAudioStream(results, self._model, utterance.max_seconds, skip_bytes=skip_bytes)
 
-    def _end(self, work: Work) -> None:
-        if self._work is work:
-            self._break_off()
-        self._lanes.remove(work)
-
-    def _break_off(self) -> None:
-        if self._voicing is not None:
-            self._voicing.stop()
-        self._work = self._voicing = None
+    def _explain(self, error: Exception) -> str:
+        """A model may raise anything, and the next utterance may be fine."""
+        if isinstance(error, SpeechError):
+            return error.message
+        logger.error("the model failed", exc_info=error)
+        return f"the model failed: {type(error).__name__}: {error}"[:300]
 
     def _keywords(self, utterance: Utterance) -> dict[str, Any]:
-        """What `generate` is called with: what it takes of what the utterance says, and nothing that it would
-        silently ignore or trip over.
+        """The arguments of `generate`: what it accepts of the utterance, and nothing that it would silently ignore
+        or fail on.
         """
         sampling, seconds = utterance.sampling, utterance.max_seconds
         tokens_per_s = _TOKENS_PER_S.get(self._model_type)
@@ -181,11 +139,11 @@ class MlxAudio:
             "instruct": utterance.instruct or None,
             # A second more than is wanted, so that it is the audio which reaches the limit.
             "max_tokens": ceil((seconds + 1) * tokens_per_s) if seconds and tokens_per_s else None,
-            # Some seed by themselves, with the same number for every text.
+            # Some set the seed themselves, to the same number for every text.
             "seed": utterance.seed & 0x7FFF_FFFF,
             "rng_seed": utterance.seed & 0x7FFF_FFFF,
         }
-        if "streaming_interval" in self._parameters:  # who has only `stream` refuses it
+        if "streaming_interval" in self._parameters:  # those with only `stream` refuse to stream
             wanted |= {"stream": True, "streaming_interval": STREAMING_S}
         wanted |= self._voice_keywords(utterance.voice)
         wanted |= self._language_keyword(utterance)
@@ -201,7 +159,7 @@ class MlxAudio:
                 if voice.name in ("", NAMELESS):
                     return {}
                 if not self._takes("voice"):
-                    raise InferenceFailed(f"this model has no voice of the name {voice.name!r}")
+                    raise InferenceFailed(f"this model has no voice named {voice.name!r}")
                 return {"voice": voice.name}
             case VoiceKind.CLONE:
                 if not self._takes("ref_audio"):
@@ -219,30 +177,30 @@ class MlxAudio:
         tag = utterance.language or utterance.voice.language
         tag = "" if tag == AUTO else tag
         if self._model_type == "kokoro":
-            # First the voice's own accent, which "en" alone is to mean, then the others.
+            # The voice's own accent first, which is what "en" alone means, then the others.
             own = _KOKORO.get(utterance.voice.name[:1], _KOKORO["a"])
             name = name_of(tag, (own, *_KOKORO.values()))
             return {"lang_code": own if name in (None, AUTO) else name}
         for parameter in ("language", "lang_code", "lang"):
             default = getattr(self._parameters.get(parameter), "default", "")
-            # Some have names of another kind, such as "EN-US"; those are left at what they are.
+            # Some use other names, such as "EN-US"; those keep their default.
             if tag and (default in (None, "None", AUTO) or re.fullmatch("[a-z]{2}", str(default))):
                 return {parameter: tag.partition("-")[0].lower()}
         return {}
 
 
-class _Voicing:
-    """One go of the model over one utterance, read result by result."""
+class MlxAudioStream:
+    """The results of one call of `generate`, as PCM. Implements `SpeechStream`."""
 
-    def __init__(self, results: Iterator[Any], model: Any, max_seconds: float, *, skip: int) -> None:
+    def __init__(self, results: Iterator[Any], model: Any, max_seconds: float, *, skip_bytes: int) -> None:
         self._results, self._model = iter(results), model
         self._rate = 0
         self._resampler: Resampler | None = None
         self._room = 2 * round(max_seconds * SAMPLE_RATE) if max_seconds else None
-        self._skip = skip
+        self._skip = skip_bytes
 
     def read(self) -> tuple[bytes, FinishReason | None]:
-        """The PCM of the next result, and why it is the last one, if it is."""
+        """The PCM of the next result, and the reason if the utterance ends with it."""
         result = next(self._results, None)
         if result is None:
             pcm = self._converted(np.zeros(0, np.float32), last=True) if self._rate else b""
@@ -261,13 +219,13 @@ class _Voicing:
         return pcm[skipped:], reason
 
     def stop(self) -> None:
-        """Leave the model's generator, which cleans up behind itself."""
+        """Close the model's generator, which cleans up after itself."""
         close = getattr(self._results, "close", None)
         try:
             if close is not None:
                 close()
         except Exception:
-            logger.exception("the model did not like to be interrupted")
+            logger.exception("the model failed when it was interrupted")
 
     def _follow_rate(self, rate: int) -> None:
         if self._rate not in (0, rate):
@@ -279,11 +237,11 @@ class _Voicing:
     def _converted(self, samples: NDArray[np.float32], *, last: bool = False) -> bytes:
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples, last=last)
-        return (samples.clip(-1.0, 1.0) * 32_767).round().astype("<i2").tobytes()
+        return to_pcm(samples)
 
 
 def _mono(audio: Any) -> NDArray[np.float32]:
-    """The samples of a result: whatever kind of array it is, and however it orders its channels."""
+    """The mono samples of a result, whatever kind of array it is and however its channels are ordered."""
     if isinstance(audio, mx.array):
         audio = audio.astype(mx.float32)  # NumPy has no bfloat16
     samples = np.asarray(audio, np.float32).squeeze()
@@ -291,7 +249,7 @@ def _mono(audio: Any) -> NDArray[np.float32]:
         samples = samples.mean(axis=int(np.argmin(samples.shape)))
     samples = samples.reshape(-1)
     if not np.isfinite(samples).all():
-        raise InferenceFailed("the model produced NaN or infinite samples")
+        raise InferenceFailed(NON_FINITE)
     return np.ascontiguousarray(samples, np.float32)
 
 
@@ -302,7 +260,7 @@ def _reference(path: Path, rate: int) -> mx.array:
 
 
 def _seed(seed: int) -> None:
-    """All sources of chance that a model may draw from, so that nothing that was spoken before matters."""
+    """Seed every random generator that a model may use, so that earlier utterances make no difference."""
     mx.random.seed(seed & 0xFFFF_FFFF_FFFF_FFFF)
     np.random.seed(seed & 0xFFFF_FFFF)  # the old global one is what models use
     random.seed(seed)
@@ -310,8 +268,8 @@ def _seed(seed: int) -> None:
 
 @contextmanager
 def _without_requests() -> Generator[None]:
-    """Pocket TTS is imported with `requests`, which mlx-audio does not bring, in order to fetch voices from the
-    web. Nothing may be fetched here, so an empty module does.
+    """Let Pocket TTS be imported without `requests`, which mlx-audio does not depend on. It would fetch voices from
+    the web with it; nothing is fetched here, so an empty module will do.
     """
     if importlib.util.find_spec("requests") is not None:
         yield
@@ -323,9 +281,3 @@ def _without_requests() -> Generator[None]:
         yield
     finally:
         del sys.modules["requests"]
-
-
-def _explained(error: Exception) -> str:
-    if isinstance(error, SpeechError):
-        return error.message
-    return f"the model failed: {type(error).__name__}: {error}"[:300]

@@ -1,9 +1,9 @@
 """The C library espeak-ng, through ctypes: one blocking call that speaks one text.
 
-It knows nothing of utterances, lanes or frames. The library keeps state between texts that no call of its
-own resets (the phase of its flutter, gain control, filters, noise), so the same text would sound different
-depending on what was spoken before. Therefore the library is loaded for one text and unloaded after it: its
-state dies with its image. That costs a quarter of a millisecond.
+The library keeps state between texts that none of its own functions resets (the phase of its flutter, gain control,
+filters, noise), so the same text would sound different depending on what was spoken before. Therefore the library
+is loaded for one text and unloaded afterwards: its state is unloaded with it. That costs a quarter of a
+millisecond.
 
 The functions are called with the GIL held (`PyDLL`, `PYFUNCTYPE`), so that a greenlet may be switched inside
 the callback. Written for Linux and macOS. One text at a time in a process.
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 #: In Hertz; all of espeak-ng's voices have this rate.
 ESPEAK_RATE = 22_050
 
-#: The library asks for its listener after this much audio.
+#: The library calls its listener after this much audio.
 BUFFER_MS = 100
 
 #: The library copies the path of its data into fixed buffers of 160 bytes and appends to it.
@@ -53,7 +53,7 @@ Listener = Callable[[bytes], bool]
 
 
 class SpeechRequest(Struct, frozen=True):
-    """A text and how it is to be spoken, in the library's own units."""
+    """A text and how to speak it, in the library's own units."""
 
     text: str
     voice: str  #: as SetVoiceByName takes it, "gmw/de+f3"
@@ -64,7 +64,7 @@ class SpeechRequest(Struct, frozen=True):
 
 
 class EspeakLibrary:
-    """espeak-ng on one data folder. Nothing is loaded but while it speaks."""
+    """espeak-ng with one data folder. The library is loaded only while it speaks."""
 
     def __init__(self, data: Path) -> None:
         self._data = data
@@ -115,29 +115,29 @@ class EspeakLibrary:
     def _initialize(self, library: PyDLL) -> bytes:
         path = self._short_path()
         library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, BUFFER_MS, path, _INITIALIZE_DONT_EXIT)
-        # Without data there it goes on with that of $ESPEAK_DATA_PATH, the home folder or the system.
+        # Without data there it falls back to that of $ESPEAK_DATA_PATH, the home folder or the system.
         if library.espeak_ng_GetSampleRate() != ESPEAK_RATE or not _data_path(library).startswith(path):
-            raise InferenceFailed(f"espeak-ng finds no data of its version in {self._data}.")
+            raise InferenceFailed(f"espeak-ng finds no data of its version in {self._data}")
         return path
 
     def _leave(self, listed: int | None) -> None:
-        """Free what the library does not, unless it is still there to use it."""
+        """Free what the library does not free, unless it is still loaded and may use it."""
         try:
             dlclose(PyDLL(self._library, mode=os.RTLD_NOLOAD)._handle)
         except OSError:
             _LIBC.free(c_void_p(listed))
             return
         if not self._warned:
-            # Not seen so far. Something else in this process holds the library, or the system never unloads.
+            # Not seen so far: something else in this process holds the library, or the system never unloads it.
             self._warned = True
-            logger.warning("espeak-ng stays loaded between texts; its audio may differ from run to run.")
+            logger.warning("espeak-ng stays loaded between texts; its audio may differ from run to run")
 
     def _short_path(self) -> bytes:
         """The data folder, or a link to it where its own path is too long for the library."""
         path = os.fsencode(self._data)
         if len(path) <= MAX_PATH:
             return path
-        # Temporary folders are swept now and then, so the link may have gone since the last text.
+        # Temporary folders are cleaned now and then, so the link may be gone since the last text.
         if self._link is None or not self._link.exists():
             self.close()
             self._link = _link_to(self._data)
@@ -152,7 +152,7 @@ def _link_to(data: Path) -> Path:
                 link.symlink_to(data, target_is_directory=True)
                 return link
             link.parent.rmdir()
-    raise InferenceFailed(f"The path of espeak-ng's data is too long and cannot be linked to: {data}")
+    raise InferenceFailed(f"the path of espeak-ng's data is too long and cannot be linked to: {data}")
 
 
 def _data_path(library: PyDLL) -> bytes:
@@ -165,8 +165,8 @@ def _data_path(library: PyDLL) -> bytes:
 def _list_for(library: PyDLL, path: bytes, voice: str) -> int | None:
     """Have the library list all voices if it will need that to find this one.
 
-    It looks for a voice's file in lower case, and if that is not its name, through all files. That takes a
-    millisecond, and the list outlives the library. Asked for here, it can be freed.
+    It looks for a voice's file by its name in lower case, and if there is none, through all files. That takes a
+    millisecond, and the list outlives the library. When it is asked for here, it can be freed.
     """
     file = voice.partition("+")[0].lower()
     return None if os.path.exists(path + b"/lang/" + file.encode()) else library.espeak_ListVoices(None)
@@ -174,7 +174,7 @@ def _list_for(library: PyDLL, path: bytes, voice: str) -> int | None:
 
 def _set_up(library: PyDLL, speech: SpeechRequest) -> None:
     if library.espeak_SetVoiceByName(speech.voice.encode()):
-        raise InferenceFailed(f"espeak-ng cannot load the voice {speech.voice!r}.")
+        raise InferenceFailed(f"espeak-ng cannot load the voice {speech.voice!r}")
     # After the voice, because the speed takes in a factor of the voice's own.
     library.espeak_SetParameter(_RATE, speech.rate, 0)
     library.espeak_SetParameter(_PITCH, speech.pitch, 0)
@@ -190,13 +190,13 @@ def _synthesize(library: PyDLL, text: str, listener: Listener) -> None:
 
     def hear(samples: int | None, count: int, _events: Any) -> int:
         if samples is None:
-            return 1  # the end; "stop" instead of "go on" has the library free its speed-up buffers, too
+            return 1  # the end; on "stop" the library frees its speed-up buffers, on "go on" it does not
         if count == 0:
             return 0
         try:
             return 0 if listener(ctypes.string_at(samples, 2 * count)) else 1
         except BaseException as failure:
-            # It cannot travel through C, so it waits for the way out. That includes a greenlet's death.
+            # It cannot pass through C, so it is raised afterwards. That includes GreenletExit.
             failures.append(failure)
             return 1
 
@@ -207,10 +207,10 @@ def _synthesize(library: PyDLL, text: str, listener: Listener) -> None:
     if failures:
         raise failures[0]
     if error:
-        raise InferenceFailed(f"espeak-ng failed to speak (error {error}).")
+        raise InferenceFailed(f"espeak-ng failed to speak (error {error})")
 
 
-#: Control characters are no speech, but NUL would end the text and \x01 begins a command to the library.
+#: Control characters are not spoken; NUL would end the text, and \x01 begins a command to the library.
 _CONTROLS = {code: " " for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n\r"}
 
 

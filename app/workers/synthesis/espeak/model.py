@@ -1,54 +1,46 @@
 """espeak-ng as a model: small, instant, in a hundred languages.
 
-The library speaks a text in one blocking call. Here that call runs in a greenlet, which is left in the
-middle of it whenever there is a buffer of audio and entered again when a step wants more. So one thread does
-everything, and still no step is longer than a few buffers. It knows nothing of jobs, nor of how the library
-is called.
+The library speaks a text in one blocking call. Here that call runs in a greenlet, which is left in the middle of
+the call whenever there is a buffer of audio, and entered again when a step wants more. So one thread does
+everything, and still no step is longer than a few buffers.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from greenlet import getcurrent, greenlet
 
-from app.errors import InferenceFailed, InvalidRequest, SpeechError
+from app.errors import InferenceFailed, InvalidRequest
 from app.inference.espeak_voices import espeak_data, espeak_name
-from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Utterance, VoiceKind
+from app.inference.model import SAMPLE_RATE, FinishReason, Utterance, VoiceKind
 from app.inference.processor import Processor
 from app.workers.synthesis.espeak.library import ESPEAK_RATE, EspeakLibrary, SpeechRequest
-from app.workers.synthesis.queue import Lanes, Work
 from app.workers.synthesis.resampling import resampler
+from app.workers.synthesis.serial import SerialModel
 
 #: In bytes: 100 ms.
 MAX_FRAME_BYTES = 2 * SAMPLE_RATE // 10
 
-#: So much audio is made at most in one step, where it is made again only to be skipped.
+#: At most this much audio is made in one step where it is made again only to be skipped.
 _BUFFERS_PER_STEP = 8
 
-#: Of a typical voice, in the library's formula for pitch: what the range adds, relative to the base.
+#: What the range adds to a typical voice in the library's formula for pitch, relative to the base.
 _RANGE_SHARE = 0.25
 
 
-class Espeak:
-    """Implements `Model`. Belongs to one thread; one at a time in a process.
-
-    The library can speak one text only. When someone is waiting (lane `speak`), a render in work is broken
-    off and spoken again later from its start, less the audio that was delivered: the audio is the same.
-    """
+class Espeak(SerialModel):
+    """Implements `Model`. Belongs to one thread; one at a time in a process."""
 
     def __init__(self) -> None:
+        super().__init__()
         data = espeak_data()
         if data is None:
-            raise InferenceFailed("espeak-ng is not installed here.")
+            raise InferenceFailed("espeak-ng is not installed here")
         self._library = EspeakLibrary(data)
-        self._lanes = Lanes()
-        self._work: Work | None = None
-        self._voicing: _Voicing | None = None
 
     @property
     def processor(self) -> Processor:
-        """It needs no accelerator."""
+        """The CPU: it needs no accelerator."""
         return Processor("cpu")
 
     @property
@@ -56,76 +48,27 @@ class Espeak:
         """One is spoken and the others wait here, so that there is no gap while more are on their way."""
         return 4
 
-    def add(self, utterances: Sequence[Utterance]) -> None:
-        """Queue utterances, each lane in the order of arrival."""
-        self._lanes.add(utterances)
-
-    def cancel(self, utterance_id: int) -> None:
-        """Have the next step end an utterance, whether it waits or is spoken."""
-        self._lanes.cancel(utterance_id)
-
-    def step(self) -> Sequence[Frame]:
-        """The next 100 ms at most.
-
-        A frame is empty only at the end of an utterance, and while a broken-off one is brought back to where
-        it was.
-        """
-        if frames := self._lanes.end_canceled(self._end):
-            return frames
-        work = self._lanes.next
-        if work is None:
-            return ()
-        try:
-            pcm, ended = self._voice(work).read()
-        except SpeechError as error:
-            self._end(work)
-            return (work.last_frame(FinishReason.ERROR, error=error.message),)
-        if not ended:
-            work.delivered += len(pcm)
-            return (Frame(work.utterance.id, pcm),)
-        if not work.delivered and not any(pcm):
-            pcm = b""  # there was nothing to speak; the library gave a few milliseconds of silence
-        self._end(work)
-        return (work.last_frame(FinishReason.STOP, pcm=pcm),)
-
     def close(self) -> None:
         """Leave the library, forget all utterances, and remove temporary files."""
-        self._break_off()
-        self._lanes.clear()
+        super().close()
         self._library.close()
 
-    def _voice(self, work: Work) -> "_Voicing":
-        """What speaks this utterance, begun or begun again if something else was in the library."""
-        if self._work is not work or self._voicing is None:
-            self._break_off()
-            speech = _speech(work.utterance)
-            self._work = work
-            self._voicing = _Voicing(self._library, speech, skip=work.delivered)
-        return self._voicing
-
-    def _end(self, work: Work) -> None:
-        if self._work is work:
-            self._break_off()
-        self._lanes.remove(work)
-
-    def _break_off(self) -> None:
-        if self._voicing is not None:
-            self._voicing.stop()
-        self._work = self._voicing = None
+    def _begin(self, utterance: Utterance, *, skip_bytes: int) -> "EspeakStream":
+        return EspeakStream(self._library, _speech(utterance), skip_bytes=skip_bytes)
 
 
-class _Voicing:
-    """One go through the library, read piece by piece."""
+class EspeakStream:
+    """One call of the library, suspended between its buffers. Implements `SpeechStream`."""
 
-    def __init__(self, library: EspeakLibrary, speech: SpeechRequest, *, skip: int) -> None:
+    def __init__(self, library: EspeakLibrary, speech: SpeechRequest, *, skip_bytes: int) -> None:
         self._resampler = resampler(ESPEAK_RATE)
         self._greenlet = greenlet(lambda: library.speak(speech, _hand_out))
         self._pcm = bytearray()
-        self._skip = skip
+        self._skip = self._delivered = skip_bytes
         self._ended = False
 
-    def read(self) -> tuple[bytes, bool]:
-        """The next PCM, one frame at most, and whether it is the last."""
+    def read(self) -> tuple[bytes, FinishReason | None]:
+        """The next 100 ms of PCM at most; empty while audio that has been delivered is skipped."""
         for _ in range(_BUFFERS_PER_STEP):
             if self._ended or len(self._pcm) >= MAX_FRAME_BYTES:
                 break
@@ -134,11 +77,16 @@ class _Voicing:
                 break
         pcm = bytes(self._pcm[:MAX_FRAME_BYTES])
         del self._pcm[:MAX_FRAME_BYTES]
-        return pcm, self._ended and not self._pcm
+        if not self._ended or self._pcm:
+            self._delivered += len(pcm)
+            return pcm, None
+        if not self._delivered and not any(pcm):
+            pcm = b""  # there was nothing to speak; the library gave a few milliseconds of silence
+        return pcm, FinishReason.STOP
 
     def stop(self) -> None:
         """Have the library return early."""
-        while self._greenlet:  # true while it is begun and not over
+        while self._greenlet:  # true while it is started and has not ended
             self._greenlet.switch(False)
 
     def _pull(self) -> None:
@@ -160,7 +108,7 @@ class _Voicing:
 def _hand_out(samples: bytes) -> bool:
     """The library's listener, inside the greenlet: hand a buffer to the step and wait for the next one.
 
-    It knows of no object, so that a model that is dropped unclosed takes its greenlet along, out of the library.
+    A plain function: a reference to the stream would keep alive the greenlet of a model that is dropped unclosed.
     """
     step = getcurrent().parent
     assert step is not None
@@ -169,7 +117,7 @@ def _hand_out(samples: bytes) -> bool:
 
 def _speech(utterance: Utterance) -> SpeechRequest:
     if utterance.voice.kind is not VoiceKind.PRESET:
-        raise InvalidRequest(f"espeak-ng has no voices of the kind '{utterance.voice.kind}'.")
+        raise InvalidRequest(f"espeak-ng has no voices of the kind '{utterance.voice.kind}'")
     return SpeechRequest(
         text=utterance.text,
         voice=espeak_name(utterance.voice.name, utterance.language),
@@ -181,10 +129,10 @@ def _speech(utterance: Utterance) -> SpeechRequest:
 
 
 def _pitch(factor: float) -> int:
-    """The library's number for a pitch: 50 is normal, 0 and 99 are an octave off, if that were all.
+    """The library's number for a pitch factor: 50 is normal, 0 and 99 are nominally an octave lower and higher.
 
-    The number moves only a voice's base; above that lies what the range adds, which stays as it is on
-    average. So the base has to move further than the pitch is to go, which is possible from about 0.6 to 1.8.
+    The number moves only a voice's base. What the range adds on top of it stays the same on average, so the base
+    has to move further than the pitch should. That is possible for factors from about 0.6 to 1.8.
     """
     base = factor + _RANGE_SHARE * (factor - 1)
     return _within_99(50 + 50 * math.log2(max(base, 0.5)))

@@ -19,6 +19,7 @@ from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceKind
 from app.inference.model import Sampling as Said
 from app.inference.processor import Processor
 from app.workers.synthesis import mlx_runtime
+from app.workers.synthesis.pcm import NON_FINITE, to_pcm
 from app.workers.synthesis.qwen3.generator import Heard, Loop
 from app.workers.synthesis.qwen3.hearing import Hearing
 from app.workers.synthesis.qwen3.kv_cache import POSITIONS, ROWS
@@ -210,8 +211,8 @@ class Qwen3:
         if not np.isfinite(heard.samples).all():
             self._loop.drop(row)
             self._rows.pop(row.utterance_id)
-            return [_last(row.utterance_id, FinishReason.ERROR, "the model produced NaN or infinite samples")]
-        pcm = np.rint(np.clip(heard.samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+            return [_last(row.utterance_id, FinishReason.ERROR, NON_FINITE)]
+        pcm = to_pcm(heard.samples)
         if reason is not None:
             del self._rows[row.utterance_id]
             why = "the model produced NaN or infinite values" if reason is FinishReason.ERROR else ""
