@@ -26,10 +26,12 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Files, and folders whose Markdown and Python are read.
 COVERED = (
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "Makefile",
     "README.md",
     "demo",
     "docs/cli.md",
+    "docs/development.md",
     "docs/http.md",
     "docs/models.md",
     "docs/performance.md",
