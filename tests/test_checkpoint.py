@@ -234,7 +234,7 @@ def test_other_weights_say_something_else_for_as_long_and_as_loud(loaded: Loaded
     assert np.abs(samples).max() > 0.2
 
 
-def test_silence_is_silent_and_what_is_not_a_number_is_none(loaded: Loaded) -> None:
+def test_a_checkpoint_of_silence_is_silent_and_one_of_nan_gives_nan(loaded: Loaded) -> None:
     assert np.abs(spoken(loaded(type="base", sound="silence"), "A.")).max() == 0
     assert np.isnan(spoken(loaded(type="base", sound="nan"), "A.")).all()
 
@@ -257,7 +257,7 @@ def test_without_its_words_a_reference_still_lends_its_voice(base: Any) -> None:
     assert len(low) == pytest.approx(len(high), abs=4 * FRAME)
 
 
-def test_the_codes_of_a_reference_are_none_that_are_spoken(base: Any) -> None:
+def test_the_codes_of_a_reference_are_not_among_the_spoken_ones(base: Any) -> None:
     codes = np.array(base.speech_tokenizer.encode(reference()[None, None]))
 
     assert codes.shape == (1, 16, 38)

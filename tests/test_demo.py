@@ -100,7 +100,7 @@ def test_an_interrupted_demo_leaves_nothing(
     assert_nothing_is_left(processes, folder)
 
 
-def test_an_engine_that_does_not_start_is_told_with_its_last_words(
+def test_an_engine_that_does_not_start_is_reported_with_its_last_words(
     folder: Path, processes: "list[subprocess.Popen[bytes]]", capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = folder.parent / "broken"
@@ -115,7 +115,7 @@ def test_an_engine_that_does_not_start_is_told_with_its_last_words(
     assert_nothing_is_left(processes, folder)
 
 
-def test_a_reason_why_the_engine_cannot_start_is_told(
+def test_a_reason_why_the_engine_cannot_start_is_reported(
     folder: Path, processes: "list[subprocess.Popen[bytes]]", capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = folder.parent / "refusing"
@@ -163,7 +163,7 @@ def test_a_download_that_ends_too_early_leaves_no_file(folder: Path) -> None:
     assert not list(folder.iterdir())
 
 
-def test_a_program_that_is_not_there_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_program_that_is_not_there_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--engine", str(folder / "nothing")]) == 1
 
     assert "nothing" in capsys.readouterr().err

@@ -98,7 +98,7 @@ REFUSED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("route", BODIES)
 @pytest.mark.parametrize("name", REFUSED)
-async def test_a_body_that_is_none_is_refused(shared: Engine, route: str, name: str) -> None:
+async def test_a_body_that_is_not_valid_json_is_refused(shared: Engine, route: str, name: str) -> None:
     method, path = route.split()
 
     response = await shared.http.request(
@@ -119,7 +119,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("route", BODIES)
-async def test_a_hostile_value_in_any_field_is_no_defect(shared: Engine, route: str) -> None:
+async def test_a_hostile_value_in_any_field_is_not_a_defect(shared: Engine, route: str) -> None:
     method, path = route.split()
     fields = {
         *BODIES[route],
@@ -163,7 +163,7 @@ async def test_a_body_for_a_route_that_takes_none_is_not_read(shared: Engine, ro
 
 
 @pytest.mark.parametrize("path", QUERIES)
-async def test_a_hostile_query_is_no_defect(shared: Engine, path: str) -> None:
+async def test_a_hostile_query_is_not_a_defect(shared: Engine, path: str) -> None:
     values = (
         *("", "%00", "%00%00%00", "%ff%fe%fd", "%ED%A0%80", "%", "%zz", "+", "%2B", "'%20OR%201=1", '"', '""""'),
         *("-1", "0", "1e999", "NaN", "-Infinity", "9223372036854775808", "9" * 5_000, "1_000", "0x10", "%D9%A1"),
@@ -201,7 +201,7 @@ async def test_a_hostile_query_is_no_defect(shared: Engine, path: str) -> None:
         "null",
     ],
 )
-async def test_a_hostile_word_in_a_path_is_no_defect(shared: Engine, word: str) -> None:
+async def test_a_hostile_word_in_a_path_is_not_a_defect(shared: Engine, word: str) -> None:
     async with wire(shared) as connection:
         for route in (
             *("GET /v1/jobs/{}", "DELETE /v1/jobs/{}", "GET /v1/jobs/{}/audio", "POST /v1/jobs/{}/retry"),
@@ -235,7 +235,7 @@ async def test_a_hostile_word_in_a_path_is_no_defect(shared: Engine, word: str) 
         ("Content-Type", b"\xff/\xff; charset=\xff"),
     ],
 )
-async def test_a_hostile_header_is_no_defect(shared: Engine, name: str, value: bytes) -> None:
+async def test_a_hostile_header_is_not_a_defect(shared: Engine, name: str, value: bytes) -> None:
     headers = [(name.encode(), value)]
 
     harmless(await shared.http.get("/v1/health", headers=headers))

@@ -140,7 +140,9 @@ async def test_the_last_byte_is_not_behind_the_end(shared: Engine, file: File) -
         "bytes=" + "0-1," * 2_000,
     ],
 )
-async def test_a_range_that_is_none_or_several_gives_the_whole(shared: Engine, file: File, header: str) -> None:
+async def test_an_invalid_range_or_several_ranges_give_the_whole_file(
+    shared: Engine, file: File, header: str
+) -> None:
     response = await got(shared, file, Range=header)
 
     assert response.status_code == 200

@@ -119,7 +119,7 @@ async def test_where_gaps_are_allowed_it_is_left_out_and_the_others_are_whole(
 
 
 @both_lanes
-async def test_a_job_that_allows_gaps_and_needs_none_is_as_it_would_be(
+async def test_a_job_that_allows_gaps_and_needs_none_is_like_any_other(
     shared: Engine, submit: Callable[..., Any]
 ) -> None:
     text = pages(FIRST, LAST)
@@ -133,7 +133,7 @@ async def test_a_job_that_allows_gaps_and_needs_none_is_as_it_would_be(
     assert await shared.wav(job_id) == await shared.wav(plain)
 
 
-async def test_a_chunk_that_is_spoken_at_the_second_attempt_is_no_gap(shared: Engine) -> None:
+async def test_a_chunk_that_is_spoken_at_the_second_attempt_is_not_a_gap(shared: Engine) -> None:
     text = "[length:second] Once more, and well."
 
     job_id = await render(shared, text, seed=SEED, settings=ALLOWED)

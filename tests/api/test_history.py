@@ -295,7 +295,7 @@ async def test_a_time_may_be_told_in_any_zone_and_without_one_is_utc(shared: Eng
     "moment",
     ["", "yesterday", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z", "NaN", "1e400"],
 )
-async def test_a_time_that_is_none_is_refused(shared: Engine, name: str, moment: str) -> None:
+async def test_an_invalid_time_is_refused(shared: Engine, name: str, moment: str) -> None:
     response = await shared.http.get("/v1/jobs", params={name: moment})
 
     assert response.status_code == 400

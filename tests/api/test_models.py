@@ -211,7 +211,7 @@ async def test_a_folder_with_the_name_of_a_published_model_is_that_model(engine:
     assert (one["repository"], one["bytes"]) == (PUBLISHED[BASE].repository, bytes_in(models_folder(engine) / BASE))
 
 
-async def test_a_file_and_what_is_hidden_are_no_models(engine: Engine) -> None:
+async def test_a_file_and_what_is_hidden_are_not_models(engine: Engine) -> None:
     before = (await engine.get("/models"))["models"]
 
     (models_folder(engine) / "README.md").write_text("Put models here.")
@@ -249,7 +249,7 @@ async def test_a_name_that_no_model_has_is_refused_and_touches_nothing(shared: E
 # A folder that is no model.
 
 
-async def test_a_folder_that_is_no_model_is_broken_for_a_reason_and_the_engine_goes_on(engine: Engine) -> None:
+async def test_a_folder_that_is_not_a_model_is_broken_for_a_reason_and_the_engine_goes_on(engine: Engine) -> None:
     folder = broken(models_folder(engine) / "mine")
 
     one = await model(engine, "mine")

@@ -68,7 +68,7 @@ async def test_a_speech_to_text_model_that_is_not_here_is_called_absent(engine: 
     assert "absent" in error["message"]
 
 
-async def test_a_folder_that_cannot_be_removed_is_no_defect(engine: Engine) -> None:
+async def test_a_folder_that_cannot_be_removed_is_not_a_defect(engine: Engine) -> None:
     broken(models_folder(engine) / "mine")
     (models_folder(engine) / ".mine.deleted").write_text("in the way")
 

@@ -316,7 +316,7 @@ async def test_a_body_that_is_missing_is_asked_for(shared: Engine, path: str) ->
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"{'a': 1}", b"NaN"])
-async def test_a_body_that_is_no_json_is_called_so(shared: Engine, content: bytes) -> None:
+async def test_a_body_that_is_not_json_is_called_so(shared: Engine, content: bytes) -> None:
     response = await shared.http.post("/v1/jobs", content=content)
 
     assert response.status_code == 400

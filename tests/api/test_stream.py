@@ -218,7 +218,7 @@ async def test_a_client_that_sends_too_much_at_once_is_dropped_and_the_job_goes_
 
 
 @pytest.mark.parametrize("frame", [b"\x81\x81\0\0\0\0\xff", b"\x83\x80\0\0\0\0", b"\x81\x01a", b"\xf1\x80\0\0\0\0"])
-async def test_frames_that_are_none_end_that_connection_alone(shared: Engine, frame: bytes) -> None:
+async def test_invalid_frames_end_that_connection_alone(shared: Engine, frame: bytes) -> None:
     async with job_in(shared, "running") as job_id:
         async with wire(shared) as connection:
             answer = await connection.ask(

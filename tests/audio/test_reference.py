@@ -347,6 +347,6 @@ def test_a_folder_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "voice" / "reference.wav").read_bytes() == recording().wav
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="No such file"):
         write_voice(tmp_path / "missing" / "voice", recording())

@@ -205,7 +205,7 @@ async def test_portaudio_that_does_not_come_back_is_tried_again_the_next_time(
     assert (await player.play(blocks(pcm(100)))).seconds > 0
 
 
-async def test_a_device_that_breaks_in_the_middle_is_told_and_the_next_text_has_another(
+async def test_a_device_that_breaks_in_the_middle_is_reported_and_the_next_text_has_another(
     radio: Sounddevice, player: Speakers
 ) -> None:
     supplier = Supplier()
@@ -222,7 +222,7 @@ async def test_a_device_that_breaks_in_the_middle_is_told_and_the_next_text_has_
     assert (await player.play(blocks(pcm(2_000)))).seconds == 2_000 / 24_000
 
 
-async def test_a_device_that_takes_nothing_more_is_told(
+async def test_a_device_that_takes_nothing_more_is_reported(
     radio: Sounddevice, player: Speakers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(output, "STUCK_S", 0.1)
@@ -366,7 +366,7 @@ async def test_portaudio_is_not_started_again_while_a_device_hangs(
     await until(lambda: radio.streams[0].closed)
 
 
-async def test_a_machine_whose_devices_do_not_answer_is_told(
+async def test_a_machine_whose_devices_do_not_answer_is_reported(
     radio: Sounddevice, player: Speakers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speakers, "FIND_S", 0.1)
@@ -443,14 +443,14 @@ def test_the_module_and_the_object_load_no_library() -> None:
     assert told(program) == "[]"
 
 
-async def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, player: Speakers) -> None:
+async def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch, player: Speakers) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
 
     assert "the Python package sounddevice is not installed" in await refusal(player)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the library comes with the package")
-def test_a_missing_library_is_told_with_what_to_do() -> None:
+def test_a_missing_library_is_reported_with_what_to_do() -> None:
     program = (
         "import ctypes.util; ctypes.util.find_library = lambda name: None\n"
         "import asyncio\n"
@@ -462,7 +462,7 @@ def test_a_missing_library_is_told_with_what_to_do() -> None:
     assert "the PortAudio library is missing; on Debian and Ubuntu: apt install libportaudio2" in told(program)
 
 
-def test_portaudio_that_does_not_start_is_told(tmp_path: Path) -> None:
+def test_portaudio_that_does_not_start_is_reported(tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text("raise RuntimeError('it is Monday')")
     program = (
         "import asyncio\n"

@@ -246,7 +246,7 @@ async def test_a_sound_server_that_was_started_again_meanwhile_is_found(server: 
     assert recording.sound() == noise(0.3, 2)
 
 
-async def test_a_sound_server_that_ends_in_the_middle_is_told_and_found_again(
+async def test_a_sound_server_that_ends_in_the_middle_is_reported_and_found_again(
     server: Pulse, player: Speakers
 ) -> None:
     recording = server.recording()
@@ -298,7 +298,7 @@ def said(config: str, folder: Path, end: str = "await speakers.close()") -> list
     return done.stdout.splitlines()
 
 
-def test_a_machine_without_a_device_is_told(tmp_path: Path) -> None:
+def test_a_machine_without_a_device_is_reported(tmp_path: Path) -> None:
     skip_without_speakers()
 
     words = said("pcm.absent { type hw card 31 }", tmp_path)
@@ -308,7 +308,7 @@ def test_a_machine_without_a_device_is_told(tmp_path: Path) -> None:
         assert line.startswith("NO_SPEAKERS no audio device that can be played to was found; connect one")
 
 
-def test_a_device_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_a_device_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     skip_without_speakers()
 
     words = said('pcm.!default { type pulse server "unix:/nowhere" }', tmp_path)

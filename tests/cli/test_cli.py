@@ -91,26 +91,26 @@ def test_a_token_that_cannot_go_into_a_header_is_refused_and_not_repeated(tmp_pa
     assert token not in run.stderr
 
 
-def test_a_taken_port_is_told(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", port), 69, f"port {port}")
 
 
-def test_a_folder_that_another_engine_has_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_another_engine_has_is_reported(tmp_path: Path) -> None:
     with sidecar(tmp_path) as engine:
         engine.ready()
 
         failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0"), 75, "another q3tts")
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "q3tts.db").write_text("Dear diary, " * 100)
 
     failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0"), 74, "not a database")
 
 
-def test_a_folder_of_a_newer_engine_is_told(tmp_path: Path) -> None:
+def test_a_folder_of_a_newer_engine_is_reported(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "q3tts.db")) as connection, connection:
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")

@@ -165,7 +165,7 @@ def test_a_wrong_token_and_one_that_cannot_be_read_are_told(shell: Shell, tmp_pa
         engine.get("/health")
 
 
-def test_a_daemon_that_is_not_well_is_told(tmp_path: Path) -> None:
+def test_a_daemon_that_is_not_well_is_reported(tmp_path: Path) -> None:
     with (
         saying(tmp_path / "sock", {"status": "error", "message": "on fire"}),
         pytest.raises(SpeechError, match="on fire"),
@@ -174,7 +174,7 @@ def test_a_daemon_that_is_not_well_is_told(tmp_path: Path) -> None:
         pass
 
 
-def test_a_data_folder_that_an_apps_engine_has_is_told(tmp_path: Path) -> None:
+def test_a_data_folder_that_an_apps_engine_has_is_reported(tmp_path: Path) -> None:
     with sidecar(tmp_path / "data") as app:
         app.ready()
 
@@ -187,7 +187,7 @@ def test_a_data_folder_that_an_apps_engine_has_is_told(tmp_path: Path) -> None:
     assert failed.value.exit_code == 75
 
 
-def test_a_data_folder_that_cannot_be_used_is_told_with_its_code(tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_used_is_reported_with_its_code(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
 
     with (
@@ -199,7 +199,7 @@ def test_a_data_folder_that_cannot_be_used_is_told_with_its_code(tmp_path: Path)
     assert failed.value.exit_code == 74
 
 
-def test_an_engine_that_ends_without_a_word_is_told_with_its_last_ones(
+def test_an_engine_that_ends_without_a_word_is_reported_with_its_last_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instead(monkeypatch, tmp_path / "broken", "echo the cable is out >&2; exit 7")
@@ -314,20 +314,20 @@ def server() -> "Generator[Callable[[bytes], EngineClient]]":
         yield saying_once
 
 
-def test_a_file_that_ends_too_early_is_told(server: Callable[[bytes], EngineClient]) -> None:
+def test_a_file_that_ends_too_early_is_reported(server: Callable[[bytes], EngineClient]) -> None:
     engine = server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nRIFF")
 
     with pytest.raises(NotRunning, match="96 bytes"):
         engine.download("/jobs/1/audio", io.BytesIO())
 
 
-def test_an_answer_that_breaks_off_or_is_none_is_told(server: Callable[[bytes], EngineClient]) -> None:
+def test_an_answer_that_breaks_off_or_is_not_http_is_reported(server: Callable[[bytes], EngineClient]) -> None:
     for answer in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"):
         with pytest.raises(NotRunning, match="does not answer"):
             server(answer).get("/health")
 
 
-def test_a_failure_in_a_shape_of_its_own_is_told(server: Callable[[bytes], EngineClient]) -> None:
+def test_a_failure_in_a_shape_of_its_own_is_reported(server: Callable[[bytes], EngineClient]) -> None:
     with pytest.raises(SpeechError, match="answered 502: who are you"):
         server(b"HTTP/1.1 502 Bad\r\nContent-Length: 11\r\n\r\nwho are you").get("/health")
 

@@ -114,7 +114,7 @@ def test_several_voices_of_a_name_in_one_model_are_told() -> None:
         voice_of(voices(voice(1, "Ryan"), voice(2, "Ryan")), "Ryan")
 
 
-def test_a_voice_that_nobody_has_is_told() -> None:
+def test_a_voice_that_nobody_has_is_reported() -> None:
     for given in ("Nobody", "000"):
         with pytest.raises(CommandFailed, match=f"there is no voice '{given}'"):
             voice_of(voices(voice(1, "Ryan")), given)

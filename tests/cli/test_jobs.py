@@ -96,14 +96,14 @@ def test_more_jobs_than_are_shown_are_told_of(shell: Shell, made: list[dict[str,
 
 
 @pytest.mark.parametrize("since", ["yesterday", "7y", "d", "2026-13-01", "999999w"])
-def test_a_moment_that_is_none_is_refused(shell: Shell, since: str) -> None:
+def test_an_invalid_time_is_refused(shell: Shell, since: str) -> None:
     run = shell.run("jobs", "--since", since)
 
     assert run.exit_code == 2
     assert "neither like 2026-11-21, nor like 7d" in run.stderr
 
 
-def test_what_the_engine_refuses_of_a_filter_is_told(shell: Shell) -> None:
+def test_what_the_engine_refuses_of_a_filter_is_reported(shell: Shell) -> None:
     assert "3 characters" in shell.fails(1, "jobs", "--text", "ab")
 
 
@@ -152,7 +152,7 @@ def test_a_job_as_json_is_what_the_engine_answers(shell: Shell, made: list[dict[
         ("abc", 2, "too short"),
     ],
 )
-def test_a_job_that_is_not_there_is_told(shell: Shell, given: str, code: int, why: str) -> None:
+def test_a_job_that_is_not_there_is_reported(shell: Shell, given: str, code: int, why: str) -> None:
     assert why in shell.fails(code, "jobs", "show", given)
 
 

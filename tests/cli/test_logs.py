@@ -39,7 +39,7 @@ def test_bytes_that_are_no_text_do_no_harm(nobody: Shell, log: Path) -> None:
     assert nobody.ok("logs") == "a\ufffdb\n"
 
 
-def test_a_log_that_is_not_there_is_told_and_no_engine_is_started(nobody: Shell) -> None:
+def test_a_log_that_is_not_there_is_reported_and_no_engine_is_started(nobody: Shell) -> None:
     data_dir = nobody.socket_path.parent / "data"
 
     assert str(data_dir) in nobody.fails(69, "logs")

@@ -59,7 +59,7 @@ def test_a_model_is_shown_with_all_there_is_to_know(shell: Shell) -> None:
     assert PUBLISHED[MODEL].repository in shell.ok("models", "show", MODEL)
 
 
-def test_a_model_that_is_not_there_is_told(shell: Shell) -> None:
+def test_a_model_that_is_not_there_is_reported(shell: Shell) -> None:
     for action in ("show", "use", "unload", "delete", "download"):
         assert "no model 'nobody'" in shell.fails(1, "models", action, "nobody")
 

@@ -40,7 +40,7 @@ def test_without_a_job_the_data_folder_is_opened(shell: Shell, engine: EngineCli
     assert opened.read_text() == str(engine.data_dir)
 
 
-def test_a_job_without_a_file_is_told(shell: Shell, engine: EngineClient, opened: Path) -> None:
+def test_a_job_without_a_file_is_reported(shell: Shell, engine: EngineClient, opened: Path) -> None:
     job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG})["job_id"]
     engine.post(f"/jobs/{job_id}/cancel")
 
@@ -48,12 +48,12 @@ def test_a_job_without_a_file_is_told(shell: Shell, engine: EngineClient, opened
     assert not opened.exists()
 
 
-def test_a_data_folder_that_is_not_there_is_told(nobody: Shell, opened: Path) -> None:
+def test_a_data_folder_that_is_not_there_is_reported(nobody: Shell, opened: Path) -> None:
     assert "no data folder yet" in nobody.fails(69, "open")
     assert not opened.exists()
 
 
-def test_a_desktop_that_is_not_there_or_fails_is_told(
+def test_a_desktop_that_is_not_there_or_fails_is_reported(
     shell: Shell, engine: EngineClient, opened: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = next((opened.parent / "programs").iterdir())

@@ -94,7 +94,7 @@ def test_the_mark_at_the_beginning_of_a_text_is_not_spoken(shell: Shell, story: 
     assert job["progress"]["characters_total"] == len("Shoes.")
 
 
-def test_a_text_in_another_encoding_is_told_with_its_first_wrong_byte(shell: Shell, story: Path) -> None:
+def test_a_text_in_another_encoding_is_reported_with_its_first_wrong_byte(shell: Shell, story: Path) -> None:
     story.write_bytes("Größe".encode("latin-1"))
 
     said = shell.fails(2, "render", story, "-o", story.with_name("a.wav"))
@@ -113,7 +113,7 @@ def test_a_book_is_told_to_come_later(shell: Shell, tmp_path: Path, suffix: str)
     assert "books are not supported yet" in shell.fails(2, "render", book, "-o", tmp_path / "a.wav")
 
 
-def test_what_the_engine_refuses_is_told(shell: Shell, story: Path) -> None:
+def test_what_the_engine_refuses_is_reported(shell: Shell, story: Path) -> None:
     target = story.with_name("a.wav")
     empty = story.with_name("empty.txt")
     empty.write_text(" \n")
@@ -172,7 +172,7 @@ def test_a_job_that_is_left_to_the_daemon_is_told_by_its_id(
     assert not target.exists()
 
 
-def test_a_file_has_to_be_named_by_who_waits_for_it(nobody: Shell, story: Path) -> None:
+def test_whoever_waits_for_a_file_must_name_it(nobody: Shell, story: Path) -> None:
     assert "-o" in nobody.run("render", story).stderr
     assert nobody.run("render", story).exit_code == 2
 
@@ -232,7 +232,7 @@ def running(engine: EngineClient) -> list[dict[str, Any]]:
     return engine.get("/jobs?status=running")["jobs"]
 
 
-def test_a_job_that_somebody_else_cancels_is_told(shell: Shell, tmp_path: Path, engine: EngineClient) -> None:
+def test_a_job_that_somebody_else_cancels_is_reported(shell: Shell, tmp_path: Path, engine: EngineClient) -> None:
     text = tmp_path / "elsewhere.txt"
     text.write_text(LONG)
 

@@ -48,7 +48,7 @@ def test_what_breaks_off_leaves_what_was_there_before(tmp_path: Path, error: Bas
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     full = OSError(28, "No space left on device")
 
     with pytest.raises(CommandFailed, match=r"a\.wav cannot be written: No space left") as failed:
@@ -93,7 +93,7 @@ def test_what_cannot_be_a_file_is_said_before_anything_is_done(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_may_not_be_written_to_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_written_to_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: object) -> bool:  # root may write everywhere
         return False
 

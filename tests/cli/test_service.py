@@ -143,7 +143,7 @@ def test_an_agent_that_was_not_loaded_before_is_no_failure(
     assert len(called(home)) == 2
 
 
-def test_a_system_that_refuses_is_told_with_its_words(
+def test_a_system_that_refuses_is_reported_with_its_words(
     shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on(monkeypatch, "linux")
@@ -190,7 +190,7 @@ def test_no_token_gets_into_the_file(shell: Shell, monkeypatch: pytest.MonkeyPat
     assert shell.run("service", "show", "--token", "x").exit_code == 2
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(
+def test_a_folder_that_cannot_be_written_to_is_reported(
     shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on(monkeypatch, "linux")

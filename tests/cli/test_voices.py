@@ -48,7 +48,7 @@ def test_a_voice_is_shown_by_its_name_or_the_beginning_of_its_id(shell: Shell, e
     assert shell.json("voices", "show", ENGLISH) == engine.get(f"/voices/{ENGLISH}")
 
 
-def test_a_voice_that_is_not_there_is_told(shell: Shell) -> None:
+def test_a_voice_that_is_not_there_is_reported(shell: Shell) -> None:
     assert "no voice 'Nobody'" in shell.fails(1, "voices", "show", "Nobody")
     assert "no such voice" in shell.fails(1, "voices", "show", "00000000-0000-4000-8000-000000000000")
 
@@ -65,7 +65,7 @@ def test_a_voice_that_is_built_in_cannot_be_deleted(shell: Shell) -> None:
     assert "preset" in shell.fails(1, "voices", "delete", "whisper")
 
 
-def test_a_clone_of_something_that_is_no_recording_is_told(shell: Shell, tmp_path: Path) -> None:
+def test_a_clone_of_something_that_is_not_a_recording_is_reported(shell: Shell, tmp_path: Path) -> None:
     recording = tmp_path / "me.wav"
     recording.write_bytes(b"RIFF")
 

@@ -115,7 +115,7 @@ def test_what_a_killed_daemon_left_is_taken_over(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "broken link", "pipe"])
-def test_what_is_no_socket_stays_as_it_is(folder: Path, kind: str) -> None:
+def test_what_is_not_a_socket_stays_as_it_is(folder: Path, kind: str) -> None:
     path = folder / "sock"
     match kind:
         case "file":
@@ -161,12 +161,12 @@ def test_the_length_is_that_of_the_bytes(folder: Path) -> None:
     assert refusal(folder / ("ü" * (MAX_PATH_BYTES // 2))).exit_code == 64
 
 
-def test_a_path_with_a_nul_is_none(folder: Path) -> None:
+def test_a_path_with_a_nul_byte_is_refused(folder: Path) -> None:
     assert refusal(folder / "so\0ck").exit_code == 64
 
 
 @pytest.mark.parametrize("path", ["missing/sock", "file/sock"])
-def test_a_folder_that_is_not_there_is_told_and_not_made(folder: Path, path: str) -> None:
+def test_a_folder_that_is_not_there_is_reported_and_not_made(folder: Path, path: str) -> None:
     (folder / "file").touch()
 
     refused = refusal(folder / path)

@@ -152,7 +152,7 @@ async def test_a_model_with_presets_speaks_with_the_first_one_of_the_language(
         assert (await voice_of(running, language=language))["display_name"] == display_name
 
 
-async def test_a_language_that_nobody_speaks_is_told(opened: Opener, tmp_path: Path) -> None:
+async def test_a_language_that_nobody_speaks_is_reported(opened: Opener, tmp_path: Path) -> None:
     def check(name: str, language: str) -> None:
         if not language.startswith("da"):
             raise InvalidRequest(f"the fake does not speak {language!r}; it speaks da")
@@ -182,7 +182,7 @@ async def test_a_model_that_cannot_be_told_how_to_speak_says_so(running: Running
 
 
 @pytest.mark.parametrize("instruct", [None, "", "  "])
-async def test_no_instruction_is_none(running: Running, instruct: str | None) -> None:
+async def test_an_empty_instruction_counts_as_no_instruction(running: Running, instruct: str | None) -> None:
     await ok(running.path, text=TEXT, instruct=instruct)
 
 

@@ -204,7 +204,7 @@ async def test_who_goes_away_while_a_file_is_made_leaves_no_file(running: Runnin
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_job_that_somebody_else_cancels_is_told_and_silent(running: Running) -> None:
+async def test_a_job_that_somebody_else_cancels_is_reported_and_silent(running: Running) -> None:
     async with line(running.path) as client:
         client.send(framed({"text": f"[hold:x] {TEXT}"}))
         await until(lambda: running.speakers.heard and running.speakers.heard[0])
@@ -218,7 +218,7 @@ async def test_a_job_that_somebody_else_cancels_is_told_and_silent(running: Runn
 
 
 @pytest.mark.parametrize("play", [True, False])
-async def test_a_job_that_somebody_deletes_is_told(running: Running, play: bool) -> None:
+async def test_a_job_that_somebody_deletes_is_reported(running: Running, play: bool) -> None:
     async with line(running.path) as client:
         client.send(framed({"text": f"[hold:x] {TEXT}", "play": play}))
         (job,) = await until_answered(lambda: jobs_of(running.engine))
@@ -229,7 +229,7 @@ async def test_a_job_that_somebody_deletes_is_told(running: Running, play: bool)
 
 
 @pytest.mark.parametrize("play", [True, False])
-async def test_a_job_that_fails_is_told(running: Running, play: bool) -> None:
+async def test_a_job_that_fails_is_reported(running: Running, play: bool) -> None:
     answer = await refused(running.path, text="[error]", play=play)
 
     assert answer["code"] == "INFERENCE_FAILED"

@@ -98,7 +98,7 @@ async def test_what_cannot_be_written_is_told_before_anything_is_spoken(running:
 
 
 @anyio
-async def test_a_disk_that_is_full_at_the_end_is_told_and_leaves_nothing(
+async def test_a_disk_that_is_full_at_the_end_is_reported_and_leaves_nothing(
     running: Running, there: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full(monkeypatch)
@@ -227,7 +227,7 @@ def test_audio_that_is_shorter_than_it_should_be_is_not_saved(there: Path, wav: 
     assert names(there) == []
 
 
-def test_audio_that_is_gone_is_told(there: Path, wav: WavFile) -> None:
+def test_audio_that_is_gone_is_reported(there: Path, wav: WavFile) -> None:
     wav.path.unlink()
 
     with pytest.raises(StorageFailed, match="No such file"):

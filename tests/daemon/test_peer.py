@@ -32,11 +32,11 @@ def test_what_macos_says_is_read_if_its_layout_is_known() -> None:
     assert uid_in_xucred(struct.pack("=II", 7, 501) + groups) is None
 
 
-def test_who_waits_is_there(pair: Pair) -> None:
+def test_a_client_that_waits_for_its_answer_counts_as_connected(pair: Pair) -> None:
     assert not gone(pair[0])
 
 
-def test_who_has_said_that_nothing_more_comes_is_there(pair: Pair) -> None:
+def test_a_client_that_has_closed_its_sending_side_counts_as_connected(pair: Pair) -> None:
     ours, theirs = pair
     theirs.send(b"request")
     theirs.shutdown(socket.SHUT_WR)

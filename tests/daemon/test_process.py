@@ -117,7 +117,7 @@ def test_a_signal_ends_it_and_nothing_is_left(folder: Path, tmp_path: Path, numb
     assert list(folder.iterdir()) == []
 
 
-def test_a_stop_in_the_middle_of_work_tells_who_waits_and_is_over_soon(folder: Path, tmp_path: Path) -> None:
+def test_a_stop_in_the_middle_of_work_is_answered_and_soon_done(folder: Path, tmp_path: Path) -> None:
     text = "A sentence that takes its time, and then another. " * 20_000
     with daemon(folder, tmp_path / "data") as engine, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(asked, folder, text=text, output=str(folder / "out.wav"))

@@ -122,7 +122,7 @@ async def test_a_request_at_work_goes_on_with_what_it_began_with(source: Path) -
         ("# -*- coding: nothing -*-\n", "SyntaxError"),
     ],
 )
-async def test_a_broken_edit_is_told_with_every_request_until_it_is_good_again(
+async def test_a_broken_edit_is_reported_with_every_request_until_it_is_good_again(
     source: Path, broken: str, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     current = Handlers(source)

@@ -144,7 +144,7 @@ async def test_more_than_can_be_served_are_told_so(small: Small, monkeypatch: py
         (framed(5), "not an object"),
     ],
 )
-async def test_what_is_no_request_is_told_and_nothing_is_left(small: Small, sent: bytes, why: str) -> None:
+async def test_what_is_no_request_is_reported_and_nothing_is_left(small: Small, sent: bytes, why: str) -> None:
     answer = await raw(small.path, sent, finished=True)
 
     assert set(answer) == {"status", "message", "code", "details"}
@@ -333,7 +333,7 @@ async def test_who_asks_to_stop_and_does_not_wait_for_the_answer_is_heard(small:
         await small.stopped.wait()
 
 
-async def test_a_stop_ends_what_is_at_work_and_tells_who_waits(small: Small) -> None:
+async def test_a_stop_ends_running_requests_with_an_answer(small: Small) -> None:
     async with line(small.path) as waiting, line(small.path) as silent, line(small.path) as half:
         waiting.send(framed({"do": "wait"}))
         half.send(b"\0\0")

@@ -200,7 +200,7 @@ def test_standard_output_has_json_lines_only_and_ready_comes_after_the_phases(tm
         ("x" * 70_000, 64, "longer than"),
     ],
 )
-def test_a_payload_that_is_wrong_is_said_to_be_in_one_json_line(
+def test_an_invalid_payload_is_reported_in_one_json_line(
     tmp_path: Path, payload: str, code: int, said: str
 ) -> None:
     with told(payload.replace("DATA", str(tmp_path))) as engine:

@@ -122,7 +122,7 @@ def test_a_line_that_not_even_a_parser_can_read_is_refused_in_words(pipe: Pipe, 
 
 
 @pytest.mark.parametrize("said", [b"", line()[:-1]])
-def test_an_end_before_the_end_of_the_line_is_told(pipe: Pipe, said: bytes) -> None:
+def test_an_end_before_the_end_of_the_line_is_reported(pipe: Pipe, said: bytes) -> None:
     pipe.write(said) if said else None
     pipe.end()
 

@@ -184,14 +184,14 @@ def test_it_answers_on_whatever_loopback_address_it_listens(tmp_path: Path) -> N
         assert engine.ask("/health", TOKEN)["active_model_id"] == "espeak-ng"
 
 
-def test_who_connects_before_it_is_ready_waits_instead_of_being_refused() -> None:
+def test_a_client_that_connects_before_the_engine_is_ready_waits() -> None:
     sock = bind("127.0.0.1", 0)
     with socket.create_connection(sock.getsockname(), timeout=5) as client:
         assert client.getpeername() == sock.getsockname()
     sock.close()
 
 
-def test_a_port_that_is_taken_is_told_and_leaves_no_socket_open() -> None:
+def test_a_taken_port_is_reported_and_leaves_no_socket_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(StartFailed, match="choose another --port") as refused:
             bind("127.0.0.1", taken.getsockname()[1])
@@ -207,7 +207,7 @@ def test_a_port_that_is_taken_is_told_and_leaves_no_socket_open() -> None:
         {"data_dir": "/tmp/with\0nul"},
     ],
 )
-def test_a_payload_that_cannot_be_used_is_said_to_be_in_one_json_line(payload: dict[str, Any]) -> None:
+def test_a_payload_that_cannot_be_used_is_reported_in_one_json_line(payload: dict[str, Any]) -> None:
     with told({"v": 1, "token": TOKEN, **payload}) as engine:
         while (line := engine.line())["event"] == "phase":
             pass

@@ -145,7 +145,7 @@ def test_a_header_that_is_there_but_longer_than_any_is_not_read(tmp_path: Path) 
         check(path)
 
 
-def test_what_is_no_file_is_refused_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_refused_and_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.safetensors")
     (tmp_path / "folder.safetensors").mkdir()
     (tmp_path / "short.safetensors").write_bytes(b"1234567")

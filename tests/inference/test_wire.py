@@ -114,7 +114,7 @@ MALFORMED = [b"", b"\xc1", b"not msgpack at all", *(msgspec.msgpack.encode(thing
 
 
 @pytest.mark.parametrize("body", MALFORMED)
-def test_a_body_that_is_no_message_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_message_is_refused(body: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         wire.to_worker(body)
     with pytest.raises(msgspec.DecodeError):

@@ -79,13 +79,13 @@ def test_the_engine_never_loads_the_self_test() -> None:
 # The folder.
 
 
-def test_a_folder_that_others_can_read_is_wrong(here: Place) -> None:
+def test_a_folder_that_others_can_read_fails_the_check(here: Place) -> None:
     here.folder.chmod(0o755)
 
     assert "open to other users" in found("folder", here).saw
 
 
-def test_a_full_disk_is_wrong(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_fails_the_check(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder, "MIN_BYTES", 1 << 60)
 
     assert "room" in found("folder", here).remedy
@@ -128,7 +128,7 @@ def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("pattern", ["env.py", "versions/0001*", "versions/0002*"])
-def test_a_missing_migration_file_is_wrong(pattern: str, here: Place, migrations: Path) -> None:
+def test_a_missing_migration_file_fails_the_check(pattern: str, here: Place, migrations: Path) -> None:
     for path in migrations.glob(pattern):
         path.unlink()
 
@@ -138,7 +138,7 @@ def test_a_missing_migration_file_is_wrong(pattern: str, here: Place, migrations
     assert finding.remedy
 
 
-def test_an_upgrade_that_forgets_something_is_wrong(here: Place, migrations: Path) -> None:
+def test_an_upgrade_that_forgets_something_fails_the_check(here: Place, migrations: Path) -> None:
     (path,) = migrations.glob("versions/0002*")
     text = path.read_text(encoding="utf-8")
     path.write_text(text.split("def upgrade", 1)[0] + "def upgrade() -> None:\n    pass\n", encoding="utf-8")
@@ -183,7 +183,7 @@ def command_line(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
         ("print('Traceback')", "no JSON"),
     ],
 )
-def test_an_engine_that_does_not_start_is_wrong_and_says_why(
+def test_an_engine_that_does_not_start_fails_the_check_and_says_why(
     program: str, words: str, here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch, program)
@@ -195,7 +195,9 @@ def test_an_engine_that_does_not_start_is_wrong_and_says_why(
     assert "`engine`" in second.remedy
 
 
-def test_an_engine_that_cannot_be_started_at_all_is_wrong(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_cannot_be_started_at_all_fails_the_check(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command_line(monkeypatch, "/nowhere/qwen-tts")
 
     assert "/nowhere/qwen-tts" in found("engine", here).saw
@@ -235,12 +237,12 @@ class Room(Place):
         return self._made
 
 
-def test_an_engine_of_another_version_is_wrong() -> None:
+def test_an_engine_of_another_version_fails_the_check() -> None:
     with pytest.raises(Wrong, match=r"is 9\.9"):
         engine.look(Room(Answers({"/health": {"engine_version": "9.9"}, "version": "9.9"})))
 
 
-def test_an_engine_that_lets_everybody_in_is_wrong() -> None:
+def test_an_engine_that_lets_everybody_in_fails_the_check() -> None:
     answers = {"/health": {"engine_version": check_version()}, "version": check_version(), "status": 200}
 
     with pytest.raises(Wrong, match="does not refuse a missing token"):
@@ -279,27 +281,27 @@ def test_what_is_streamed_and_what_is_in_the_file_are_the_same() -> None:
     assert heard(wav(LOUD), chunk(LOUD[:1000]), chunk(LOUD[1000:])).seconds == pytest.approx(0.1)
 
 
-def test_a_stream_that_lacks_samples_is_wrong() -> None:
+def test_a_stream_that_lacks_samples_fails_the_check() -> None:
     with pytest.raises(Wrong, match="the stream has 500 samples and the file 2400"):
         heard(wav(LOUD), chunk(LOUD[:1000]))
 
 
-def test_silence_is_wrong() -> None:
+def test_a_job_of_nothing_but_silence_fails_the_check() -> None:
     with pytest.raises(Wrong, match="silence"):
         heard(wav(QUIET), chunk(QUIET))
 
 
-def test_a_file_of_another_rate_is_wrong() -> None:
+def test_a_file_of_another_rate_fails_the_check() -> None:
     with pytest.raises(Wrong, match="22050"):
         heard(wav(LOUD, 22_050), chunk(LOUD))
 
 
-def test_a_job_that_fails_is_wrong_and_says_why() -> None:
+def test_a_job_that_fails_fails_the_check_and_says_why() -> None:
     with pytest.raises(Wrong, match="MODEL_NOT_READY: no room"):
         heard(b"", {"type": "JOB_ERROR"}, error={"code": "MODEL_NOT_READY", "message": "no room"})
 
 
-def test_an_espeak_that_lacks_its_voices_is_wrong() -> None:
+def test_an_espeak_without_its_voices_fails_the_check() -> None:
     with pytest.raises(Wrong, match="no voice for en-GB"):
         speech.look(Room(Answers({"/voices?kind=preset&language=en-GB": {"voices": []}})))
 
@@ -383,7 +385,7 @@ sys.stdin.read()
         ("", "", ""),
     ],
 )
-def test_what_does_not_end_is_wrong(
+def test_a_check_that_does_not_end_fails(
     child: str, end: str, words: str, here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch, STAYS.format(child=child, end=end))

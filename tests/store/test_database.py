@@ -97,7 +97,7 @@ async def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     assert files_in(tmp_path) == [name]
 
 
-async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "q3tts.db"
     path.write_bytes(b"Dear diary, " * 1000)
 
@@ -225,7 +225,7 @@ async def test_a_task_that_is_canceled_twice_still_gives_its_turn_back(database:
         assert await scalar(database, "PRAGMA integrity_check") == "ok"
 
 
-async def test_a_full_disk_is_told_and_heals_by_itself(database: Database, jobs: JobStore) -> None:
+async def test_a_full_disk_is_reported_and_heals_by_itself(database: Database, jobs: JobStore) -> None:
     job = await added(jobs)
     before = await row_counts(database)
     pages = await scalar(database, "PRAGMA page_count")

@@ -189,7 +189,7 @@ def test_a_clause_end_that_carries_a_mark_is_not_torn_from_it() -> None:
     assert all(not piece.startswith("\u0301") for piece in pieces(text, 100))
 
 
-def test_a_clause_end_one_beyond_the_limit_is_no_help() -> None:
+def test_a_clause_end_one_beyond_the_limit_does_not_help() -> None:
     text = "字" * 100 + "，" + "字" * 50
 
     assert [len(piece) for piece in pieces(text, 100)] == [75, 76]

@@ -68,7 +68,7 @@ def test_a_year_at_the_start_of_a_wrapped_line_begins_no_list() -> None:
     assert found == [text]
 
 
-def test_a_hyphen_without_a_space_is_no_list_marker() -> None:
+def test_a_hyphen_without_a_space_is_not_a_list_marker() -> None:
     text = "It was cold:\n-5 degrees."
 
     assert pieces(text) == [text]
@@ -81,7 +81,7 @@ def test_a_line_behind_hashes_is_a_heading_even_without_blank_lines() -> None:
     assert len(pieces(text)) == 4
 
 
-def test_a_hashtag_is_no_heading() -> None:
+def test_a_hashtag_is_not_a_heading() -> None:
     assert headings("#one is a tag\n\nIt began.") == ["#one is a tag"]
     assert headings("#one is a tag.\n\nIt began.") == []
 
@@ -129,7 +129,7 @@ def test_a_short_line_alone_between_blank_lines_is_a_heading() -> None:
         "But—",
     ],
 )
-def test_a_short_line_with_the_end_of_a_sentence_is_no_heading(line: str) -> None:
+def test_a_short_line_with_the_end_of_a_sentence_is_not_a_heading(line: str) -> None:
     assert headings(f"It began.\n\n{line}\n\nIt went on.") == []
 
 
@@ -147,7 +147,7 @@ def test_a_short_line_with_the_end_of_a_sentence_is_no_heading(line: str) -> Non
         "One line\nand two\n\nIt began.",
     ],
 )
-def test_a_line_that_does_not_stand_alone_and_short_above_text_is_no_heading(text: str) -> None:
+def test_a_line_that_does_not_stand_alone_and_short_above_text_is_not_a_heading(text: str) -> None:
     assert [heading for heading in headings(text) if not heading.startswith("#")] == []
 
 

@@ -363,7 +363,7 @@ def test_a_model_of_pickles_is_unsuitable(hub: Hub, folder: Path) -> None:
     assert failure(fetched(hub, folder, repository="acme/pickles"))[0] == "UNSUITABLE"
 
 
-def test_hashes_that_are_none_are_refused(hub: Hub, folder: Path) -> None:
+def test_malformed_hashes_are_refused(hub: Hub, folder: Path) -> None:
     hub.foreign_files = [{"rfilename": "a.json", "size": 1, "blobId": "../../evil"}]
 
     assert failure(fetched(hub, folder))[0] == "UNREACHABLE"

@@ -283,7 +283,7 @@ def test_a_model_that_does_not_repeat_itself_is_found_out(of: Callable[..., "Mlx
 
 
 @pytest.mark.parametrize("text", ["nan 0", "nan 2", "infinite 1"])
-def test_samples_that_are_no_numbers_end_an_utterance(of: Callable[..., "MlxAudio"], text: str) -> None:
+def test_samples_that_are_not_finite_end_an_utterance(of: Callable[..., "MlxAudio"], text: str) -> None:
     model = of(StandIn())
 
     spoken = speak(model, utterance(text))

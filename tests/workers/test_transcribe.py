@@ -113,7 +113,9 @@ def ask(folder: Path, request: bytes) -> tuple[dict[str, str], int]:
         (b"", "EOFError"),
     ],
 )
-def test_what_is_no_recording_is_refused_before_a_model_is_loaded(tmp_path: Path, wav: bytes, words: str) -> None:
+def test_what_is_not_a_recording_is_refused_before_a_model_is_loaded(
+    tmp_path: Path, wav: bytes, words: str
+) -> None:
     answer, code = ask(tmp_path, b"{}\n" + wav)
 
     assert words in answer["error"]
