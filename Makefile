@@ -12,13 +12,23 @@ LOCKED := $(PIP) install --no-deps --require-hashes
 CHECKED := $(BIN)/python requirements/check.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-tauri lint sabotage format bench bundle lock platforms clean
+# Tests of one part in this process: no engine, no model, no worker.
+FAST := tests/text tests/inference tests/process tests/store/test_chunks.py tests/store/test_jobs.py tests/store/test_preferences.py \
+    tests/audio/test_log.py tests/audio/test_log_file.py tests/audio/test_pcm.py tests/audio/test_seams.py tests/audio/test_wav.py \
+    tests/api/test_choices.py tests/models/test_published.py tests/models/test_spec.py tests/models/test_take.py \
+    tests/scheduler/test_attempts.py tests/scheduler/test_fairness.py tests/scheduler/test_feed.py tests/scheduler/test_heard.py \
+    tests/scheduler/test_pauses.py tests/scheduler/test_plan.py tests/scheduler/test_progress.py \
+    tests/test_config.py tests/test_docs.py tests/test_english.py tests/test_house.py
+.PHONY: help demo test test-fast test-long test-tauri lint sabotage format bench bundle lock platforms clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.runtime  ## Turn demo/lighthouse.md into demo.wav
 	@$(BIN)/python -m demo.demo
+
+test-fast: $(VENV)/.dev  ## Run the tests that start no engine and no model, in seconds
+	@$(BIN)/python -m pytest -q -n 2 -m "not long" $(FAST)
 
 test: $(VENV)/.dev  ## Run the test suite, in minutes
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not long"

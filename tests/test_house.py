@@ -28,6 +28,7 @@ NOT_YET = {
     "app/api/views.py", "app/engine/build.py", "app/models/registry.py", "app/models/worker/supervisor.py",
     "app/scheduler/scheduler.py", "app/workers/synthesis/mlx_audio.py",
     "Heard", "Sampling",
+    "tests/models/test_residency.py",
     "tick", "hello", "news", "objection", "tell", "told", "to_the_end", "AtWork", "parked", "unpark", "go_on",
 }  # fmt: skip
 
@@ -160,3 +161,24 @@ def test_an_exception_is_made_for_a_folder(contract: dict[str, Any]) -> None:
     sources = [entry.partition(" -> ")[0] for entry in contract.get("ignore_imports", [])]
 
     assert [source for source in sources if not (source.endswith(".**") and is_folder(source[: -len(".**")]))] == []
+
+
+# Tests.
+
+
+def test_no_test_imports_from_another_test() -> None:
+    found = {
+        name_of(path)
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and re.search(r"(^|\.)test_\w+$", node.module or "")
+    }
+
+    assert found <= NOT_YET
+
+
+def test_what_make_test_fast_runs_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    listed = re.findall(r"^FAST := (.+)$", makefile, re.MULTILINE)[0].split()
+
+    assert [name for name in listed if not (ROOT / name).exists()] == []

@@ -9,9 +9,12 @@ import httpx
 import pytest
 
 from app.config import Config
+from app.engine import build
 from app.engine.build import serving
 from app.engine.start import bind
+from app.models import spec
 from app.models.spec import ModelSpec
+from tests.api.models import Program
 from tests.support.client import PATIENCE_S, TOKEN, Engine
 from tests.support.fakes import fake_entry
 
@@ -61,3 +64,18 @@ def open_engine(tmp_path: Path) -> Opener:
 def open_models(tmp_path: Path) -> OpenerOfModels:
     """Start an engine with several models; on the same data folder each time, so that it can be restarted."""
     return lambda builtin: opened(tmp_path, builtin)
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Program]:
+    """What is started for models that are not built in: `worker`, by family and folder; `fetch`, by repository,
+    revision and folder.
+    """
+    programs: dict[str, Program] = {}
+
+    def program(name: str, *arguments: str) -> Sequence[str]:
+        return programs[name](*arguments)
+
+    for user in (spec, build):
+        monkeypatch.setattr(user, "program", program)
+    return programs

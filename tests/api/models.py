@@ -4,8 +4,9 @@ the engine's own children.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -13,10 +14,17 @@ from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.spec import ModelSpec, Preset
 from app.scheduler.attempts import chunk_seed
 from app.text.spoken import spoken_text
+from tests.api.raw import error_in
 from tests.support.client import Engine
 from tests.support.fakes import fake_entry, fake_pcm
 
 OTHER_MODELS_VOICE_ID = "33333333-3333-4333-8333-333333333333"
+
+#: A child in the place of one of the engine's own, by the arguments that one would get.
+Program: TypeAlias = Callable[..., Sequence[str]]
+BASE = "qwen3-tts-12hz-0.6b-base"
+WHISPER = "whisper-large-v3-turbo"
+DIES = "raise SystemExit(3)"
 
 #: What a checkpoint's folder takes on disk: 15 bytes of tensors with their header, and config.json.
 _HEADER = json.dumps({"a": {"dtype": "U8", "shape": [15], "data_offsets": [0, 15]}}).encode()
@@ -92,3 +100,23 @@ def fake_worker(control: Path) -> tuple[str, ...]:
 def script(code: str, *arguments: object) -> tuple[str, ...]:
     """A child that runs a few lines of Python."""
     return (sys.executable, "-P", "-c", code, *map(str, arguments))
+
+
+async def refused(engine: Engine, method: str, path: str, status: int, code: str) -> dict[str, Any]:
+    """Ask for something that is refused so; the error."""
+    response = await engine.http.request(method, f"/v1/models/{path}")
+    assert response.status_code == status, response.text
+    error = error_in(response)
+    assert error["code"] == code, error
+    return error
+
+
+def worker_pid(engine: Engine) -> int:
+    """The process of the one model that runs."""
+    (pid,) = (pool.worker_pid for pool in engine.speech.models.pools if pool.worker_pid is not None)
+    return pid
+
+
+def module(name: str, *arguments: object) -> tuple[str, ...]:
+    """A child that runs a module."""
+    return (sys.executable, "-P", "-m", name, *map(str, arguments))

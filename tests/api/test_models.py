@@ -4,18 +4,20 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio
 import pytest
 
-from app.engine import build
-from app.models import spec
 from app.models.published import PUBLISHED
 from tests.api.asking import finished, render, speak
 from tests.api.conftest import OpenerOfModels
 from tests.api.models import (
+    BASE,
+    DIES,
     OTHER_MODELS_VOICE_ID,
+    WHISPER,
+    Program,
     audio,
     both,
     broken,
@@ -23,8 +25,11 @@ from tests.api.models import (
     checkpoint,
     fake_worker,
     models_folder,
+    module,
+    refused,
     release_other,
     script,
+    worker_pid,
 )
 from tests.api.raw import AUTHORIZATION, ask, error_in, host
 from tests.conftest import Starter
@@ -33,33 +38,9 @@ from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 
 pytestmark = pytest.mark.anyio
 
-#: A child in the place of one of the engine's own, by the arguments that one would get.
-Program: TypeAlias = Callable[..., Sequence[str]]
-
-BASE = "qwen3-tts-12hz-0.6b-base"
-WHISPER = "whisper-large-v3-turbo"
 
 VERBS = ("download", "cancel", "activate", "unload")
 
-DIES = "raise SystemExit(3)"
-CANNOT_LOAD = """
-import sys
-from app.workers.synthesis.main import main
-def load():
-    raise ValueError("a part is missing")
-sys.exit(main(load))
-"""
-LOADS_WHEN_MENDED = """
-import sys
-from pathlib import Path
-from app.workers.synthesis.main import main
-from tests.support.fakes import FakeModel
-def load():
-    if not any(Path(sys.argv[1]).glob("*mended*")):
-        raise ValueError("a part is missing")
-    return FakeModel(Path(sys.argv[2]), 4)
-sys.exit(main(load))
-"""
 
 #: Downloads that do as they are told. The first argument is the folder that they fill.
 BEGINS = """
@@ -82,30 +63,6 @@ shutil.copytree(sys.argv[2], folder, dirs_exist_ok=True)
 say('{"event": "done"}')
 """
 )
-
-
-@pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Program]:
-    """What is started for models that are not built in: `worker`, by family and folder; `fetch`, by repository,
-    revision and folder.
-    """
-    programs: dict[str, Program] = {}
-
-    def program(name: str, *arguments: str) -> Sequence[str]:
-        return programs[name](*arguments)
-
-    for user in (spec, build):
-        monkeypatch.setattr(user, "program", program)
-    return programs
-
-
-async def refused(engine: Engine, method: str, path: str, status: int, code: str) -> dict[str, Any]:
-    """Ask for something that is refused so; the error."""
-    response = await engine.http.request(method, f"/v1/models/{path}")
-    assert response.status_code == status, response.text
-    error = error_in(response)
-    assert error["code"] == code, error
-    return error
 
 
 async def model(engine: Engine, model_id: str) -> dict[str, Any]:
@@ -133,12 +90,6 @@ async def until_loaded(engine: Engine, model_id: str) -> None:
     with anyio.fail_after(PATIENCE_S):
         while not (await model(engine, model_id))["loaded"]:
             await anyio.sleep(0.005)
-
-
-def worker_pid(engine: Engine) -> int:
-    """The process of the one model that runs."""
-    (pid,) = (pool.worker_pid for pool in engine.speech.models.pools if pool.worker_pid is not None)
-    return pid
 
 
 def gone(pid: int) -> bool:
@@ -466,7 +417,7 @@ async def test_a_job_that_waits_is_spoken_with_its_model_after_a_restart_with_an
     ("command", "why"),
     [
         (script(DIES), "code 3"),
-        (script(CANNOT_LOAD), "a part is missing"),
+        (module("tests.support.programs.unloadable_worker"), "weights.bin is missing"),
         (("/no/such/program",), "No such file"),
     ],
     ids=["it dies", "it says so", "it is not there"],
@@ -603,7 +554,9 @@ async def test_a_model_that_jobs_still_need_is_not_deleted(
 async def test_a_model_that_cannot_be_loaded_is_broken_until_its_files_change(
     engine: Engine, children: dict[str, Program]
 ) -> None:
-    children["worker"] = lambda *arguments: script(LOADS_WHEN_MENDED, arguments[1], engine.control)
+    children["worker"] = lambda *arguments: module(
+        "tests.support.programs.worker_once_mended", arguments[1], engine.control
+    )
     folder = checkpoint(models_folder(engine) / "mine")
     (voice,) = (await engine.get("/voices?model_id=mine"))["voices"]
 
@@ -626,7 +579,9 @@ async def test_a_model_that_cannot_be_loaded_is_broken_until_its_files_change(
 async def test_a_model_that_could_not_be_loaded_is_tried_again_when_it_is_activated_again(
     engine: Engine, children: dict[str, Program]
 ) -> None:
-    children["worker"] = lambda *arguments: script(LOADS_WHEN_MENDED, arguments[1], engine.control)
+    children["worker"] = lambda *arguments: module(
+        "tests.support.programs.worker_once_mended", arguments[1], engine.control
+    )
     folder = checkpoint(models_folder(engine) / "mine")
     await refused(engine, "POST", "mine/activate", 409, "MODEL_NOT_READY")
 

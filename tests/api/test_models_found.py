@@ -10,14 +10,18 @@ import pytest
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from tests.api.asking import finished
 from tests.api.conftest import OpenerOfModels
-from tests.api.models import both, broken, checkpoint, fake_worker, models_folder, script
-from tests.api.test_models import (
+from tests.api.models import (
     BASE,
     DIES,
     WHISPER,
     Program,
-    children,  # pyright: ignore[reportUnusedImport]  # noqa: F401
+    both,
+    broken,
+    checkpoint,
+    fake_worker,
+    models_folder,
     refused,
+    script,
     worker_pid,
 )
 from tests.support.client import Engine
@@ -77,7 +81,7 @@ async def test_a_folder_that_cannot_be_removed_is_not_a_defect(engine: Engine) -
     assert response.status_code == 507
 
 
-async def test_files_that_have_changed_are_loaded_again(engine: Engine, children: dict[str, Program]) -> None:  # noqa: F811
+async def test_files_that_have_changed_are_loaded_again(engine: Engine, children: dict[str, Program]) -> None:
     children["worker"] = lambda *_: fake_worker(engine.control)
     folder = checkpoint(models_folder(engine) / "mine")
     await engine.post("/models/mine/activate")

@@ -19,7 +19,7 @@ import app
 from app.daemon.client import ask
 from app.errors import NotRunning, SpeechError
 from tests.daemon.asking import framed
-from tests.engine.test_start import served
+from tests.support.serving import served
 from tests.support.sidecar import Sidecar, sidecar
 from tests.support.waiting import wait_until
 

@@ -16,9 +16,10 @@ import pytest
 from app.errors import Conflict, InvalidRequest, WrongState
 from app.models.downloads import Download, Downloads
 from app.process import children
+from app.process.executable import program
 from tests.models.hub import PATIENCE_S, Hub
+from tests.support.downloads import FILES, MODEL, TOTAL, WEIGHTS, environment, whole
 from tests.support.waiting import until
-from tests.workers.test_fetch import COMMAND, FILES, MODEL, TOTAL, WEIGHTS, environment, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +80,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def real(repository: str, revision: str, folder: Path) -> Sequence[str]:
-    return sys.executable, "-P", "-c", COMMAND, repository, revision, str(folder)
+    return program("fetch", repository, revision, str(folder))
 
 
 def fake(code: str) -> Callable[[str, str, Path], Sequence[str]]:

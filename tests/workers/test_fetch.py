@@ -13,22 +13,13 @@ from typing import Any
 
 import pytest
 
+from app.process.executable import program
 from app.workers.download import fetch
 from app.workers.download.hub import FetchFailed, explained, is_safe
 from tests.models.hub import PATIENCE_S, Hub
+from tests.support.downloads import FILES, MODEL, TOTAL, WEIGHTS, environment, files_in, whole
 from tests.support.waiting import wait_until
 
-MODEL = "acme/voice"
-WEIGHTS = hashlib.shake_128(b"weights").digest(300_000)
-CODEC = hashlib.shake_128(b"codec").digest(40_000)
-FILES = {
-    "config.json": b'{"model_type": "voice"}',
-    "merges.txt": "Ġ t\n".encode() * 50,
-    "empty.txt": b"",
-    "model.safetensors": WEIGHTS,
-    "speech_tokenizer/config.json": b'{"model_type": "codec"}',
-    "speech_tokenizer/model.safetensors": CODEC,
-}
 UNSAFE = {
     "modeling_voice.py": b"raise SystemExit",
     "pytorch_model.bin": b"pickle",
@@ -38,16 +29,6 @@ UNSAFE = {
     "a/b/c.json": b"{}",
     ".hidden.json": b"{}",
 }
-TOTAL = sum(len(content) for content in FILES.values())
-RUN = "import sys; from pathlib import Path; from app.workers.download.fetch import main"
-COMMAND = f"{RUN}; sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))"
-#: Also prints, as a library may; nobody but the report may be heard.
-WITHOUT_SPACE = f"""{RUN}
-def free(folder):
-    print("noise", flush=True)
-    return 1_000_000
-sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), free=free))
-"""
 
 
 @pytest.fixture
@@ -62,20 +43,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def environment(**settings: str) -> dict[str, str]:
-    """This one's, but for what others have set for the hub."""
-    kept = {key: value for key, value in os.environ.items() if not key.upper().startswith(("HF_", "HUGGING"))}
-    kept = {key: value for key, value in kept.items() if not key.upper().endswith("_PROXY")}
-    return kept | settings
-
-
 @contextmanager
 def fetching(
-    folder: Path, *, revision: str = "main", repository: str = MODEL, command: str = COMMAND, **settings: str
+    folder: Path, *, revision: str = "main", repository: str = MODEL, module: str = "", **settings: str
 ) -> Generator[subprocess.Popen[bytes]]:
     """The process; its standard input stays open until the end."""
+    command = (sys.executable, "-P", "-m", module) if module else program("fetch")
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", command, repository, revision, str(folder)],
+        [*command, repository, revision, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -105,18 +80,6 @@ def fetched(hub: Hub, folder: Path, **options: str) -> list[dict[str, Any]]:
 def failure(lines: list[dict[str, Any]]) -> tuple[str, str]:
     assert lines[-1]["event"] == "failed"
     return lines[-1]["code"], lines[-1]["message"]
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def whole(folder: Path) -> None:
-    """The model is there, all of it, and nothing else."""
-    found = files_in(folder)
-    assert found.pop("q3tts.json")
-    assert found == FILES
-    assert not (folder / ".parts").exists()
 
 
 def part_of(folder: Path, name: str) -> Path:
@@ -277,7 +240,7 @@ def test_a_small_file_that_is_not_as_listed_is_not_kept(length: int | None, hub:
 
 
 def test_a_model_that_does_not_fit_is_not_begun(hub: Hub, folder: Path) -> None:
-    code, message = failure(fetched(hub, folder, command=WITHOUT_SPACE))
+    code, message = failure(fetched(hub, folder, module="tests.support.programs.fetch_without_space"))
 
     assert code == "DISK_FULL"
     assert "needs 100 MB of free disk, and there are 1 MB" in message
