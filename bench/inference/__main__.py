@@ -97,7 +97,7 @@ def sides_of(folder: Path) -> "Sides":
     """Load a checkpoint for each side."""
     import mlx.core as mx
 
-    from app.workers.synthesis.qwen3.loading import load as load_checkpoint
+    from app.workers.synthesis.qwen3.loading import load_checkpoint
     from bench.inference.measures import Sides
     from bench.inference.ours import Ours
     from bench.inference.theirs import Theirs

@@ -2,7 +2,7 @@
 for each frame. It builds what `synthesis/qwen3/model.py` builds, in the same way, but with its parts at hand.
 """
 
-# mlx-audio has no types, and those of MLX are half unknown.
+# mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import time
@@ -16,12 +16,12 @@ import numpy as np
 
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.workers.synthesis import mlx_runtime
-from app.workers.synthesis.qwen3.generator import Loop
-from app.workers.synthesis.qwen3.kv_cache import ROWS, Slots
-from app.workers.synthesis.qwen3.loading import Loaded
-from app.workers.synthesis.qwen3.prompts import Prompt, Prompts
-from app.workers.synthesis.qwen3.sampling import Sampling, controls_of
-from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.generator import BatchGenerator
+from app.workers.synthesis.qwen3.kv_cache import SLOTS, KVCache
+from app.workers.synthesis.qwen3.loading import LoadedCheckpoint
+from app.workers.synthesis.qwen3.prompts import Prompt, PromptBuilder
+from app.workers.synthesis.qwen3.sampling import SamplingParams, stack_sampling
+from app.workers.synthesis.qwen3.sequence import SpeechSequence
 from app.workers.synthesis.qwen3.talker import Talker
 from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder, VocoderState
 from bench.inference.graphs import Watched, as_on_a_gpu, primitives, watched
@@ -34,15 +34,15 @@ _LONG = 190
 class Ours:
     """Belongs to the thread that loaded the checkpoint, and takes its weights."""
 
-    def __init__(self, loaded: Loaded, *, compiled: bool) -> None:
+    def __init__(self, loaded: LoadedCheckpoint, *, compiled: bool) -> None:
         model: Any = loaded.model
         model.config.talker_config.codec_eos_token_id = NO_END
         self._vocoder = Vocoder(loaded.decoder, compiled=compiled)
         tokenizer: Any = loaded.speech_tokenizer
         tokenizer.decoder = None  # as the engine does it: those weights are in memory twice otherwise
-        self._prompts = Prompts(model, loaded.checkpoint.language_names)
-        self._aside = mlx_runtime.second_core()
-        self._talker = Talker(model.talker, self._prompts.pad, aside=self._aside, compiled=compiled)
+        self._prompts = PromptBuilder(model, loaded.checkpoint.language_names)
+        self._second_stream = mlx_runtime.second_core()
+        self._talker = Talker(model.talker, self._prompts.pad, second_stream=self._second_stream, compiled=compiled)
         self._budget_bytes = mlx_runtime.memory_budget_bytes()
         mx.eval(model.parameters())
 
@@ -53,18 +53,18 @@ class Ours:
 
     def prefill(self) -> float:
         """From the text to the keys and values of the prompt."""
-        slots = self._talker.slots()
+        cache = self._talker.make_cache()
         began = time.perf_counter()
         prompt = self._prompt()
-        slots.fit(1, prompt.positions)
-        self._fill(slots, 0, prompt)
-        mx.eval(slots.keys, slots.values, slots.x)
+        cache.resize(1, prompt.positions)
+        self._fill(cache, 0, prompt)
+        mx.eval(cache.keys, cache.values, cache.inputs)
         return _ms_since(began)
 
     def decode(self, rows: int, frames: int) -> float:
-        """Codes alone, for each frame of all rows; asked for and read as the loop does it."""
-        slots = self._filled(rows, frames)
-        ask = self._asking(slots)
+        """Codes alone, for each frame of all rows; asked for and read as the generator does it."""
+        cache = self._filled(rows, frames)
+        ask = self._asking(cache)
         before = ask(0)
         mx.synchronize()
         began = time.perf_counter()
@@ -96,35 +96,35 @@ class Ours:
             return self._spoken(Lane.SPEAK, 1, frames, vocoder)
 
     def render(self, rows: int, frames: int) -> float:
-        """From the texts to the last sample of several renders, for each frame of each row."""
+        """From the texts to the last sample of several renders, for each frame of each of them."""
         return self._spoken(Lane.RENDER, rows, frames, None)
 
     def first_audio(self, frames: int, *, renders: int = 0) -> float:
         """From the text of a listener to its first samples, when nobody else speaks, or beside renders."""
-        loop = self._loop(None)
-        rows = [self._row(number, Lane.RENDER, _LONG) for number in range(renders)]
-        for row in rows:
-            loop.add(row)
-        while any(row.said < 3 for row in rows):
-            loop.tick()
+        generator = self._generator(None)
+        sequences = [self._sequence(number, Lane.RENDER, _LONG) for number in range(renders)]
+        for sequence in sequences:
+            generator.add(sequence)
+        while any(sequence.generated < 3 for sequence in sequences):
+            generator.step()
         began = time.perf_counter()
-        listener = self._row(renders, Lane.SPEAK, frames)
-        loop.add(listener)
-        while not any(heard.row is listener and heard.samples.size for heard in loop.tick()):
+        listener = self._sequence(renders, Lane.SPEAK, frames)
+        generator.add(listener)
+        while not any(output.sequence is listener and output.samples.size for output in generator.step()):
             pass
         took = _ms_since(began)
-        for row in (*rows, listener):
-            loop.drop(row)
-        mx.synchronize()  # the loop is a frame ahead
+        for sequence in (*sequences, listener):
+            generator.drop(sequence)
+        mx.synchronize()  # the generator is a frame ahead
         return took
 
     def frame_primitives(self) -> Counter[str]:
-        """Of a frame's codes, one row."""
-        slots = self._filled(1, 1)
-        ask = self._asking(slots)
+        """Of a frame's codes, one sequence."""
+        cache = self._filled(1, 1)
+        ask = self._asking(cache)
         with patch.object(mx, "async_eval", _nothing), as_on_a_gpu():
             codes = ask(0)
-        return primitives(codes, slots.x, slots.history, slots.keys, slots.values)
+        return primitives(codes, cache.inputs, cache.history, cache.keys, cache.values)
 
     def voice_primitives(self, codes: mx.array, decoder: Any) -> Counter[str]:
         """Of a step of the vocoder. Where it is another one on a GPU, it is made anew, of mlx-audio's `decoder`."""
@@ -140,76 +140,78 @@ class Ours:
 
     def watched_frames(self, lane: Lane, rows: int, frames: int) -> Watched:
         """So many frames of everybody, in the midst of things."""
-        loop = self._loop(None)
-        speakers = [self._row(number, lane, _LONG) for number in range(rows)]
-        for row in speakers:
-            loop.add(row)
+        generator = self._generator(None)
+        speakers = [self._sequence(number, lane, _LONG) for number in range(rows)]
+        for sequence in speakers:
+            generator.add(sequence)
         before = 8
-        while any(row.known < before for row in speakers):
-            loop.tick()
+        while any(sequence.checked < before for sequence in speakers):
+            generator.step()
         with watched() as watch:
-            while any(row.known < before + frames for row in speakers):
-                loop.tick()
-        for row in speakers:
-            loop.drop(row)
+            while any(sequence.checked < before + frames for sequence in speakers):
+                generator.step()
+        for sequence in speakers:
+            generator.drop(sequence)
         mx.synchronize()
         return watch
 
     def _spoken(self, lane: Lane, rows: int, frames: int, vocoder: Any) -> float:
-        loop = self._loop(vocoder)
+        generator = self._generator(vocoder)
         samples = 0
         began = time.perf_counter()
         for number in range(rows):
-            loop.add(self._row(number, lane, frames))
-        while loop.rows:
-            samples += sum(heard.samples.size for heard in loop.tick())
+            generator.add(self._sequence(number, lane, frames))
+        while generator.sequence_count:
+            samples += sum(output.samples.size for output in generator.step())
         took = _ms_since(began)
         assert samples == rows * frames * FRAME_SAMPLES, f"{samples} samples of {rows} rows of {frames} frames"
         mx.synchronize()
         return took / frames / rows
 
-    def _loop(self, vocoder: Any) -> Loop:
+    def _generator(self, vocoder: Any) -> BatchGenerator:
         """A new one remembers no prompt and no speed."""
-        return Loop(
+        return BatchGenerator(
             self._talker,
             vocoder or self._vocoder,
-            max_rows=ROWS[-1],
+            max_sequences=SLOTS[-1],
             budget_bytes=self._budget_bytes,
-            aside=self._aside,
+            second_stream=self._second_stream,
         )
 
-    def _row(self, number: int, lane: Lane, frames: int) -> Row:
-        return Row(number, lane, self._prompt(), _sampling(number), frames, None)
+    def _sequence(self, number: int, lane: Lane, frames: int) -> SpeechSequence:
+        return SpeechSequence(number, lane, self._prompt(), _sampling(number), frames, None)
 
     def _prompt(self) -> Prompt:
-        return self._prompts.of(Utterance(TEXT, VoiceSpec(VoiceKind.PRESET, name=VOICE), Lane.SPEAK, seed=0), None)
+        return self._prompts.build(
+            Utterance(TEXT, VoiceSpec(VoiceKind.PRESET, name=VOICE), Lane.SPEAK, seed=0), None
+        )
 
-    def _filled(self, rows: int, frames: int) -> Slots:
-        slots, prompt = self._talker.slots(), self._prompt()
-        slots.fit(rows, prompt.positions + frames)
+    def _filled(self, rows: int, frames: int) -> KVCache:
+        cache, prompt = self._talker.make_cache(), self._prompt()
+        cache.resize(rows, prompt.positions + frames)
         for slot in range(rows):
-            self._fill(slots, slot, prompt)
-        mx.eval(slots.keys, slots.values, slots.x, slots.history)
-        return slots
+            self._fill(cache, slot, prompt)
+        mx.eval(cache.keys, cache.values, cache.inputs, cache.history)
+        return cache
 
-    def _fill(self, slots: Slots, slot: int, prompt: Prompt) -> None:
-        """In two pieces, as in the loop."""
-        common = prompt.common.shape[1]
-        self._talker.prefill(slots, slot, prompt.common, 0)
-        self._talker.prefill(slots, slot, prompt.own[:, :-1], common)
-        slots.begin(slot, prompt.own[:, -1:])
+    def _fill(self, cache: KVCache, slot: int, prompt: Prompt) -> None:
+        """In two pieces, as in the generator."""
+        prefix = prompt.prefix.shape[1]
+        self._talker.prefill(cache, slot, prompt.prefix, 0)
+        self._talker.prefill(cache, slot, prompt.suffix[:, :-1], prefix)
+        cache.start_decoding(slot, prompt.suffix[:, -1:])
 
-    def _asking(self, slots: Slots) -> Callable[[int], mx.array]:
-        """Asks for a frame of all slots; what stays the same is made once, as in the loop."""
-        rows, last = slots.rows, self.prompt_positions - 1
-        controls, mode = controls_of([_sampling(number) for number in range(rows)])
-        mx.eval(controls)
+    def _asking(self, cache: KVCache) -> Callable[[int], mx.array]:
+        """Asks for a frame of all slots; what stays the same is made once, as in the generator."""
+        rows, last = cache.slots, self.prompt_positions - 1
+        sampling, mode = stack_sampling([_sampling(number) for number in range(rows)])
+        mx.eval(sampling)
 
         def ask(frame: int) -> mx.array:
             positions, frames = mx.array([last + frame] * rows, mx.int32), mx.array([frame] * rows, mx.int32)
-            step = self._talker.step(slots, positions, frames, controls, mode)
+            step = self._talker.step(cache, positions, frames, sampling, mode)
             while not step.launched:
-                step.launch()
+                step.launch_unit()
             return step.codes
 
         return ask
@@ -221,7 +223,7 @@ class OtherVocoder:
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
 
-    def fresh(self) -> VocoderState:
+    def make_state(self) -> VocoderState:
         """Start again."""
         self._decoder.reset_streaming_state()
         return VocoderState((), mx.zeros((1,), mx.int32))
@@ -231,8 +233,8 @@ class OtherVocoder:
         return self._decoder.streaming_step(codes)[:, 0], state
 
 
-def _sampling(number: int) -> Sampling:
-    return Sampling(number, TEMPERATURE, TOP_K, TOP_P, PENALTY, 0)
+def _sampling(number: int) -> SamplingParams:
+    return SamplingParams(number, TEMPERATURE, TOP_K, TOP_P, PENALTY, 0)
 
 
 def _at_once(*trees: Any) -> None:

@@ -16,7 +16,7 @@ import mlx.core as mx
 import numpy as np
 from mlx_audio.tts.continuous import TTSBatchItem, TTSBatchOptions
 
-from app.workers.synthesis.qwen3.loading import Loaded
+from app.workers.synthesis.qwen3.loading import LoadedCheckpoint
 from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES
 from bench.inference.graphs import Watched, as_on_a_gpu, first_evaluated, primitives, watched
 from bench.inference.prompt import CHUNK_FRAMES, NO_END, PENALTY, TEMPERATURE, TEXT, TOP_K, TOP_P, VOICE
@@ -28,7 +28,7 @@ SHORT, LONG = 0.08, 0.32
 class Theirs:
     """Belongs to the thread that loaded the checkpoint."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedCheckpoint) -> None:
         self._model: Any = loaded.model
         self._tokenizer: Any = loaded.speech_tokenizer
         self.decoder: Any = loaded.decoder

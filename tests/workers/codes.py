@@ -1,6 +1,6 @@
-"""The codes that are said: by our loop, noted frame by frame, and by mlx-audio."""
+"""Generated codes: those of our loop, recorded frame by frame, and those of mlx-audio."""
 
-# mlx-audio has no types, those of MLX are half unknown.
+# mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportUnknownMemberType=false
 
 from typing import Any, TypeAlias
@@ -10,27 +10,27 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.sequence import SpeechSequence
 
 Codes: TypeAlias = NDArray[np.uint32]
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[Codes]]:
-    """The codes of each utterance, frame by frame; the last may be those behind its end."""
+def generated(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[Codes]]:
+    """The codes of each utterance, frame by frame; the last may be those after its end."""
     found: dict[int, list[Codes]] = {}
-    say = Row.say
+    append_codes = SpeechSequence.append_codes
 
-    def noted(row: Row, codes: mx.array) -> None:
-        found.setdefault(row.utterance_id, []).append(np.array(codes)[0])
-        say(row, codes)
+    def noted(sequence: SpeechSequence, codes: mx.array) -> None:
+        found.setdefault(sequence.utterance_id, []).append(np.array(codes)[0])
+        append_codes(sequence, codes)
 
-    monkeypatch.setattr(Row, "say", noted)
+    monkeypatch.setattr(SpeechSequence, "append_codes", noted)
     return found
 
 
 def their_codes(theirs: Any, frames: int, **told: Any) -> Codes:
-    """What mlx-audio's own streamed generate says, [frames, groups]."""
+    """What mlx-audio's own streaming `generate` generates, [frames, groups]."""
     decoder = theirs.speech_tokenizer.decoder.streaming_step.__self__
     heard: list[Codes] = []
 

@@ -1,6 +1,6 @@
 """Qwen3-TTS with random weights: what comes of an utterance, and of several that share the model."""
 
-# mlx-audio has no types, those of MLX are half unknown, and those of transformers are too many.
+# mlx-audio has no types, MLX's are partly unknown, and those of transformers are too many.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
@@ -29,13 +29,12 @@ from app.inference.checkpoint.inspect import BrokenCheckpoint
 from app.inference.model import FinishReason, Frame, Lane, Model, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import REFERENCE_BLAS
 from app.workers.synthesis.qwen3 import references
-from app.workers.synthesis.qwen3.generator import Loop
+from app.workers.synthesis.qwen3.generator import BatchGenerator
 from app.workers.synthesis.qwen3.model import Qwen3
-from app.workers.synthesis.qwen3.prompts import Prompt, Prompts
-from app.workers.synthesis.qwen3.references import CODES_FILE, References
-from app.workers.synthesis.qwen3.sampling import Choice
-from app.workers.synthesis.qwen3.sampling import Sampling as RowSampling
-from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.prompts import Prompt, PromptBuilder
+from app.workers.synthesis.qwen3.references import CODES_FILE, ReferenceCache
+from app.workers.synthesis.qwen3.sampling import CodeSampling, SamplingParams
+from app.workers.synthesis.qwen3.sequence import SpeechSequence
 from tests.support.speaking import Spoken, collect, finish, speak
 from tests.support.worker import Worker, stop
 from tests.workers.conftest import BLAS
@@ -102,17 +101,17 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
-    """The rows that utterances have become."""
-    rows: list[Row] = []
-    add = Loop.add
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[SpeechSequence]:
+    """The sequences that utterances have become."""
+    sequences: list[SpeechSequence] = []
+    add = BatchGenerator.add
 
-    def noted(loop: Loop, row: Row) -> None:
-        rows.append(row)
-        add(loop, row)
+    def noted(generator: BatchGenerator, sequence: SpeechSequence) -> None:
+        sequences.append(sequence)
+        add(generator, sequence)
 
-    monkeypatch.setattr(Loop, "add", noted)
-    return rows
+    monkeypatch.setattr(BatchGenerator, "add", noted)
+    return sequences
 
 
 def the(frames: list[Frame]) -> Frame:
@@ -141,16 +140,16 @@ def test_every_kind_of_model_speaks_and_comes_to_an_end(speaker: tuple[Qwen3, Vo
     assert len(spoken.pcm) < len(alone(model, utterance(LONGER, voice)))
 
 
-@pytest.mark.parametrize(("lane", "stretches"), [(Lane.SPEAK, [1, 2, 4]), (Lane.RENDER, [12])])
+@pytest.mark.parametrize(("lane", "segments"), [(Lane.SPEAK, [1, 2, 4]), (Lane.RENDER, [12])])
 def test_a_listener_hears_the_first_frame_at_once_and_a_render_comes_in_large_pieces(
-    speaker: tuple[Qwen3, VoiceSpec], lane: Lane, stretches: list[int]
+    speaker: tuple[Qwen3, VoiceSpec], lane: Lane, segments: list[int]
 ) -> None:
     model, voice = speaker
 
     frames = speak(model, utterance(LONGER, voice, lane=lane)).frames
 
     lengths = [len(frame.pcm) // FRAME_BYTES for frame in frames if frame.pcm]
-    assert lengths[: len(stretches)] == stretches
+    assert lengths[: len(segments)] == segments
     assert all(len(frame.pcm) % FRAME_BYTES == 0 for frame in frames)
     assert [frame.final for frame in frames] == [False] * (len(frames) - 1) + [True]
 
@@ -283,41 +282,49 @@ def test_at_temperature_zero_the_seed_does_not_matter(speaker: tuple[Qwen3, Voic
     assert alone(model, greedy) == alone(model, replace(greedy, seed=2)) != alone(model, utterance(voice=voice))
 
 
-def test_a_row_samples_as_its_utterance_says(preset: Qwen3, begun: list[Row]) -> None:
+def test_a_sequence_samples_as_its_utterance_says(preset: Qwen3, begun: list[SpeechSequence]) -> None:
     speak(preset, utterance(seed=5, sampling=Sampling(0.4, 7, 0.8, 1.3)))
 
-    assert begun[0].sampling == RowSampling(5, 0.4, 7, 0.8, 1.3, 2)
+    assert begun[0].sampling == SamplingParams(5, 0.4, 7, 0.8, 1.3, 2)
 
 
-def test_what_nobody_says_is_as_the_checkpoint_has_it(preset: Qwen3, begun: list[Row]) -> None:
+def test_what_nobody_says_is_as_the_checkpoint_has_it(preset: Qwen3, begun: list[SpeechSequence]) -> None:
     speak(preset, utterance(seed=5, sampling=Sampling(top_k=0)))
 
-    assert begun[0].sampling == RowSampling(5, 0.9, 0, 1.0, 1.05, 2)
+    assert begun[0].sampling == SamplingParams(5, 0.9, 0, 1.0, 1.05, 2)
 
 
 @pytest.mark.parametrize(
     ("configured", "said", "expected"),
     [
-        ({}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2)),
+        ({}, Sampling(), SamplingParams(1, 0.9, 50, 1.0, 1.05, 2)),
         (
             {"top_k": 9, "repetition_penalty": 1.2},
             Sampling(),
-            RowSampling(1, 0.9, 9, 1.0, 1.2, 2, Choice(0.9, 50, 1)),
+            SamplingParams(1, 0.9, 9, 1.0, 1.2, 2, CodeSampling(0.9, 50, 1)),
         ),
-        ({"subtalker_temperature": 0.5}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2, Choice(0.5, 50, 1.0))),
-        ({"subtalker_temperature": 0.5}, Sampling(0.3, 7, 0.8), RowSampling(1, 0.3, 7, 0.8, 1.05, 2)),
-        ({"do_sample": False}, Sampling(), RowSampling(1, 0.0, 50, 1.0, 1.05, 2, Choice(0.9, 50, 1.0))),
-        ({"subtalker_dosample": False}, Sampling(), RowSampling(1, 0.9, 50, 1.0, 1.05, 2, Choice(0.0, 50, 1.0))),
-        ({"do_sample": False}, Sampling(temperature=0.4), RowSampling(1, 0.4, 50, 1.0, 1.05, 2)),
+        (
+            {"subtalker_temperature": 0.5},
+            Sampling(),
+            SamplingParams(1, 0.9, 50, 1.0, 1.05, 2, CodeSampling(0.5, 50, 1.0)),
+        ),
+        ({"subtalker_temperature": 0.5}, Sampling(0.3, 7, 0.8), SamplingParams(1, 0.3, 7, 0.8, 1.05, 2)),
+        ({"do_sample": False}, Sampling(), SamplingParams(1, 0.0, 50, 1.0, 1.05, 2, CodeSampling(0.9, 50, 1.0))),
+        (
+            {"subtalker_dosample": False},
+            Sampling(),
+            SamplingParams(1, 0.9, 50, 1.0, 1.05, 2, CodeSampling(0.0, 50, 1.0)),
+        ),
+        ({"do_sample": False}, Sampling(temperature=0.4), SamplingParams(1, 0.4, 50, 1.0, 1.05, 2)),
     ],
 )
 def test_what_nobody_says_is_as_a_checkpoint_has_it_for_the_first_code_and_for_the_others(
     models: Models,
     tmp_path: Path,
-    begun: list[Row],
+    begun: list[SpeechSequence],
     configured: dict[str, Any],
     said: Sampling,
-    expected: RowSampling,
+    expected: SamplingParams,
 ) -> None:
     shutil.copytree(models.folder(type="custom_voice"), tmp_path / "other")
     (tmp_path / "other" / "generation_config.json").write_text(json.dumps(configured))
@@ -327,7 +334,7 @@ def test_what_nobody_says_is_as_a_checkpoint_has_it_for_the_first_code_and_for_t
     assert begun[0].sampling == expected
 
 
-def test_a_clone_repeats_itself_as_it_is_told(base: Qwen3, cloned: VoiceSpec, begun: list[Row]) -> None:
+def test_a_clone_repeats_itself_as_it_is_told(base: Qwen3, cloned: VoiceSpec, begun: list[SpeechSequence]) -> None:
     """mlx-audio forces clones to a penalty of 1.5."""
     for said, expected in ((None, 1.05), (1.0, 1.0), (1.2, 1.2), (1.7, 1.7)):
         speak(base, utterance(voice=cloned, sampling=Sampling(repetition_penalty=said), max_seconds=0.08))
@@ -393,19 +400,19 @@ class Noted(NamedTuple):
 @pytest.fixture
 def prompts(monkeypatch: pytest.MonkeyPatch) -> Noted:
     noted = Noted([], [])
-    plain, of = Prompts._plain, Prompts.of  # pyright: ignore[reportPrivateUsage]
+    defuse, build = PromptBuilder._defuse, PromptBuilder.build  # pyright: ignore[reportPrivateUsage]
 
-    def noted_plain(prompts: Prompts, text: str) -> str:
-        noted.texts.append(plain(prompts, text))
+    def noted_defuse(prompts: PromptBuilder, text: str) -> str:
+        noted.texts.append(defuse(prompts, text))
         return noted.texts[-1]
 
-    def noted_of(prompts: Prompts, *told: Any) -> Prompt:
-        prompt = of(prompts, *told)
+    def noted_build(prompts: PromptBuilder, *told: Any) -> Prompt:
+        prompt = build(prompts, *told)
         noted.positions.append(prompt.positions)
         return prompt
 
-    monkeypatch.setattr(Prompts, "_plain", noted_plain)
-    monkeypatch.setattr(Prompts, "of", noted_of)
+    monkeypatch.setattr(PromptBuilder, "_defuse", noted_defuse)
+    monkeypatch.setattr(PromptBuilder, "build", noted_build)
     return noted
 
 
@@ -461,7 +468,7 @@ def test_markup_is_left_alone(preset: Qwen3, prompts: Noted) -> None:
 
 
 def test_a_text_that_no_buffer_has_room_for_is_refused_and_a_long_limit_is_cut(
-    preset: Qwen3, begun: list[Row]
+    preset: Qwen3, begun: list[SpeechSequence]
 ) -> None:
     preset.add([utterance("word " * 40_000, id=1), utterance(EMPTY, id=2, max_seconds=1e7)])
 
@@ -489,14 +496,14 @@ def test_an_exception_ends_its_utterance_and_no_other(
     preset: Qwen3, alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = alone(preset, utterance())
-    of = Prompts.of
+    build = PromptBuilder.build
 
-    def fails(prompts: Prompts, wanted: Utterance, reference: Any) -> Prompt:
+    def fails(prompts: PromptBuilder, wanted: Utterance, reference: Any) -> Prompt:
         if "tired" in wanted.text:
             raise RuntimeError("the weights are tired")
-        return of(prompts, wanted, reference)
+        return build(prompts, wanted, reference)
 
-    monkeypatch.setattr(Prompts, "of", fails)
+    monkeypatch.setattr(PromptBuilder, "build", fails)
     preset.add([utterance(id=1), utterance("I am tired.", id=7), utterance(id=2)])
     spoken = finish(preset)
 
@@ -751,17 +758,17 @@ class Ears:
         self.encoded += 1
         return mx.arange(16 * 3, dtype=mx.int32).reshape(1, 16, 3)
 
-    def embed(self, audio: mx.array) -> mx.array:
+    def embed_speaker(self, audio: mx.array) -> mx.array:
         return mx.ones((1, 8)) / 3
 
-    def embedded(self, codes: mx.array) -> mx.array:
+    def embed_codes(self, codes: mx.array) -> mx.array:
         assert np.array_equal(np.array(codes), np.arange(48).reshape(1, 16, 3))
         self.looked_up += 1
         return mx.zeros((1, 3, 8))
 
 
-def references_of(ears: Ears, fingerprint: str = "this") -> References:
-    return References(ears.encode, ears.embed, ears.embedded, fingerprint)
+def references_of(ears: Ears, fingerprint: str = "this") -> ReferenceCache:
+    return ReferenceCache(ears.encode, ears.embed_speaker, ears.embed_codes, fingerprint)
 
 
 def test_what_is_kept_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -1030,7 +1037,7 @@ def noticed(event, arguments):
 
 sys.addaudithook(noticed)
 from app.workers.synthesis.load import load
-from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
+from app.inference.model import Utterance, VoiceSpec
 
 model = load("qwen3", folder)
 model.add([Utterance(id=1, text="Go.", voice=VoiceSpec(VoiceKind.PRESET, "ryan"), lane=Lane.RENDER, seed=1)])

@@ -23,8 +23,8 @@ loaded = preload.load()
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from app.workers.synthesis.qwen3.attending import QUERIES, attend
-from app.workers.synthesis.qwen3.linear import joined
+from app.workers.synthesis.qwen3.attention import QUERIES, attend
+from app.workers.synthesis.qwen3.linear import fuse
 
 mlx_runtime.without_compiler()
 numbers = np.random.default_rng(1)
@@ -35,7 +35,7 @@ def some(*shape):
 def linear(inputs, outputs):
     layer = nn.Linear(inputs, outputs, bias=False)
     layer.weight = some(outputs, inputs)
-    layer, rows = joined(layer), some(8, 1, inputs)
+    layer, rows = fuse(layer), some(8, 1, inputs)
     whole = np.array(layer(rows))
     return all(
         np.array_equal(np.array(layer(rows[start : start + count])), whole[start : start + count])

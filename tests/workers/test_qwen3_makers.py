@@ -1,6 +1,6 @@
 """Codes and samples of Qwen3-TTS are those of its makers' own code, which `tests.golden` has kept."""
 
-# Those of MLX are half unknown.
+# MLX's types are partly unknown.
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from app.inference.model import FinishReason, Lane, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.selftest.checkpoint.dims import Kind
 from app.workers.synthesis import mlx_runtime
-from app.workers.synthesis.qwen3.generator import Heard, Loop
-from app.workers.synthesis.qwen3.hearing import Hearing
-from app.workers.synthesis.qwen3.loading import load
+from app.workers.synthesis.qwen3.generator import BatchGenerator, StepOutput
+from app.workers.synthesis.qwen3.loading import load_checkpoint
 from app.workers.synthesis.qwen3.model import Qwen3
+from app.workers.synthesis.qwen3.reference_encoder import ReferenceEncoder
 from tests.golden.cases import (
     CASES,
     CHECKPOINTS,
@@ -33,7 +33,7 @@ from tests.golden.cases import (
 )
 from tests.support.speaking import finish
 from tests.workers.codes import Codes
-from tests.workers.codes import said as said
+from tests.workers.codes import generated as generated
 from tests.workers.qwen3_checkpoints import Models, clone
 
 pytestmark = pytest.mark.skipif(mlx_runtime.device() != "cpu", reason="elsewhere, talkers are not in float32")
@@ -59,7 +59,7 @@ def model(folder: Callable[[Kind], Path]) -> Callable[[Kind], Qwen3]:
 
     def of_kind(kind: Kind) -> Qwen3:
         if kind not in loaded:
-            loaded[kind] = Qwen3.load(folder(kind), max_rows=8)
+            loaded[kind] = Qwen3.load(folder(kind), max_sequences=8)
         return loaded[kind]
 
     return of_kind
@@ -75,15 +75,15 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, VoiceSpec]:
 def heard(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[NDArray[np.float32]]]:
     """The samples of each utterance as they come out of the loop."""
     found: dict[int, list[NDArray[np.float32]]] = {}
-    tick = Loop.tick
+    step = BatchGenerator.step
 
-    def noted(loop: Loop) -> list[Heard]:
-        heard = tick(loop)
-        for one in heard:
-            found.setdefault(one.row.utterance_id, []).append(one.samples)
-        return heard
+    def noted(generator: BatchGenerator) -> list[StepOutput]:
+        outputs = step(generator)
+        for one in outputs:
+            found.setdefault(one.sequence.utterance_id, []).append(one.samples)
+        return outputs
 
-    monkeypatch.setattr(Loop, "tick", noted)
+    monkeypatch.setattr(BatchGenerator, "step", noted)
     return found
 
 
@@ -120,7 +120,7 @@ def test_a_take_is_that_of_the_makers_code(
     model: Callable[[Kind], Qwen3],
     voices: dict[str, VoiceSpec],
     kept: dict[str, NDArray[Any]],
-    said: dict[int, list[Codes]],
+    generated: dict[int, list[Codes]],
     heard: dict[int, list[NDArray[np.float32]]],
     case: Case,
 ) -> None:
@@ -129,7 +129,7 @@ def test_a_take_is_that_of_the_makers_code(
 
     spoken = finish(speaker)
 
-    compare(case, kept, said[1], heard[1])
+    compare(case, kept, generated[1], heard[1])
     limited = len(kept[f"{case.name}/codes"]) == case.frames
     assert spoken[1].reason is (FinishReason.LENGTH if limited else FinishReason.STOP)
 
@@ -139,7 +139,7 @@ def test_takes_of_both_layouts_beside_each_other_are_those_of_the_makers_code(
     model: Callable[[Kind], Qwen3],
     voices: dict[str, VoiceSpec],
     kept: dict[str, NDArray[Any]],
-    said: dict[int, list[Codes]],
+    generated: dict[int, list[Codes]],
     heard: dict[int, list[NDArray[np.float32]]],
     kind: Kind,
 ) -> None:
@@ -151,11 +151,13 @@ def test_takes_of_both_layouts_beside_each_other_are_those_of_the_makers_code(
     finish(speaker)
 
     for number, case in enumerate(cases):
-        compare(case, kept, said[number], heard[number])
+        compare(case, kept, generated[number], heard[number])
 
 
-def compare(case: Case, kept: dict[str, NDArray[Any]], said: list[Codes], heard: list[NDArray[np.float32]]) -> None:
-    codes, samples = np.stack(said).astype(np.int64), np.concatenate(heard)
+def compare(
+    case: Case, kept: dict[str, NDArray[Any]], generated: list[Codes], heard: list[NDArray[np.float32]]
+) -> None:
+    codes, samples = np.stack(generated).astype(np.int64), np.concatenate(heard)
     expected = kept[f"{case.name}/codes"]
     frames = len(expected)
     assert len(codes) >= frames
@@ -177,18 +179,21 @@ def test_enough_is_compared(kept: dict[str, NDArray[Any]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def hearing(folder: Callable[[Kind], Path]) -> Hearing:
-    loaded = load(folder("base"))
-    return Hearing(loaded.speech_tokenizer, loaded.model.speaker_encoder)
+def encoder(folder: Callable[[Kind], Path]) -> ReferenceEncoder:
+    loaded = load_checkpoint(folder("base"))
+    return ReferenceEncoder(loaded.speech_tokenizer, loaded.model.speaker_encoder)
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_a_recording_is_heard_as_the_makers_code_hears_it(
-    hearing: Hearing, kept: dict[str, NDArray[Any]], name: str
+def test_a_recording_is_encoded_as_by_the_makers_code(
+    encoder: ReferenceEncoder, kept: dict[str, NDArray[Any]], name: str
 ) -> None:
     samples = mx.array(recording(name) / np.float32(32_768))
 
-    codes, speaker = np.array(hearing.codes(samples), np.int64), np.array(hearing.speaker(samples), np.float32)
+    codes, speaker = (
+        np.array(encoder.encode(samples), np.int64),
+        np.array(encoder.embed_speaker(samples), np.float32),
+    )
 
     assert np.array_equal(codes[0].T, kept[f"{name}/codes"])
     expected = kept[f"{name}/speaker"]

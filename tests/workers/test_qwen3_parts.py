@@ -1,6 +1,6 @@
-"""The parts of the decode loop one by one: prompts, chance, and a vocoder for several rows."""
+"""The parts of the decode loop one by one: prompts, sampling, and a vocoder for several streams."""
 
-# mlx-audio has no types, those of MLX are half unknown.
+# mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
@@ -15,12 +15,18 @@ from numpy.typing import NDArray
 
 from app.inference.model import VoiceKind, VoiceSpec
 from app.workers.synthesis.qwen3.convolutions import Convolution, Depthwise, Upsampling
-from app.workers.synthesis.qwen3.loading import Loaded, load
-from app.workers.synthesis.qwen3.prompts import Prompt, Prompts
+from app.workers.synthesis.qwen3.loading import LoadedCheckpoint, load_checkpoint
+from app.workers.synthesis.qwen3.prompts import Prompt, PromptBuilder
 from app.workers.synthesis.qwen3.references import Reference
-from app.workers.synthesis.qwen3.sampling import Choice, Dice, FirstCode, Sampling, controls_of
+from app.workers.synthesis.qwen3.sampling import (
+    CodeSampling,
+    FirstCodeProcessor,
+    FrameSampler,
+    SamplingParams,
+    stack_sampling,
+)
 from app.workers.synthesis.qwen3.snake import Snake
-from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder, VocoderState, row_of, stacked
+from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder, VocoderState, select_state, stack_states
 from tests.workers.qwen3_checkpoints import DEEP, LONGER, Models, tone, utterance
 
 Samples = NDArray[np.float32]
@@ -29,12 +35,12 @@ GROUPS, CODES = 16, 2_048
 
 
 @pytest.fixture(scope="module")
-def loaded(models: Models) -> Loaded:
-    return load(models.folder(type="base"))
+def loaded(models: Models) -> LoadedCheckpoint:
+    return load_checkpoint(models.folder(type="base"))
 
 
 @pytest.fixture(scope="module")
-def vocoder(loaded: Loaded) -> Vocoder:
+def vocoder(loaded: LoadedCheckpoint) -> Vocoder:
     return Vocoder(loaded.decoder)
 
 
@@ -53,7 +59,7 @@ def apart(one: Any, other: Any) -> float:
 
 
 def whole(prompt: Prompt) -> Samples:
-    return np.array(mx.concatenate([prompt.common, prompt.own], axis=1).astype(mx.float32))
+    return np.array(mx.concatenate([prompt.prefix, prompt.suffix], axis=1).astype(mx.float32))
 
 
 @pytest.mark.parametrize("language", ["auto", "english", "chinese"])
@@ -74,7 +80,7 @@ def test_a_prompt_is_laid_as_mlx_audio_lays_it(
     tag = {"english": "en", "chinese": "zh", "auto": ""}[language]
     wanted = utterance(LONGER, voice, instruct=instruct, language=tag)
 
-    ours = Prompts(theirs, names).of(wanted, None)
+    ours = PromptBuilder(theirs, names).build(wanted, None)
 
     told = {"speaker": voice.name or None, "instruct": voice.description or instruct or None}
     expected = theirs._prepare_generation_inputs(LONGER, language=language, **told)[0]
@@ -84,20 +90,20 @@ def test_a_prompt_is_laid_as_mlx_audio_lays_it(
 def test_a_clones_prompt_is_laid_as_mlx_audio_lays_it(models: Models) -> None:
     theirs: Any = load_theirs(models.folder(type="base"))
     audio = mx.array(tone() / np.float32(32_768))
-    prompts = Prompts(theirs, ("english",))
+    prompts = PromptBuilder(theirs, ("english",))
     codes = theirs.speech_tokenizer.encode(audio[None, None]).astype(mx.int32)
     speaker = theirs.extract_speaker_embedding(audio).astype(mx.float32)
-    reference = Reference("key", codes, speaker, prompts.embedded(codes))
+    reference = Reference("key", codes, speaker, prompts.embed_codes(codes))
     voice = VoiceSpec(VoiceKind.CLONE, folder="/somewhere", transcript="I was there.", language="en")
 
-    ours = prompts.of(utterance(LONGER, voice), reference)
+    ours = prompts.build(utterance(LONGER, voice), reference)
 
     expected = theirs._prepare_icl_generation_inputs(LONGER, audio, "I was there.", language="english")[0]
     assert np.array_equal(whole(ours), np.array(expected.astype(mx.float32)))
 
 
-def test_what_prompts_have_in_common_has_a_key_of_its_own(models: Models) -> None:
-    prompts = Prompts(load_theirs(models.folder(type="custom_voice", size="1b7")), ("english", "german"))
+def test_prompts_with_the_same_prefix_have_the_same_key(models: Models) -> None:
+    prompts = PromptBuilder(load_theirs(models.folder(type="custom_voice", size="1b7")), ("english", "german"))
     wanted = [
         utterance("A"),
         utterance("B", seed=4),
@@ -106,30 +112,32 @@ def test_what_prompts_have_in_common_has_a_key_of_its_own(models: Models) -> Non
         utterance("A", language="de"),
     ]
 
-    made = [prompts.of(one, None) for one in wanted]
+    made = [prompts.build(one, None) for one in wanted]
 
-    assert made[0].key == made[1].key
-    assert mx.array_equal(made[0].common, made[1].common)
-    assert len({one.key for one in made}) == 4
-
-
-# Chance
+    assert made[0].prefix_key == made[1].prefix_key
+    assert mx.array_equal(made[0].prefix, made[1].prefix)
+    assert len({one.prefix_key for one in made}) == 4
 
 
-def chosen(logits: NDArray[np.float32], *rows: Sampling, frames: int = 1, group: int = 0) -> NDArray[np.int64]:
-    """Codes of each row at so many frames, [frames, rows]; all rows have the same logits."""
-    controls, mode = controls_of(rows)
+# Sampling
+
+
+def chosen(
+    logits: NDArray[np.float32], *batch: SamplingParams, frames: int = 1, group: int = 0
+) -> NDArray[np.int64]:
+    """Codes of each sequence in this many frames, [frames, batch]; all have the same logits."""
+    sampling, mode = stack_sampling(batch)
     found: list[NDArray[np.int64]] = []
     for frame in range(frames):
-        at = mx.full((len(rows),), frame, mx.int32)
-        dice = Dice(controls, mode, at, GROUPS, logits.size)
-        batch = mx.array(np.tile(logits, (len(rows), 1)))
-        found.append(np.array(dice.choose(batch, group)).astype(np.int64))
+        at = mx.full((len(batch),), frame, mx.int32)
+        sampler = FrameSampler(sampling, mode, at, GROUPS, logits.size)
+        repeated = mx.array(np.tile(logits, (len(batch), 1)))
+        found.append(np.array(sampler.sample(repeated, group)).astype(np.int64))
     return np.stack(found)
 
 
-def warm(seed: int = 1, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Sampling:
-    return Sampling(seed, temperature, top_k, top_p, 1.0, 0)
+def warm(seed: int = 1, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> SamplingParams:
+    return SamplingParams(seed, temperature, top_k, top_p, 1.0, 0)
 
 
 def unlikely(found: NDArray[np.int64], expected: NDArray[np.float64]) -> float:
@@ -155,7 +163,7 @@ def unlikely(found: NDArray[np.int64], expected: NDArray[np.float64]) -> float:
         ({"temperature": 2.0, "top_k": 8, "top_p": 0.8}, None),
     ],
 )
-def test_codes_are_drawn_from_the_softmax_of_the_likeliest(settings: dict[str, Any], kept: int | None) -> None:
+def test_codes_are_sampled_from_the_softmax_of_the_likeliest(settings: dict[str, Any], kept: int | None) -> None:
     logits = np.random.default_rng(3).normal(size=20).astype(np.float32)
     row = warm(**settings)
     scaled = logits.astype(np.float64) / row.temperature
@@ -170,14 +178,14 @@ def test_codes_are_drawn_from_the_softmax_of_the_likeliest(settings: dict[str, A
     if kept is not None:
         assert (expected > 0).sum() == kept
 
-    of_many_rows = chosen(logits, *[warm(seed, **settings) for seed in range(500)])[0]
+    of_many_sequences = chosen(logits, *[warm(seed, **settings) for seed in range(500)])[0]
     of_many_frames = chosen(logits, warm(9, **settings), frames=500)[:, 0]
-    found = np.concatenate([of_many_rows, of_many_frames])
+    found = np.concatenate([of_many_sequences, of_many_frames])
 
     assert unlikely(found, expected) < 2
 
 
-def test_a_rows_chance_is_its_own() -> None:
+def test_a_sequences_noise_is_its_own() -> None:
     logits = np.random.default_rng(3).normal(size=CODES).astype(np.float32)
     one = warm(7, top_k=50)
 
@@ -193,7 +201,9 @@ def test_a_rows_chance_is_its_own() -> None:
 
 @pytest.mark.parametrize("one", [warm(7, top_k=50), warm(7, top_k=1), warm(7, temperature=0.0)])
 @pytest.mark.parametrize("other", [warm(1), warm(1, top_k=0), warm(1, top_k=100), warm(1, temperature=0.0)])
-def test_equally_likely_codes_are_drawn_alike_whoever_else_is_there(one: Sampling, other: Sampling) -> None:
+def test_equally_likely_codes_are_sampled_alike_whatever_else_is_in_the_batch(
+    one: SamplingParams, other: SamplingParams
+) -> None:
     """In bfloat16, which a GPU computes in, there are many."""
     numbers = mx.array(np.random.default_rng(3).normal(size=(40, CODES)) * 2.5, mx.bfloat16).astype(mx.float32)
 
@@ -211,13 +221,13 @@ def test_codes_as_likely_as_the_last_of_top_k_are_kept_with_it() -> None:
     assert unlikely(found, expected / expected.sum()) < 2
 
 
-def test_a_frames_other_codes_are_chosen_as_they_are_told() -> None:
+def test_a_frames_other_codes_have_sampling_of_their_own() -> None:
     logits = np.random.default_rng(3).normal(size=CODES).astype(np.float32)
     rows = [
-        Sampling(5, 0.0, 0, 1.0, 1.0, 0, Choice(1.0, 50, 1.0)),
-        Sampling(5, 1.0, 50, 1.0, 1.0, 0, Choice(0.0, 0, 1.0)),
-        Sampling(5, 1.0, 50, 1.0, 1.0, 0, Choice(1.0, 1, 1.0)),
-        Sampling(5, 1.0, 50, 1.0, 1.0, 0, Choice(1.0, 0, 1e-9)),
+        SamplingParams(5, 0.0, 0, 1.0, 1.0, 0, CodeSampling(1.0, 50, 1.0)),
+        SamplingParams(5, 1.0, 50, 1.0, 1.0, 0, CodeSampling(0.0, 0, 1.0)),
+        SamplingParams(5, 1.0, 50, 1.0, 1.0, 0, CodeSampling(1.0, 1, 1.0)),
+        SamplingParams(5, 1.0, 50, 1.0, 1.0, 0, CodeSampling(1.0, 0, 1e-9)),
     ]
 
     first, other = (chosen(logits, *rows, frames=30, group=group).T for group in (0, 1))
@@ -226,7 +236,7 @@ def test_a_frames_other_codes_are_chosen_as_they_are_told() -> None:
     assert [len(set(row)) == 1 for row in other.tolist()] == [False, True, True, True]
 
 
-def test_without_warmth_the_likeliest_is_chosen_whoever_is_beside() -> None:
+def test_at_temperature_0_the_likeliest_is_chosen_whatever_else_is_in_the_batch() -> None:
     logits = np.random.default_rng(3).normal(size=CODES).astype(np.float32)
     cold = warm(temperature=0.0)
 
@@ -236,16 +246,16 @@ def test_without_warmth_the_likeliest_is_chosen_whoever_is_beside() -> None:
 
 def test_specials_and_an_early_end_are_not_chosen_and_repetition_costs() -> None:
     codes, end = 3_072, 2_150
-    first = FirstCode(codes, end)
+    first = FirstCodeProcessor(codes, end)
     logits = mx.array(np.random.default_rng(0).normal(size=(3, codes)).astype(np.float32))
     frames = mx.array([0, 1, 70])
-    rows = ((1.0, 1), (1.5, 1), (2.0, 0))
-    controls, _ = controls_of([Sampling(1, 1, 0, 1, penalty, least) for penalty, least in rows])
-    history = first.fresh_history(3)
+    batch = ((1.0, 1), (1.5, 1), (2.0, 0))
+    sampling, _ = stack_sampling([SamplingParams(1, 1, 0, 1, penalty, min_frames) for penalty, min_frames in batch])
+    history = first.make_history(3)
     for number in range(70):
-        history = first.remembered(history, mx.array([5, 6, number]))
+        history = first.push_history(history, mx.array([5, 6, number]))
 
-    allowed = np.array(first.allowed(logits, history, frames, controls))
+    allowed = np.array(first.process(logits, history, frames, sampling))
 
     plain = np.array(logits)
     specials = np.arange(codes) >= codes - 1_024
@@ -275,11 +285,11 @@ def stepped(vocoder: Vocoder, codes: mx.array, *lengths: int) -> Samples:
     return np.concatenate(parts)
 
 
-def test_rows_that_come_and_go_sound_as_each_alone(vocoder: Vocoder) -> None:
+def test_streams_that_join_and_leave_a_batch_sound_as_each_alone(vocoder: Vocoder) -> None:
     chance = Random(0)
     codes = [codes_of(chance.randint(5, 40), seed) for seed in range(9)]
     expected = [stepped(vocoder, some, some.shape[-1]) for some in codes]
-    states = [vocoder.fresh() for _ in codes]
+    states = [vocoder.make_state() for _ in codes]
     parts: list[list[Samples]] = [[] for _ in codes]
     at = [0] * len(codes)
 
@@ -287,9 +297,9 @@ def test_rows_that_come_and_go_sound_as_each_alone(vocoder: Vocoder) -> None:
         rows = chance.sample(left, chance.randint(1, min(4, len(left))))
         frames = min(chance.choice([1, 2, 4, 8]), *(codes[row].shape[-1] - at[row] for row in rows), 8)
         batch = mx.concatenate([codes[row][..., at[row] : at[row] + frames] for row in rows])
-        samples, after = vocoder.step(batch, stacked([states[row] for row in rows]))
+        samples, after = vocoder.step(batch, stack_states([states[row] for row in rows]))
         for number, row in enumerate(rows):
-            states[row] = row_of(after, number)
+            states[row] = select_state(after, number)
             parts[row].append(np.array(samples[number]))
             at[row] += frames
 
@@ -297,7 +307,9 @@ def test_rows_that_come_and_go_sound_as_each_alone(vocoder: Vocoder) -> None:
         assert apart(np.concatenate(parts[number]), wanted) < 1e-4
 
 
-def test_attention_sees_the_last_72_frames_as_in_the_official_decoder(loaded: Loaded, vocoder: Vocoder) -> None:
+def test_attention_sees_the_last_72_frames_as_in_the_official_decoder(
+    loaded: LoadedCheckpoint, vocoder: Vocoder
+) -> None:
     """Against mlx-audio's own modules with the mask of a sliding window put in."""
     codes, window = codes_of(150), 72
     decoder = loaded.decoder
@@ -374,7 +386,7 @@ def test_an_upsampling_is_that_of_mlx(stride: int, taps: int) -> None:
         Upsampling(weight, bias, stride + taps)
 
 
-def test_a_snake_is_that_of_mlx_audio(loaded: Loaded) -> None:
+def test_a_snake_is_that_of_mlx_audio(loaded: LoadedCheckpoint) -> None:
     theirs = loaded.decoder.decoder[-2]
     x = random(2, 30, theirs.alpha.shape[0]) * 40
 

@@ -1,7 +1,9 @@
-"""Steps by pieces, as on a CPU: who comes in the midst of one does not wait for the rest, and nobody loses any."""
+"""Decode steps that are launched unit by unit, as on a CPU: a listener who comes in the middle of one does not wait
+for the rest, and no frame is lost.
+"""
 
-# Those of MLX are half unknown.
-# pyright: reportUnknownMemberType=false, reportPrivateUsage=false
+# MLX's types are partly unknown.
+# pyright: reportUnknownMemberType=false
 
 import mlx.core as mx
 import numpy as np
@@ -9,10 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from app.inference.model import FinishReason, Lane, Utterance
-from app.workers.synthesis.qwen3 import cost_model, generator
-from app.workers.synthesis.qwen3.generator import Loop
 from app.workers.synthesis.qwen3.model import Qwen3
-from app.workers.synthesis.qwen3.sampling import Sampling, controls_of
+from app.workers.synthesis.qwen3.sampling import SamplingParams, stack_sampling
 from tests.support.speaking import Spoken, collect, finish, speak
 from tests.workers.qwen3_checkpoints import LONGER, Models, endless, utterance
 
@@ -20,13 +20,13 @@ RENDERS = [endless(id=number, seed=number, max_seconds=2) for number in (1, 2, 3
 RENDERS[1] = replace(RENDERS[1], text="∞ " + LONGER * 3, text_layout="beside")
 LISTENER = utterance(LONGER, id=99, lane=Lane.SPEAK, seed=7)
 
-#: Of the tiny talker's two layers at once, of each pass and of what the next step needs.
-PIECES = 1 + 16 + 1
+#: Launch units of a step: the tiny talker's two layers at once, each pass, and what the next step needs.
+UNITS = 1 + 16 + 1
 
 
 @pytest.fixture(scope="module")
 def model(models: Models) -> Qwen3:
-    return Qwen3.load(models.folder(type="custom_voice", size="1b7"), max_rows=8)
+    return Qwen3.load(models.folder(type="custom_voice", size="1b7"), max_sequences=8)
 
 
 @pytest.fixture(scope="module")
@@ -35,79 +35,83 @@ def alone(model: Qwen3) -> dict[int, bytes]:
 
 
 @pytest.fixture(autouse=True)
-def a_piece_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generator, "TICK_S", 0.0)
+def a_unit_at_a_time(model: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model.generator, "max_iteration_s", 0.0)
 
 
-@pytest.fixture(params=["rest", "go on"])
-def renders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What renders do while somebody listens."""
-    monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0 if request.param == "rest" else 1e9)
+@pytest.fixture(params=["preempted", "go on"])
+def renders(model: Qwen3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What becomes of renders while somebody listens."""
+    share = 0.0 if request.param == "preempted" else 1e9
+    monkeypatch.setattr(model.generator.cost_model, "real_time_share", share)
     return request.param
 
 
-def left(of: Loop) -> int:
-    """Pieces of the step at work that have not been launched."""
-    return 0 if of._asked is None else len(of._asked.step._pieces)
+def units_left(model: Qwen3) -> int:
+    """Launch units that are left of the decode step in flight."""
+    return model.generator.stats().step_units_left or 0
 
 
-def said(model: Qwen3, wanted: list[Utterance]) -> list[int]:
-    return [model._rows[one.id].said for one in wanted]
+def generated(model: Qwen3, wanted: list[Utterance]) -> list[int]:
+    """Frames of each utterance whose codes have been launched; 0 for those that wait to become a sequence."""
+    sequences = model.generator.stats().sequences
+    return [sequences[one.id].generated if one.id in sequences else 0 for one in wanted]
+
+
+def has_slot(model: Qwen3, one: Utterance) -> bool:
+    return model.generator.stats().sequences[one.id].has_slot
 
 
 @pytest.mark.parametrize(
-    "pieces", [pytest.param(n, marks=() if n in (1, 9, PIECES - 1) else pytest.mark.long) for n in range(1, PIECES)]
+    "units", [pytest.param(n, marks=() if n in (1, 9, UNITS - 1) else pytest.mark.long) for n in range(1, UNITS)]
 )
-def test_who_comes_in_the_midst_of_a_step_does_not_wait_for_its_rest(
-    model: Qwen3, alone: dict[int, bytes], renders: str, pieces: int
+def test_a_listener_who_comes_in_the_middle_of_a_step_does_not_wait_for_the_rest(
+    model: Qwen3, alone: dict[int, bytes], renders: str, units: int
 ) -> None:
     spoken: dict[int, Spoken] = {}
     model.add(RENDERS)
-    while len(model._rows) < 3 or min(said(model, RENDERS)) < 3 or left(model._loop) != pieces:
+    while min(generated(model, RENDERS)) < 3 or units_left(model) != units:
         collect(spoken, model.step())
-    before = said(model, RENDERS)
+    before = generated(model, RENDERS)
 
     model.add([LISTENER])
-    collect(spoken, model.step())  # it is a row now, and the tick begins anew for it
-    assert model._rows[LISTENER.id].slot is not None
-    assert said(model, RENDERS) == before
+    collect(spoken, model.step())  # it becomes a sequence, and the step is rolled back for it
+    assert has_slot(model, LISTENER)
+    assert generated(model, RENDERS) == before
     while not spoken.get(LISTENER.id, Spoken()).pcm:
         collect(spoken, model.step())
-    rested = said(model, RENDERS) == before
+    preempted = generated(model, RENDERS) == before
     finish(model, spoken)
 
-    assert rested == (renders == "rest")
+    assert preempted == (renders == "preempted")
     assert {id: one.pcm for id, one in spoken.items()} == alone
 
 
-def test_samples_of_renders_wait_for_somebodys_first(model: Qwen3, alone: dict[int, bytes], renders: str) -> None:
+def test_audio_of_renders_waits_for_a_listeners_first(model: Qwen3, alone: dict[int, bytes], renders: str) -> None:
     spoken: dict[int, Spoken] = {}
     model.add(RENDERS)
-    voicing = model._loop._voicing
-    while Lane.RENDER not in voicing._at_work or not left(model._loop):
+    while Lane.RENDER not in model.generator.stats().audio_units_left or not units_left(model):
         collect(spoken, model.step())
-    stretch = voicing._at_work[Lane.RENDER]
-    pieces = len(stretch.pieces)
+    units = model.generator.stats().audio_units_left[Lane.RENDER]
 
     model.add([LISTENER])
     while not spoken.get(LISTENER.id, Spoken()).pcm:
         collect(spoken, model.step())
-        assert len(stretch.pieces) == pieces
+        assert model.generator.stats().audio_units_left[Lane.RENDER] == units
     finish(model, spoken)
 
     assert {id: one.pcm for id, one in spoken.items()} == alone
 
 
-def test_a_renders_samples_that_have_to_wait_keep_no_listeners_waiting(
+def test_audio_of_renders_that_has_to_wait_delays_no_listener(
     model: Qwen3, alone: dict[int, bytes], renders: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is heard already, beside another whose prompt is long."""
-    monkeypatch.setattr(model._loop._pace, "_position_s", 1.0)  # it goes in by small pieces
+    monkeypatch.setattr(model.generator.cost_model, "position_s", 1.0)  # it is prefilled by small chunks
     heard = endless(id=98, seed=4, lane=Lane.SPEAK, max_seconds=1)
     spoken: dict[int, Spoken] = {}
     model.add(RENDERS)
-    voicing = model._loop._voicing
-    while Lane.RENDER not in voicing._at_work or not left(model._loop):
+    while Lane.RENDER not in model.generator.stats().audio_units_left or not units_left(model):
         collect(spoken, model.step())
     model.add([heard])
     while not spoken.get(heard.id, Spoken()).pcm:
@@ -123,27 +127,27 @@ def test_a_renders_samples_that_have_to_wait_keep_no_listeners_waiting(
     assert {one.id: spoken[one.id].pcm for one in RENDERS} == {one.id: alone[one.id] for one in RENDERS}
 
 
-def test_a_step_that_nobody_needs_any_more_keeps_nobody_waiting(
+def test_a_step_without_sequences_delays_nobody(
     model: Qwen3, alone: dict[int, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost_model, "REAL_TIME_SHARE", 0.0)
+    monkeypatch.setattr(model.generator.cost_model, "real_time_share", 0.0)
     spoken: dict[int, Spoken] = {}
     model.add([*RENDERS, endless(id=5, lane=Lane.SPEAK)])
-    while 5 not in spoken or not spoken[5].pcm or left(model._loop) < PIECES - 2:
+    while 5 not in spoken or not spoken[5].pcm or units_left(model) < UNITS - 2:
         collect(spoken, model.step())
-    assert all(model._rows[one.id].slot is None for one in RENDERS)
+    assert not any(has_slot(model, one) for one in RENDERS)
 
     model.cancel(5)
-    for _ in range(2):  # the last word on it, and the tick
+    for _ in range(2):  # its final frame, and an iteration
         collect(spoken, model.step())
 
-    assert all(model._rows[one.id].slot is not None for one in RENDERS)
+    assert all(has_slot(model, one) for one in RENDERS)
     finish(model, spoken)
     assert spoken[5].reason is FinishReason.CANCELED
     assert {one.id: spoken[one.id].pcm for one in RENDERS} == {one.id: alone[one.id] for one in RENDERS}
 
 
-def test_who_finds_no_room_keeps_nobody_from_going_on(model: Qwen3) -> None:
+def test_listeners_who_find_no_slot_stop_nobody(model: Qwen3) -> None:
     listeners = [endless(id=number, lane=Lane.SPEAK, max_seconds=0.24) for number in range(1, 13)]
     model.add(listeners)
     spoken: dict[int, Spoken] = {}
@@ -153,55 +157,56 @@ def test_who_finds_no_room_keeps_nobody_from_going_on(model: Qwen3) -> None:
     assert {id: one.reason for id, one in spoken.items()} == {one.id: FinishReason.LENGTH for one in listeners}
 
 
-def test_what_is_canceled_in_the_midst_of_its_first_step_leaves_nothing(model: Qwen3) -> None:
-    for pieces in range(1, PIECES):
+def test_an_utterance_that_is_canceled_in_the_middle_of_its_first_step_leaves_nothing(model: Qwen3) -> None:
+    for units in range(1, UNITS):
         model.add([endless(id=1)])
-        while left(model._loop) != pieces:
+        while units_left(model) != units:
             model.step()
         model.cancel(1)
         model.step()
-        assert (model._loop.rows, model._loop._asked, model.step()) == (0, None, [])
+        stats = model.generator.stats()
+        assert (stats.sequences, stats.step_units_left, model.step()) == ({}, None, [])
 
 
 def test_keys_and_values_are_written_in_place(model: Qwen3) -> None:
-    """Although a step remembers what it began with: a copy of a long row's would take longer than its frame."""
-    talker = model._loop._talker
-    slots = talker.slots()
-    slots.fit(8, 4_000)
-    sampling, mode = controls_of([Sampling(1, 0.0, 0, 1.0, 1.0, 0)] * 8)
-    mx.eval(slots.keys, slots.values, slots.x, slots.history, sampling)
-    of_all = sum(array.nbytes for array in (*slots.keys, *slots.values))
+    """Although a step can be rolled back: to copy those of a long sequence would take longer than its frame."""
+    talker = model.generator.talker
+    cache = talker.make_cache()
+    cache.resize(8, 4_000)
+    sampling, mode = stack_sampling([SamplingParams(1, 0.0, 0, 1.0, 1.0, 0)] * 8)
+    mx.eval(cache.keys, cache.values, cache.inputs, cache.history, sampling)
+    of_all = sum(array.nbytes for array in (*cache.keys, *cache.values))
     mx.reset_peak_memory()
     before = mx.get_active_memory()
 
-    step = talker.step(slots, mx.array([3_000] * 8), mx.array([9] * 8), sampling, mode)
+    step = talker.step(cache, mx.array([3_000] * 8), mx.array([9] * 8), sampling, mode)
     while not step.launched:
-        step.launch()
+        step.launch_unit()
     mx.eval(step.codes)
 
     assert mx.get_peak_memory() - before < of_all / 2
 
 
-def test_a_step_that_is_forgotten_is_the_same_when_it_is_taken_again(model: Qwen3) -> None:
-    talker = model._loop._talker
-    controls, mode = controls_of([Sampling(1, 0.9, 50, 1.0, 1.05, 0)])
+def test_a_step_that_is_rolled_back_is_the_same_when_it_is_taken_again(model: Qwen3) -> None:
+    talker = model.generator.talker
+    sampling, mode = stack_sampling([SamplingParams(1, 0.9, 50, 1.0, 1.05, 0)])
 
-    def codes(forgotten: int) -> list[list[int]]:
-        slots = talker.slots()
-        slots.fit(1, 20)
+    def codes(rolled_back: int) -> list[list[int]]:
+        cache = talker.make_cache()
+        cache.resize(1, 20)
         found: list[list[int]] = []
         for frame in range(4):
-            for pieces in (forgotten, PIECES):
-                step = talker.step(slots, mx.array([frame]), mx.array([frame]), controls, mode)
-                for _ in range(pieces):
-                    step.launch()
+            for units in (rolled_back, UNITS):
+                step = talker.step(cache, mx.array([frame]), mx.array([frame]), sampling, mode)
+                for _ in range(units):
+                    step.launch_unit()
                 if step.launched:
                     found.append(np.array(step.codes)[0].tolist())
                 else:
-                    step.forget()
+                    step.rollback()
         return found
 
     whole = codes(0)
     assert len({tuple(frame) for frame in whole}) > 1
-    for pieces in range(1, PIECES):
-        assert codes(pieces) == whole
+    for units in range(1, UNITS):
+        assert codes(units) == whole

@@ -1,11 +1,12 @@
 """Quantized and bf16 checkpoints take the same path as mlx-audio's own talker, each in its own precision.
 
-On a CPU `load` widens the talker to float32: plain weights, norms and embeddings, and of a quantized layer its
-scales and biases; the packed codes stay. That changes no weight, only what is added up in how many bits. So where
-mlx-audio's talker is widened too, all must be the same; where it is left in bf16, what differs is its rounding.
+On a CPU `load_checkpoint` widens the talker to float32: plain weights, norms and embeddings, and of a quantized
+layer its scales and biases; the packed codes stay. That changes no weight, only what is added up in how many bits.
+So where mlx-audio's talker is widened too, all must be the same; where it is left in bf16, what differs is its
+rounding.
 """
 
-# mlx-audio has no types, those of MLX are half unknown.
+# mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportPrivateUsage=false
 
@@ -21,15 +22,14 @@ from numpy.typing import NDArray
 
 from app.inference.model import Sampling
 from app.selftest.checkpoint.talker import FIRST_SPOKEN
-from app.workers.synthesis.qwen3 import sampling
-from app.workers.synthesis.qwen3.linear import joined
-from app.workers.synthesis.qwen3.loading import load
-from app.workers.synthesis.qwen3.prompts import Prompts
-from app.workers.synthesis.qwen3.sampling import Dice, controls_of
+from app.workers.synthesis.qwen3.linear import fuse
+from app.workers.synthesis.qwen3.loading import load_checkpoint
+from app.workers.synthesis.qwen3.prompts import PromptBuilder
+from app.workers.synthesis.qwen3.sampling import FrameSampler, SamplingParams, stack_sampling
 from app.workers.synthesis.qwen3.talker import Talker
 from tests.support.speaking import speak
 from tests.workers.codes import Codes, their_codes
-from tests.workers.codes import said as said
+from tests.workers.codes import generated as generated
 from tests.workers.qwen3_checkpoints import Models, endless
 
 Logits: TypeAlias = NDArray[np.float32]
@@ -53,8 +53,8 @@ SAME = 1e-5
 
 
 @BITS
-def test_a_quantized_checkpoint_says_the_codes_that_mlx_audio_says(
-    models: Models, said: dict[int, list[Codes]], bits: int
+def test_a_quantized_checkpoint_generates_the_codes_of_mlx_audio(
+    models: Models, generated: dict[int, list[Codes]], bits: int
 ) -> None:
     options = {"type": "custom_voice", "bits": bits}
     theirs: Any = load_theirs(models.folder(**options))
@@ -67,14 +67,14 @@ def test_a_quantized_checkpoint_says_the_codes_that_mlx_audio_says(
     expected = their_codes(theirs, FRAMES, text=TEXT, voice="ryan")
     assert expected.shape == (FRAMES, GROUPS)
     assert len(np.unique(expected[:, 0])) > 10
-    assert np.array_equal(np.stack(said[wanted.id])[:FRAMES], expected)
+    assert np.array_equal(np.stack(generated[wanted.id])[:FRAMES], expected)
 
 
 @BITS
 def test_quantized_layers_stay_quantized_and_are_widened_without_loss(models: Models, bits: int) -> None:
     folder = models.folder(type="custom_voice", bits=bits)
     theirs: Any = load_theirs(folder)
-    talker = Talker(load(folder).model.talker, mx.zeros((1, 1, 32)))
+    talker = Talker(load_checkpoint(folder).model.talker, mx.zeros((1, 1, 32)))
 
     first, second = theirs.talker.model.layers
     for ours, parts in (
@@ -91,17 +91,17 @@ def test_quantized_layers_stay_quantized_and_are_widened_without_loss(models: Mo
 
 
 @BITS
-def test_quantized_layers_joined_give_what_each_gives(bits: int) -> None:
+def test_fused_quantized_layers_give_what_each_gives(bits: int) -> None:
     """Biases too: the projection from a talker to a predictor of another width has them."""
     layers = [nn.QuantizedLinear(64, width, bits=bits) for width in (32, 8, 24)]
     for number, layer in enumerate(layers):
         layer.bias = mx.random.normal(layer.bias.shape, key=mx.random.key(number))
     x = mx.random.normal((2, 3, 64), key=mx.random.key(9))
 
-    assert mx.array_equal(joined(*layers)(x), mx.concatenate([layer(x) for layer in layers], axis=-1))
+    assert mx.array_equal(fuse(*layers)(x), mx.concatenate([layer(x) for layer in layers], axis=-1))
 
 
-def test_layers_that_are_stored_in_different_ways_stay_apart() -> None:
+def test_layers_in_different_formats_are_not_fused() -> None:
     """As in checkpoints that keep a few more bits where it matters."""
     layers = [
         nn.QuantizedLinear(64, 32, bits=4, bias=False),
@@ -112,7 +112,7 @@ def test_layers_that_are_stored_in_different_ways_stay_apart() -> None:
     x = mx.random.normal((2, 3, 64), key=mx.random.key(9))
 
     for some in (layers, layers[2:3]):
-        assert mx.allclose(joined(*some)(x), mx.concatenate([layer(x) for layer in some], axis=-1), atol=1e-5)
+        assert mx.allclose(fuse(*some)(x), mx.concatenate([layer(x) for layer in some], axis=-1), atol=1e-5)
 
 
 def test_in_bf16_mlx_audio_differs_from_us_by_the_rounding_of_bf16(
@@ -144,26 +144,26 @@ def test_in_bf16_mlx_audio_differs_from_us_by_the_rounding_of_bf16(
 
 def our_logits(folder: Path, codes: Codes, monkeypatch: pytest.MonkeyPatch) -> Logits:
     """What our talker would choose each code from, [frames, groups, codes], where these codes are chosen."""
-    loaded = load(folder)
-    prompts = Prompts(loaded.model, loaded.checkpoint.language_names)
-    prompt = prompts.of(endless(), None)
+    loaded = load_checkpoint(folder)
+    prompts = PromptBuilder(loaded.model, loaded.checkpoint.language_names)
+    prompt = prompts.build(endless(), None)
     talker = Talker(loaded.model.talker, prompts.pad)
-    slots = talker.slots()
-    slots.fit(1, prompt.positions + len(codes))
-    inputs, last = mx.concatenate([prompt.common, prompt.own], axis=1), prompt.positions - 1
-    talker.prefill(slots, 0, inputs[:, :last], 0)
-    slots.begin(0, inputs[:, last:])
+    cache = talker.make_cache()
+    cache.resize(1, prompt.positions + len(codes))
+    inputs, last = mx.concatenate([prompt.prefix, prompt.suffix], axis=1), prompt.positions - 1
+    talker.prefill(cache, 0, inputs[:, :last], 0)
+    cache.start_decoding(0, inputs[:, last:])
     found: list[Logits] = []
 
-    def told(dice: Dice, logits: mx.array, group: int) -> mx.array:
+    def told(_: FrameSampler, logits: mx.array, group: int) -> mx.array:
         frame = len(found) // GROUPS
         found.append(heard(logits[0]))
         return mx.array(codes[frame, group : group + 1])
 
-    monkeypatch.setattr(Dice, "choose", told)
-    controls, mode = controls_of([sampling.Sampling(1, 0.0, 0, 1.0, 1.0, 0)])
+    monkeypatch.setattr(FrameSampler, "sample", told)
+    sampling, mode = stack_sampling([SamplingParams(1, 0.0, 0, 1.0, 1.0, 0)])
     for frame in range(len(codes)):
-        step = talker.step(slots, mx.array([last + frame]), mx.array([frame]), controls, mode)
+        step = talker.step(cache, mx.array([last + frame]), mx.array([frame]), sampling, mode)
         assert np.array_equal(np.array(step.codes)[0], codes[frame])
     return np.stack(found).reshape(len(codes), GROUPS, -1)
 

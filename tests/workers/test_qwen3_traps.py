@@ -1,6 +1,6 @@
 """What mlx-audio does to the audio of Qwen3-TTS, and we do not; where it is cheap, it is shown to do it."""
 
-# mlx-audio has no types, and those of MLX are half unknown.
+# mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
@@ -16,10 +16,10 @@ from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceKind, VoiceSpec
-from app.workers.synthesis.qwen3.loading import load
+from app.workers.synthesis.qwen3.loading import load_checkpoint
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.references import Reference
-from app.workers.synthesis.qwen3.sampling import FirstCode
+from app.workers.synthesis.qwen3.sampling import FirstCodeProcessor
 from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 from tests.support.speaking import Spoken, collect, finish, speak
@@ -68,7 +68,7 @@ def their_preset(models: Models) -> Any:
 @pytest.fixture(scope="module")
 def vocoder(models: Models) -> Vocoder:
     """One that hears everything, as theirs does."""
-    return Vocoder(load(models.folder(type="base")).decoder, window=512)
+    return Vocoder(load_checkpoint(models.folder(type="base")).decoder, window=512)
 
 
 def codes_of(frames: int, seed: int = 0) -> mx.array:
@@ -94,9 +94,9 @@ def stepped(vocoder: Vocoder, codes: mx.array, *lengths: int, state: VocoderStat
 
 
 def primed(vocoder: Vocoder, codes: mx.array) -> VocoderState:
-    """The state behind a reference."""
+    """The state after a reference."""
     reference = Reference("", codes, mx.zeros((1, 8)), mx.zeros((1, codes.shape[-1], 8)))
-    while (state := reference.primed(vocoder)) is None:
+    while (state := reference.prime(vocoder)) is None:
         pass
     return state
 
@@ -111,7 +111,7 @@ def apart(one: Any, other: Any) -> float:
     return float(np.abs(one - other).max() / np.abs(other).max())
 
 
-class Heard(NamedTuple):
+class Vocoded(NamedTuple):
     """What a stream gave its vocoder, and got, frame by frame."""
 
     codes: list[NDArray[np.uint32]]
@@ -119,8 +119,8 @@ class Heard(NamedTuple):
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    found = Heard([], [])
+def vocoded(monkeypatch: pytest.MonkeyPatch) -> Vocoded:
+    found = Vocoded([], [])
     step = Vocoder.step
 
     def noted(vocoder: Vocoder, codes: mx.array, state: VocoderState | None) -> tuple[mx.array, VocoderState]:
@@ -138,7 +138,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """The frames whose first code is made 0, whoever generates."""
     sample = Theirs._sample_token  # pyright: ignore[reportPrivateUsage]
-    allowed = FirstCode.allowed
+    process = FirstCodeProcessor.process
     wanted: set[int] = set()
 
     def forced(model: Any, logits: mx.array, **settings: Any) -> mx.array:
@@ -147,26 +147,28 @@ def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
         frame = len(settings.get("generated_tokens") or ())
         return mx.zeros_like(token) if is_first_code and frame in wanted else token
 
-    def only_zero(first: FirstCode, logits: mx.array, history: mx.array, frames: mx.array, rest: Any) -> mx.array:
-        logits = allowed(first, logits, history, frames, rest)
+    def only_zero(
+        first: FirstCodeProcessor, logits: mx.array, history: mx.array, frames: mx.array, rest: Any
+    ) -> mx.array:
+        logits = process(first, logits, history, frames, rest)
         if int(frames[0]) in wanted:
             logits[:, 1:] = -mx.inf
         return logits
 
     monkeypatch.setattr(Theirs, "_sample_token", forced)
-    monkeypatch.setattr(FirstCode, "allowed", only_zero)
+    monkeypatch.setattr(FirstCodeProcessor, "process", only_zero)
     return wanted
 
 
 def test_frames_whose_first_code_is_zero_are_not_taken_for_padding(
-    preset: Qwen3, their_preset: Any, zeros: set[int], heard: Heard
+    preset: Qwen3, their_preset: Any, zeros: set[int], vocoded: Vocoded
 ) -> None:
     zeros |= {1, 4, 5}
 
     spoken = speak(preset, endless(max_seconds=0.8))
     audio = of_theirs(their_preset.generate("A ∞.", voice="ryan", max_tokens=10))
 
-    assert [int(codes[0]) for codes in heard.codes].count(0) == 3
+    assert [int(codes[0]) for codes in vocoded.codes].count(0) == 3
     assert spoken.reason is FinishReason.LENGTH
     assert len(spoken.samples) == 10 * FRAME_SAMPLES
     assert audio.size == 7 * FRAME_SAMPLES, "theirs lacks as many at the end"
@@ -183,13 +185,13 @@ def test_codes_of_zeros_are_frames_like_any_other(vocoder: Vocoder, theirs: Any)
 
 
 def test_a_clone_begins_exactly_where_its_reference_ends(
-    base: Qwen3, theirs: Any, cloned: VoiceSpec, heard: Heard
+    base: Qwen3, theirs: Any, cloned: VoiceSpec, vocoded: Vocoded
 ) -> None:
     spoken = speak(base, utterance("A", cloned, max_seconds=0.8))
     frames = len(spoken.samples) // FRAME_SAMPLES
-    voiced = -RENDER_FRAMES * -(-frames // RENDER_FRAMES)  # whole segments, the last one filled up
-    generated = mx.array(np.stack(heard.codes[voiced:][:frames], axis=1).astype(np.int32))[None]
-    samples = np.concatenate(heard.samples[voiced:][:frames])
+    decoded_frames = -RENDER_FRAMES * -(-frames // RENDER_FRAMES)  # whole segments, the last one padded
+    generated = mx.array(np.stack(vocoded.codes[decoded_frames:][:frames], axis=1).astype(np.int32))[None]
+    samples = np.concatenate(vocoded.samples[decoded_frames:][:frames])
 
     reference = theirs.speech_tokenizer.encode(mx.array(tone() / np.float32(32_768))[None, None])
     assert reference.shape[-1] == REFERENCE_FRAMES
@@ -275,11 +277,11 @@ def test_a_state_can_be_gone_on_from_again_and_again(vocoder: Vocoder) -> None:
     assert apart(other, first) > 0.1
 
 
-@pytest.mark.parametrize("behind", [0, 9])
-def test_two_vocoder_streams_step_by_step_are_two_streams(vocoder: Vocoder, behind: int) -> None:
-    """Also behind the same reference."""
+@pytest.mark.parametrize("reference", [0, 9])
+def test_two_vocoder_streams_step_by_step_are_two_streams(vocoder: Vocoder, reference: int) -> None:
+    """Also after the same reference."""
     codes = codes_of(12, 1), codes_of(12, 2)
-    state = primed(vocoder, codes_of(behind)) if behind else None
+    state = primed(vocoder, codes_of(reference)) if reference else None
     expected = [stepped(vocoder, some, 4, 4, 4, state=state) for some in codes]
     states = [state, state]
     parts: list[list[Samples]] = [[], []]

@@ -1,77 +1,60 @@
-"""What the transformers of Qwen3-TTS are made of: rotary positions, and the layer that the talker and the code
-predictor share. Who remembers keys and values, and where, is for the caller.
+"""The attention kernel. It gives a query the same result whatever is computed beside it.
+
+A BLAS chooses among its kernels by the shape of a product, and they round differently. The length of the buffers of
+keys depends on the other sequences, and the number of queries in a prefill chunk on the time there is. So on a CPU
+every product has a shape of its own choice: keys are taken `KEYS` at a time, queries of a prompt `QUERIES` at a
+time, counted from where the prefix or the suffix begins. On a GPU it is one fused kernel.
 """
 
-# mlx-audio has no types, and those of MLX are half unknown.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
-from collections.abc import Callable
-from typing import Any, TypeAlias
+# MLX's types are partly unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import mlx.core as mx
-import mlx.nn as nn
 
-from app.workers.synthesis.qwen3.attending import attend
-from app.workers.synthesis.qwen3.linear import taken
+#: Keys of one product. The length of every buffer is a multiple of it.
+KEYS = 256
 
-#: Takes new keys and values, each [rows, heads, time, width], and gives those to attend to.
-Remember: TypeAlias = Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
+#: Queries of one product. The length of a prefill chunk is a multiple of it, except at the end.
+QUERIES = 32
 
 
-class Rotary:
-    """Rotary positions in halves (Su et al., 2021). All three axes of the model's multimodal ones are the same for
-    speech, so they are plain ones.
+def attend(q: mx.array, keys: mx.array, values: mx.array, mask: mx.array | str | None) -> mx.array:
+    """Scaled dot-product attention of queries, [batch, heads, time, width], to keys and values, [batch, key heads,
+    positions, width]. `mask` is "causal", or says which keys each query sees; None stands for all.
     """
+    scale = q.shape[-1] ** -0.5
+    if mx.default_device().type is mx.gpu:
+        return mx.fast.scaled_dot_product_attention(q, keys, values, scale=scale, mask=mask)
+    q = q * scale
+    if not isinstance(mask, str):
+        return _attend_in_blocks(q, keys, values, mask)
+    time, before = q.shape[2], keys.shape[2] - q.shape[2]
+    parts: list[mx.array] = []
+    for start in range(0, time, QUERIES):
+        end = min(start + QUERIES, time)
+        seen = mx.arange(before + end) <= mx.arange(before + start, before + end)[:, None]
+        keys_seen, values_seen = keys[:, :, : before + end], values[:, :, : before + end]
+        parts.append(_attend_in_blocks(q[:, :, start:end], keys_seen, values_seen, seen))
+    return mx.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
 
-    def __init__(self, width: int, theta: float) -> None:
-        self._width = width
-        # As mlx-audio works them out, so that the angles are the same to the last bit; by `base` they are not.
-        self._freqs = theta ** (mx.arange(0, width, 2, dtype=mx.float32) / width)
-        mx.eval(self._freqs)
 
-    def __call__(self, x: mx.array, offset: mx.array | int) -> mx.array:
-        """Turn [rows, heads, time, width]; `offset`, [rows] or one for all, is the position of the first."""
-        return mx.fast.rope(
-            x, self._width, traditional=False, base=None, scale=1.0, offset=offset, freqs=self._freqs
-        )
+def _attend_in_blocks(q: mx.array, keys: mx.array, values: mx.array, mask: mx.array | None) -> mx.array:
+    batch, heads, time, width = q.shape
+    key_heads, positions = keys.shape[1:3]
+    q = q.reshape(batch, key_heads, heads // key_heads, time, width)
+    keys, values = keys[:, :, None], values[:, :, None]
+    blocks = [slice(start, start + KEYS) for start in range(0, positions, KEYS)]
+    scores = _joined([q @ keys[..., block, :].swapaxes(-1, -2) for block in blocks])
+    if mask is not None:
+        if mask.ndim == 4:  # [batch, heads, time, positions]
+            mask = mask.reshape(mask.shape[0], -1, 1 if mask.shape[1] == 1 else heads // key_heads, *mask.shape[2:])
+        scores = mx.where(mask, scores, -mx.inf)
+    weights = mx.softmax(scores, axis=-1, precise=True)
+    total = weights[..., blocks[0]] @ values[..., blocks[0], :]
+    for block in blocks[1:]:
+        total = total + weights[..., block] @ values[..., block, :]
+    return total.reshape(batch, heads, time, width)
 
 
-class Layer:
-    """Attention with normed queries and keys, then a gated product. Takes the weights out of mlx-audio's layer.
-    `aside`: the stream of a second core.
-    """
-
-    def __init__(self, module: Any, aside: mx.Stream | None = None) -> None:
-        attention, mlp = module.self_attn, module.mlp
-        self._heads: int = attention.num_heads
-        self._kv_heads: int = attention.num_kv_heads
-        self._width: int = attention.head_dim
-        self._qkv = taken(attention, "q_proj", "k_proj", "v_proj", aside=aside)
-        self._o = taken(attention, "o_proj", aside=aside)
-        self._gate_up = taken(mlp, "gate_proj", "up_proj", aside=aside)
-        self._down = taken(mlp, "down_proj", aside=aside)
-        self._eps: float = attention.q_norm.eps
-        norms = [attention.q_norm.weight] * self._heads + [attention.k_norm.weight] * self._kv_heads
-        self._qk_norm = mx.stack(norms)[:, None]
-        self._norms = (module.input_layernorm, module.post_attention_layernorm)
-        mx.eval(self._qk_norm)
-
-    @property
-    def kv_shape(self) -> tuple[int, int]:
-        """Heads and width of the keys and of the values."""
-        return self._kv_heads, self._width
-
-    def __call__(
-        self, x: mx.array, offset: mx.array | int, rotary: Rotary, remember: Remember, mask: mx.array | str | None
-    ) -> mx.array:
-        """Of [rows, time, hidden] the same. `mask` says which keys each query sees."""
-        rows, time, _ = x.shape
-        qkv = self._qkv(self._norms[0](x)).reshape(rows, time, -1, self._width).swapaxes(1, 2)
-        normed = mx.fast.rms_norm(qkv[:, : self._heads + self._kv_heads], None, self._eps) * self._qk_norm
-        qk = rotary(normed, offset)
-        keys, values = remember(qk[:, self._heads :], qkv[:, self._heads + self._kv_heads :])
-        seen = attend(qk[:, : self._heads], keys, values, mask)
-        x = x + self._o(seen.swapaxes(1, 2).reshape(rows, time, -1))
-        gate, up = mx.split(self._gate_up(self._norms[1](x)), 2, axis=-1)
-        return x + self._down(nn.silu(gate) * up)
+def _joined(parts: list[mx.array]) -> mx.array:
+    return mx.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]

@@ -1,12 +1,12 @@
-"""Causal convolutions as matrix products, with what they remember of their input handed in and out.
+"""Causal convolutions as matrix products, whose state, the past of their input, is handed in and out.
 
-MLX computes dilated and transposed convolutions in loops on a CPU, and the transposed ones on Metal with zeros put
-between the samples. As products they cost what they are worth, and any number of streams is one product. What is
-remembered is copied, or it would hold on to all that it is part of. All arrays are [rows, time, channels]; weights
-come as MLX keeps them, [out, taps, in].
+MLX computes dilated and transposed convolutions in loops on a CPU, and the transposed ones on Metal with zeros
+between the samples. As products they take only the time that their work takes, for any number of streams at once. A
+past is copied, or it would keep the whole array alive that it is part of. All arrays are [batch, time, channels];
+weights are laid out as in MLX, [out, taps, in].
 """
 
-# Those of MLX are half unknown.
+# MLX's types are partly unknown.
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 import mlx.core as mx
 
-#: Something that needs to remember: its output for an input and a past, and the past for the next input.
+#: From an input and its past to an output and the past of the next input.
 Stage: TypeAlias = "Convolution | Depthwise | Upsampling"
 
 
 class Convolution:
-    """A convolution over time; its past is the last (taps - 1) x dilation inputs, [rows, those, in]."""
+    """A convolution over time. Its past is the last (taps - 1) x dilation inputs, [batch, those, in]."""
 
     def __init__(self, weight: mx.array, bias: mx.array, dilation: int = 1) -> None:
         channels, self._taps, inputs = weight.shape
@@ -29,7 +29,7 @@ class Convolution:
         self.past_shape = ((self._taps - 1) * dilation, inputs)
 
     def __call__(self, x: mx.array, past: mx.array) -> tuple[mx.array, mx.array]:
-        """Of [rows, time, in]: [rows, time, out], and the past then."""
+        """From [batch, time, in] to [batch, time, out], and the next past."""
         time = x.shape[1]
         if self._taps > 1:
             x = mx.concatenate([past, x], axis=1)
@@ -39,7 +39,7 @@ class Convolution:
 
 
 class Depthwise:
-    """A convolution of each channel with itself; its past is as that of `Convolution`."""
+    """A convolution of each channel by itself. Its past is like that of `Convolution`."""
 
     def __init__(self, weight: mx.array, bias: mx.array) -> None:
         channels, self._taps, _ = weight.shape
@@ -48,7 +48,7 @@ class Depthwise:
         self.past_shape = (self._taps - 1, channels)
 
     def __call__(self, x: mx.array, past: mx.array) -> tuple[mx.array, mx.array]:
-        """Of [rows, time, channels] the same, and the past then."""
+        """From [batch, time, channels] to the same shape, and the next past."""
         time = x.shape[1]
         x = mx.concatenate([past, x], axis=1)
         y = self._bias
@@ -59,7 +59,7 @@ class Depthwise:
 
 class Upsampling:
     """A transposed convolution with as many taps as its stride, or twice as many. Its past is what the last input
-    adds to the outputs of the next one, without the bias: [rows, stride, out], or nothing.
+    adds to the outputs of the next one, without the bias: [batch, stride, out], or nothing.
     """
 
     def __init__(self, weight: mx.array, bias: mx.array, stride: int) -> None:
@@ -72,33 +72,33 @@ class Upsampling:
         self.past_shape = (stride if self._overlaps else 0, self._channels)
 
     def __call__(self, x: mx.array, past: mx.array) -> tuple[mx.array, mx.array]:
-        """Of [rows, time, in]: [rows, time x stride, out], and the past then."""
-        rows, time, _ = x.shape
-        y = (x @ self._matrix).reshape(rows, time, -1, self._channels)
+        """From [batch, time, in] to [batch, time x stride, out], and the next past."""
+        batch, time, _ = x.shape
+        y = (x @ self._matrix).reshape(batch, time, -1, self._channels)
         if self._overlaps:
             tails = y[:, :, self._stride :]
             y = y[:, :, : self._stride] + mx.concatenate([past[:, None], tails[:, :-1]], axis=1)
             past = mx.contiguous(tails[:, -1])
-        return (y + self._bias).reshape(rows, time * self._stride, self._channels), past
+        return (y + self._bias).reshape(batch, time * self._stride, self._channels), past
 
 
-class Memory:
-    """Hands each stage its past, in the order in which the stages are called, and gathers the pasts for the next
-    time. The order must be the same every time.
+class Pasts:
+    """The pasts of all stages of the vocoder: hands each stage its own, in the order in which they are called, and
+    collects those for the next call. The order must always be the same.
     """
 
     def __init__(self, pasts: Sequence[mx.array]) -> None:
         self._pasts = iter(pasts)
-        self.kept: list[mx.array] = []
+        self.next: list[mx.array] = []  #: for the next call
 
-    def __call__(self, stage: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]], x: mx.array) -> mx.array:
-        """Have a stage go on."""
+    def run(self, stage: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]], x: mx.array) -> mx.array:
+        """Run the next stage on its past."""
         y, past = stage(x, next(self._pasts))
-        self.kept.append(past)
+        self.next.append(past)
         return y
 
-    def swap(self, new: Callable[[mx.array], mx.array]) -> mx.array:
-        """For what is no stage: its past, replaced by what `new` makes of it, which is given back."""
-        past = new(next(self._pasts))
-        self.kept.append(past)
+    def replace(self, update: Callable[[mx.array], mx.array]) -> mx.array:
+        """For anything that is not a stage: update the next past, and return it."""
+        past = update(next(self._pasts))
+        self.next.append(past)
         return past

@@ -1,66 +1,68 @@
-"""What this machine has been seen to bear: how many rows keep real time, and how much of a prompt fits beside them.
-
-It knows times and sizes, no rows.
+"""What this machine has been measured to bear: how many sequences keep real time, and how many positions of prompts
+can be prefilled beside them.
 """
 
 from collections.abc import Callable
 
-from app.workers.synthesis.qwen3.kv_cache import rows_for
+from app.workers.synthesis.qwen3.kv_cache import round_up_slots
 
-#: A step must take no more than this part of a frame's 80 ms for renders to run beside a listener. A piece of a
-#: prompt may have the rest.
+#: The part of a frame's 80 ms that a decode step may take for renders to run beside a listener. A prefill chunk may
+#: take the rest.
 REAL_TIME_SHARE, FRAME_S = 0.6, 0.08
 
-#: For so long is it believed how long a step of so many rows takes.
-REMEMBERED_S = 10.0
+#: How long a measured step time stays valid.
+VALID_S = 10.0
 
-#: Positions of prompts that are put in at one tick: the last while nobody can be heard before, else what there is
-#: time for.
-PIECES = (32, 64, 128, 256)
+#: Sizes of prefill chunks, in positions.
+PREFILL_CHUNKS = (32, 64, 128, 256)
 
-#: For so long may a render's prompt keep somebody waiting who comes just then.
-UNHEARD_S = 0.1
+#: How long a prefill chunk of renders alone may take, since a listener may come just then.
+MAX_RENDER_CHUNK_S = 0.1
 
 
-class Pace:
-    """Belongs to the worker's thread. Times are in seconds."""
+class CostModel:
+    """Measured times of decode steps and prefill, in seconds. Runs on the worker's thread.
+
+    `real_time_share` and `position_s` are public for tests.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._steps: dict[int, tuple[float, float]] = {}  #: by rows: how long, and when that was seen
-        self._position_s: float | None = None
+        self._steps: dict[int, tuple[float, float]] = {}  #: by slots: the time it takes, and when it was measured
+        self.real_time_share = REAL_TIME_SHARE
+        self.position_s: float | None = None  #: prefill of one position; None before it has been measured
 
-    def stepped(self, rows: int, took_s: float) -> None:
-        """A frame of so many rows has taken so long."""
-        size, now = rows_for(rows), self._clock()
-        before, at = self._steps.get(size, (took_s, now))
-        share = 0.2 if now - at < REMEMBERED_S else 1.0
-        self._steps[size] = (1 - share) * before + share * took_s, now
+    def record_step(self, sequences: int, took_s: float) -> None:
+        """Take the time of a decode step of this many sequences into account."""
+        slots, now = round_up_slots(sequences), self._clock()
+        before, at = self._steps.get(slots, (took_s, now))
+        share = 0.2 if now - at < VALID_S else 1.0
+        self._steps[slots] = (1 - share) * before + share * took_s, now
 
-    def prefilled(self, positions: int, took_s: float) -> None:
-        """So many positions of prompts, and nothing else, have taken so long."""
+    def record_prefill(self, positions: int, took_s: float) -> None:
+        """Take the time of prefilling this many positions, and of nothing else, into account."""
         position_s = took_s / positions
-        before = position_s if self._position_s is None else self._position_s
-        self._position_s = (before + position_s) / 2
+        before = position_s if self.position_s is None else self.position_s
+        self.position_s = (before + position_s) / 2
 
     @property
-    def width(self) -> int:
-        """How many rows have been seen to keep real time, or can be tried."""
-        max_s, since = REAL_TIME_SHARE * FRAME_S, self._clock() - REMEMBERED_S
-        # What was too slow a while ago may have had a reason that is gone.
-        known = {rows: took_s for rows, (took_s, at) in self._steps.items() if at >= since}
-        width = max((rows for rows, took_s in known.items() if took_s <= max_s), default=0)
-        if width and 2 * width not in known and 1.5 * known[width] <= max_s:
-            return 2 * width
-        return width
+    def real_time_sequences(self) -> int:
+        """How many sequences have been measured to keep real time, or are worth a try; 0 if not even one does."""
+        max_s, since = self.real_time_share * FRAME_S, self._clock() - VALID_S
+        # Something else may have slowed an old measurement down.
+        recent = {slots: took_s for slots, (took_s, at) in self._steps.items() if at >= since}
+        most = max((slots for slots, took_s in recent.items() if took_s <= max_s), default=0)
+        if most and 2 * most not in recent and 1.5 * recent[most] <= max_s:
+            return 2 * most
+        return most
 
-    def piece(self, *, listened_to: bool, awaited: bool) -> int:
-        """Positions of prompts that a tick can bear: beside somebody who listens, for one who is `awaited`, or for
-        renders alone.
+    def budget_prefill(self, *, has_listener: bool, awaiting_first_audio: bool) -> int:
+        """Positions of prompts that one iteration may prefill: beside a listener, for one who awaits their first
+        audio, or for renders alone.
         """
-        if awaited and not listened_to:
-            return PIECES[-1]
-        if self._position_s is None:
-            return PIECES[0] if listened_to else PIECES[-1]
-        max_s = (1 - REAL_TIME_SHARE) * FRAME_S if listened_to else UNHEARD_S
-        return max((piece for piece in PIECES if piece <= max_s / self._position_s), default=PIECES[0])
+        if awaiting_first_audio and not has_listener:
+            return PREFILL_CHUNKS[-1]
+        if self.position_s is None:
+            return PREFILL_CHUNKS[0] if has_listener else PREFILL_CHUNKS[-1]
+        max_s = (1 - self.real_time_share) * FRAME_S if has_listener else MAX_RENDER_CHUNK_S
+        return max((size for size in PREFILL_CHUNKS if size <= max_s / self.position_s), default=PREFILL_CHUNKS[0])

@@ -1,17 +1,16 @@
-"""The decode loop: all rows say their next frame in one step, and while the machine computes that, what they said
-before is voiced and read.
+"""The decode loop: continuous batching of sequences, one bounded iteration for each call of `BatchGenerator.step`.
 
-A tick places rows (listeners first), puts pieces of prompts in, asks for samples and for everybody's next frame,
-and then waits once, for the samples and for the codes of the frame before. So it learns of an end one frame late;
-that frame is dropped. Where launching takes as long as computing, a tick launches no more than a piece, and a step
-is forgotten when somebody comes who wants to be heard. It knows rows, not utterances, and nothing of text.
+The phases of an iteration are the methods that `step` calls, in that order. It waits for the machine once, for
+audio and for the codes of the decode step before, while the next one is being computed. So it learns one frame late
+that a sequence has ended, and that frame is dropped. docs/qwen3.md draws it. Nothing here knows text or utterances.
 """
 
-# Those of MLX are half unknown.
+# MLX's types are partly unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import mlx.core as mx
@@ -19,222 +18,261 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.model import FinishReason, Lane
-from app.workers.synthesis.qwen3.cost_model import Pace
-from app.workers.synthesis.qwen3.decode import Voiced, Voicing
+from app.workers.synthesis.qwen3.audio_decoder import AudioDecoder, DecodedAudio
+from app.workers.synthesis.qwen3.cost_model import CostModel
+from app.workers.synthesis.qwen3.decode_batch import DecodeBatcher, StepInFlight
+from app.workers.synthesis.qwen3.generator_stats import GeneratorStats, describe_sequence
 from app.workers.synthesis.qwen3.prefill import Prefill
-from app.workers.synthesis.qwen3.sampling import Controls, Mode, Sampling, controls_of
-from app.workers.synthesis.qwen3.sequence import Row
-from app.workers.synthesis.qwen3.slot_allocator import Places
-from app.workers.synthesis.qwen3.step import Step
+from app.workers.synthesis.qwen3.sequence import SpeechSequence
+from app.workers.synthesis.qwen3.slot_allocator import SlotAllocator
 from app.workers.synthesis.qwen3.talker import Talker
 from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder
 
-#: A tick launches no more when so much time has gone. On a GPU it has launched everything long before.
-TICK_S = 0.02
-
-_NOBODY = Sampling(seed=0, temperature=0.0, top_k=0, top_p=1.0, penalty=1.0, min_frames=0)
+#: An iteration launches nothing more after this time. A GPU has everything launched long before.
+MAX_ITERATION_S = 0.02
 
 
-class Heard(NamedTuple):
-    """What a tick has to tell of a row: samples, and why there are no more."""
+class StepOutput(NamedTuple):
+    """What an iteration produced for a sequence: samples, and a reason if they are its last."""
 
-    row: Row
+    sequence: SpeechSequence
     samples: NDArray[np.float32]
     reason: FinishReason | None
 
 
-class _Asked(NamedTuple):
-    """A frame that rows are about to say, each in its slot."""
+@dataclass
+class _Iteration:
+    """What one call of `step` has come to so far."""
 
-    step: Step
-    rows: list[tuple[Row, int]]
     began: float  #: on the clock
-    alone: bool  #: no prompt was put in beside it
+    between_steps: bool  #: no decode step is launched in part, so slots may change hands
+    prefilled: int = 0  #: positions
+    finished: StepInFlight | None = None  #: the decode step whose codes are read now
+    awaiting: list[SpeechSequence] = field(default_factory=list[SpeechSequence])  #: for their first audio
+    urgent: bool = False  #: a first audio segment is on its way, and nothing is launched after it
+    audio: list[DecodedAudio] = field(default_factory=list[DecodedAudio])  #: read now
+
+    @property
+    def reads(self) -> bool:
+        return bool(self.audio) or self.finished is not None
 
 
-class Loop:
-    """Belongs to the worker's thread. `aside`, on a CPU, is the stream of a second core."""
+class BatchGenerator:
+    """Generates codes and audio for all sequences that were added. Runs on the worker's one thread.
+
+    `second_stream`, on a CPU, is served by a second core. `cost_model`, `allocator`, `talker` and `max_iteration_s`
+    are public for tests, which set limits there.
+    """
 
     def __init__(
         self,
         talker: Talker,
         vocoder: Vocoder,
         *,
-        max_rows: int,
+        max_sequences: int,
         budget_bytes: int,
-        aside: mx.Stream | None = None,
+        second_stream: mx.Stream | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._talker = talker
-        self._slots, self._clock = talker.slots(), clock
-        self._pace = Pace(clock)
-        self._places = Places(self._slots, self._pace, max_rows=max_rows, budget_bytes=budget_bytes)
-        self._prefill = Prefill(talker, self._slots, self._places)
-        self._voicing = Voicing(vocoder, aside)
-        self._ending: list[Row] = []  #: have left their slots, but not all of them has been voiced
-        self._asked: _Asked | None = None
-        self._read_at = clock()  #: the last codes
-        self._placed: tuple[list[Row | None], Controls, Mode] | None = None
+        self.talker, self.max_iteration_s = talker, MAX_ITERATION_S
+        self._cache, self._clock = talker.make_cache(), clock
+        self.cost_model = CostModel(clock)
+        self.allocator = SlotAllocator(
+            self._cache, self.cost_model, max_sequences=max_sequences, budget_bytes=budget_bytes
+        )
+        self._prefill = Prefill(talker, self._cache, self.allocator)
+        self._batcher = DecodeBatcher(talker, self._cache, self.allocator)
+        self._audio = AudioDecoder(vocoder, second_stream)
+        self._finishing: list[SpeechSequence] = []  #: have left their slots; some of their audio is still to come
+        self._in_flight: StepInFlight | None = None
+        self._last_read_at = clock()  #: when codes were last read
 
     @property
-    def rows(self) -> int:
-        """How many there are, at work or resting."""
-        return len(self._places.rows) + len(self._ending)
+    def sequence_count(self) -> int:
+        """Sequences that are not finished, running or preempted."""
+        return len(self.allocator.sequences) + len(self._finishing)
 
     @property
-    def max_rows(self) -> int:
-        """How many it can run at once."""
-        return self._places.max_rows
+    def max_sequences(self) -> int:
+        """The most that can run at once."""
+        return self.allocator.max_sequences
 
-    def add(self, row: Row) -> None:
-        """Take a row in."""
-        self._places.rows.append(row)
+    def add(self, sequence: SpeechSequence) -> None:
+        """Take a sequence in; it is given a slot by a later `step`."""
+        self.allocator.sequences.append(sequence)
 
-    def drop(self, row: Row) -> None:
-        """Forget a row, whatever it is at."""
-        for rows in (self._places.rows, self._ending):
-            if row in rows:
-                rows.remove(row)
-        self._voicing.drop(row)
-        row.reason = FinishReason.CANCELED
+    def drop(self, sequence: SpeechSequence) -> None:
+        """Abort a sequence in whatever state it is."""
+        for sequences in (self.allocator.sequences, self._finishing):
+            if sequence in sequences:
+                sequences.remove(sequence)
+        self._audio.drop(sequence)
+        sequence.reason = FinishReason.CANCELED
         self._clear_if_idle()
 
-    def tick(self) -> list[Heard]:
-        """One bounded piece of work, and what came of it."""
-        began = self._clock()
-        self._forget_if_better()
-        read, filled = None, 0
-        between_frames = self._asked is None or self._asked.step.launched
-        if between_frames:
-            for row in self._places.assign():
-                self._prefill.begin(row)
-            filled = self._prefill.go_on(self._piece())
-        awaited = [
-            row for row in (*self._ending, *self._places.awaited) if row.lane is Lane.SPEAK and not row.voiced
-        ]
-        voiced = self._voicing.take(renders=between_frames)
-        hurry = self._voicing.begin([*self._ending, *self._places.rows], awaited)
-        if between_frames:
-            read = self._asked
-            # While nobody listens, all prompts are put in first: the steps then have as many rows as there are.
-            wait = hurry or (filled and not self._places.listened_to)
-            self._asked = None if wait else self._ask(began, alone=not filled)
-        if not hurry:
-            self._launch(began, awaited)
-        if hurry or self._asked is None or self._voicing.together:
-            voiced += self._voicing.take(renders=True)
-        if voiced or read is not None:  # the one time that it waits, however many rows there are
-            mx.eval([each.samples for each in voiced], [] if read is None else read.step.codes)
-        elif filled and self._asked is None:  # pieces of prompts alone: each is work of its own
-            mx.eval(self._slots.keys, self._slots.values)
-            self._pace.prefilled(filled, self._clock() - began)
-        heard = self._read(read, voiced)
-        if read is not None:
-            now = self._clock()
-            if read.alone and not filled:
-                self._pace.stepped(len(read.rows), now - max(read.began, self._read_at))
-            self._read_at = now
+    def stats(self) -> GeneratorStats:
+        """A snapshot of the state, for tests and for debugging."""
+        in_flight = self._in_flight
+        return GeneratorStats(
+            {each.utterance_id: describe_sequence(each) for each in (*self.allocator.sequences, *self._finishing)},
+            None if in_flight is None else in_flight.step.units_left,
+            self._audio.units_left(),
+            self._cache.position_bytes,
+        )
+
+    def step(self) -> list[StepOutput]:
+        """Run one iteration: a bounded piece of work. Returns the audio that is ready."""
+        iteration = self._begin_iteration()
+        self._admit(iteration)
+        self._prefill_chunk(iteration)
+        self._decode_audio(iteration)
+        self._build_decode_step(iteration)
+        self._launch(iteration)
+        self._sync(iteration)
+        self._read_codes(iteration)
+        outputs = self._emit_audio(iteration)
+        self._record_times(iteration)
         self._clear_if_idle()
-        return heard
+        return outputs
 
-    def _piece(self) -> int:
-        places = self._places
-        return self._pace.piece(listened_to=places.listened_to, awaited=bool(places.awaited))
+    # The phases of an iteration, in order
 
-    def _launch(self, began: float, awaited: list[Row]) -> None:
-        """Launch pieces of samples and of codes in turn, until all are on their way or the tick has been long."""
-        while True:
-            launched = self._voicing.launch(awaited)
-            if launched and self._clock() - began >= TICK_S:
-                return
-            asked = self._asked
-            if asked is not None and not asked.step.launched:
-                asked.step.launch()
-                launched = True
-                if asked.step.launched:
-                    for row, slot in asked.rows:
-                        if row.reason is None:
-                            row.say(asked.step.codes[slot : slot + 1])
-            if not launched or self._clock() - began >= TICK_S:
-                return
-
-    # Codes
-
-    def _forget_if_better(self) -> None:
-        """Who has come to be heard does not wait for the frame that others are about to say, which they say later;
-        and nobody waits for one whose rows have all gone.
+    def _begin_iteration(self) -> _Iteration:
+        """Roll the decode step in flight back if a new listener should not wait for the rest of it, or if all of
+        its sequences are gone. Sequences that lose a frame by that generate the same one later.
         """
-        asked = self._asked
-        if asked is None or asked.step.launched:
+        began = self._clock()
+        in_flight = self._in_flight
+        if in_flight is not None and not in_flight.step.launched:
+            orphaned = all(sequence.reason is not None for sequence, _ in in_flight.sequences)
+            if self.allocator.has_listener_without_slot() or orphaned:
+                in_flight.step.rollback()
+                self._in_flight = None
+        return _Iteration(began, between_steps=self._in_flight is None or self._in_flight.step.launched)
+
+    def _admit(self, iteration: _Iteration) -> None:
+        """Give slots to the sequences that should run now, and preempt the others."""
+        if iteration.between_steps:
+            for sequence in self.allocator.assign_slots():
+                self._prefill.load_prefix(sequence)
+
+    def _prefill_chunk(self, iteration: _Iteration) -> None:
+        """Prefill as many positions of prompts as there is time for."""
+        allocator = self.allocator
+        if iteration.between_steps:
+            positions = self.cost_model.budget_prefill(
+                has_listener=allocator.has_listener, awaiting_first_audio=bool(allocator.awaiting_first_audio)
+            )
+            iteration.prefilled = self._prefill.advance(positions)
+
+    def _decode_audio(self, iteration: _Iteration) -> None:
+        """Take up the audio that was launched before, and start what is due. Listeners who wait for their first
+        audio go first.
+        """
+        iteration.awaiting = [
+            sequence
+            for sequence in (*self._finishing, *self.allocator.awaiting_first_audio)
+            if sequence.lane is Lane.SPEAK and not sequence.decoded
+        ]
+        iteration.audio = self._audio.collect(renders=iteration.between_steps)
+        iteration.urgent = self._audio.start_due([*self._finishing, *self.allocator.sequences], iteration.awaiting)
+
+    def _build_decode_step(self, iteration: _Iteration) -> None:
+        """Put the next decode step in the place of the launched one, whose codes are read in this iteration."""
+        if not iteration.between_steps:
             return
-        if self._places.expects or all(row.reason is not None for row, _ in asked.rows):
-            asked.step.forget()
-            self._asked = None
+        iteration.finished, self._in_flight = self._in_flight, None
+        # While nobody listens, all prompts are prefilled first, so that the steps have as many sequences as can be.
+        prefill_first = iteration.prefilled and not self.allocator.has_listener
+        if not iteration.urgent and not prefill_first:
+            self._in_flight = self._batcher.build_step(iteration.began, alone=not iteration.prefilled)
 
-    def _ask(self, began: float, *, alone: bool) -> _Asked | None:
-        """Have every row say its next frame."""
-        placed = (row for row in self._places.rows if row.slot is not None)
-        rows = [row for row in placed if row.ready and row.said < row.max_frames]
-        if not rows:
-            return None
-        self._places.make_room(1)
-        placed, controls, mode = self._placing(rows)
-        # All slots are written to. In one whose row is not in this step, where its next position will be.
-        at = {row.slot: row.position for row in self._places.rows}
-        positions = mx.array([at.get(slot, 0) for slot in range(len(placed))], mx.int32)
-        frames = mx.array([0 if row is None else row.said for row in placed], mx.int32)
-        beside = [None if row is None else row.beside for row in placed]
-        step = self._talker.step(self._slots, positions, frames, controls, mode, beside)
-        return _Asked(step, [(row, slot) for slot, row in enumerate(placed) if row is not None], began, alone)
-
-    def _placing(self, rows: list[Row]) -> tuple[list[Row | None], Controls, Mode]:
-        """Who is in which slot, and how each of them samples; the same as before, mostly."""
-        placed: list[Row | None] = [None] * self._slots.rows
-        for row in rows:
-            assert row.slot is not None
-            placed[row.slot] = row
-        if self._placed is None or self._placed[0] != placed:
-            self._placed = placed, *controls_of([_NOBODY if row is None else row.sampling for row in placed])
-        return self._placed
-
-    def _read(self, asked: _Asked | None, voiced: list[Voiced]) -> list[Heard]:
-        if asked is not None:
-            # A part of the MLX array would be computed behind the frame that is on its way.
-            first = np.array(asked.step.codes)[:, 0]
-            for row, slot in asked.rows:
-                self._look(row, int(first[slot]))
-        heard: list[Heard] = []
-        for row, samples, end in voiced:
-            beyond = max(0, end - row.valid) if row.reason is not None else 0
-            found = np.array(samples)[0]
-            last = row.done and end == row.voiced
-            heard.append(Heard(row, found[: found.size - beyond * FRAME_SAMPLES], row.reason if last else None))
-        told = {id(each.row) for each in heard if each.reason is not None}
-        over = [row for row in self._ending if row.done and not self._voicing.has(row)]
-        heard += [Heard(row, np.zeros(0, np.float32), row.reason) for row in over if id(row) not in told]
-        self._ending = [row for row in self._ending if row not in over]
-        return heard
-
-    def _look(self, row: Row, code: int) -> None:
-        """See what a row has said, one frame before its last."""
-        if row.reason is not None:
+    def _launch(self, iteration: _Iteration) -> None:
+        """Launch units of audio and of the decode step in turn, until all are launched or time is up."""
+        if iteration.urgent:
             return
-        row.known += 1
-        if code == self._talker.end:
-            row.end(FinishReason.STOP, row.known - 1)
-        elif code == self._talker.lost:
-            row.end(FinishReason.ERROR, row.known - 1)
-        elif row.known == row.max_frames:
-            row.end(FinishReason.LENGTH, row.known)
-        else:
-            return
-        self._places.leave(row)
-        self._ending.append(row)
+        launched = True
+        while launched:
+            launched = self._audio.launch_unit(iteration.awaiting)
+            if launched and self._is_over(iteration):
+                return
+            in_flight = self._in_flight
+            if in_flight is not None and not in_flight.step.launched:
+                in_flight.launch_unit()
+                launched = True
+            if self._is_over(iteration):
+                return
+
+    def _sync(self, iteration: _Iteration) -> None:
+        """Wait for the machine: the only time in an iteration, however many sequences there are."""
+        if iteration.urgent or self._in_flight is None or self._audio.batched:
+            iteration.audio += self._audio.collect(renders=True)
+        if iteration.reads:
+            codes = [] if iteration.finished is None else iteration.finished.step.codes
+            mx.eval([each.samples for each in iteration.audio], codes)
+        elif iteration.prefilled and self._in_flight is None:
+            mx.eval(self._cache.keys, self._cache.values)
+            self.cost_model.record_prefill(iteration.prefilled, self._clock() - iteration.began)
+
+    def _read_codes(self, iteration: _Iteration) -> None:
+        """Check the first code of each sequence of the finished decode step for the end or an error."""
+        if iteration.finished is not None:
+            # To index the MLX array would launch a kernel, which would queue after the next decode step.
+            first = np.array(iteration.finished.step.codes)[:, 0]
+            for sequence, slot in iteration.finished.sequences:
+                self._check_code(sequence, int(first[slot]))
+
+    def _emit_audio(self, iteration: _Iteration) -> list[StepOutput]:
+        """The samples that count of the audio that was read, and the ends of sequences."""
+        outputs: list[StepOutput] = []
+        for sequence, samples, end in iteration.audio:
+            surplus = max(0, end - sequence.kept_frames) if sequence.reason is not None else 0
+            kept = np.array(samples)[0]
+            last = sequence.done and end == sequence.decoded
+            kept = kept[: kept.size - surplus * FRAME_SAMPLES]
+            outputs.append(StepOutput(sequence, kept, sequence.reason if last else None))
+        ended = {id(output.sequence) for output in outputs if output.reason is not None}
+        done = [each for each in self._finishing if each.done and not self._audio.is_decoding(each)]
+        nothing = np.zeros(0, np.float32)
+        outputs += [StepOutput(each, nothing, each.reason) for each in done if id(each) not in ended]
+        self._finishing = [each for each in self._finishing if each not in done]
+        return outputs
+
+    def _record_times(self, iteration: _Iteration) -> None:
+        """Tell the cost model how long the finished decode step took, if nothing was prefilled beside it."""
+        finished = iteration.finished
+        if finished is not None:
+            now = self._clock()
+            if finished.alone and not iteration.prefilled:
+                self.cost_model.record_step(len(finished.sequences), now - max(finished.began, self._last_read_at))
+            self._last_read_at = now
 
     def _clear_if_idle(self) -> None:
-        if not self.rows:
-            if self._asked is not None and not self._asked.step.launched:
-                self._asked.step.forget()
-            self._asked = self._placed = None
-            self._slots.fit(0, 1)
+        """Free the KV cache when no sequence is left."""
+        if not self.sequence_count:
+            if self._in_flight is not None and not self._in_flight.step.launched:
+                self._in_flight.step.rollback()
+            self._in_flight = None
+            self._batcher.clear()
+            self._cache.resize(0, 1)
             mx.clear_cache()
+
+    # Parts of the phases
+
+    def _is_over(self, iteration: _Iteration) -> bool:
+        return self._clock() - iteration.began >= self.max_iteration_s
+
+    def _check_code(self, sequence: SpeechSequence, code: int) -> None:
+        if sequence.reason is not None:
+            return
+        sequence.checked += 1
+        if code == self.talker.end_code:
+            sequence.finish(FinishReason.STOP, sequence.checked - 1)
+        elif code == self.talker.non_finite_code:
+            sequence.finish(FinishReason.ERROR, sequence.checked - 1)
+        elif sequence.checked == sequence.max_frames:
+            sequence.finish(FinishReason.LENGTH, sequence.checked)
+        else:
+            return
+        self.allocator.release(sequence)
+        self._finishing.append(sequence)

@@ -1,10 +1,10 @@
-"""Where rows keep what the talker remembers of them: a slot each in buffers that are written in place.
+"""The KV cache: keys and values of all sequences, a slot for each, in buffers that are written in place.
 
-Buffers have few sizes, so that few graphs are compiled. A row that enters or leaves moves no other row, but where
-the last one fills a gap so that the buffers can shrink. It knows nothing of why a row comes or goes.
+Buffers have few sizes, so that few graphs are compiled. A sequence that enters or leaves moves no other one, unless
+the last one has to fill a gap so that the buffers can shrink.
 """
 
-# Those of MLX are half unknown.
+# MLX's types are partly unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from collections.abc import Callable
@@ -12,152 +12,159 @@ from typing import NamedTuple
 
 import mlx.core as mx
 
-from app.workers.synthesis.qwen3.attention import Remember
+from app.workers.synthesis.qwen3.transformer import UpdateCache
 
-ROWS = (1, 2, 4, 8)
+#: Sizes of the buffers.
+SLOTS = (1, 2, 4, 8)
 POSITIONS = (256, 512, 768, 1_024, 1_536, 2_048, 3_072, 4_096, 6_144, 8_192, 12_288, 16_384, 32_768)
 
 
-def rows_for(rows: int) -> int:
-    """The smallest buffer that has room for so many rows."""
-    return next(size for size in ROWS if size >= rows)
+def round_up_slots(slots: int) -> int:
+    """The smallest buffer with this many slots or more."""
+    return next(size for size in SLOTS if size >= slots)
 
 
-def positions_for(positions: int) -> int:
-    """The shortest buffer that has room for so many positions. Raises ValueError when there is none."""
+def round_up_positions(positions: int) -> int:
+    """The shortest buffer with this many positions or more. Raises ValueError when there is none."""
     for size in POSITIONS:
         if size >= positions:
             return size
-    raise ValueError(f"{positions:,} positions are more than a row can have, {POSITIONS[-1]:,}")
+    raise ValueError(f"{positions:,} positions are more than a sequence can have, {POSITIONS[-1]:,}")
 
 
-class Remembered(NamedTuple):
-    """Keys and values of one row by layer, each [1, heads, positions, width]."""
+class CachedPrefix(NamedTuple):
+    """Keys and values of the first positions of a sequence, by layer: each [1, heads, positions, width]."""
 
     keys: list[mx.array]
     values: list[mx.array]
 
     @property
     def positions(self) -> int:
-        """How many."""
+        """How many there are."""
         return self.keys[0].shape[2]
 
     @property
     def bytes(self) -> int:
-        """In memory."""
+        """Their size in memory."""
         return sum(array.nbytes for array in (*self.keys, *self.values))
 
 
-class Held(NamedTuple):
-    """All that slots hold, of which a part may have been let go: by layer, keys and values."""
+class CacheSnapshot(NamedTuple):
+    """The arrays of a KV cache before a decode step; keys and values by layer, None once they are let go."""
 
-    x: mx.array
+    inputs: mx.array
     history: mx.array
     keys: list[mx.array | None]
     values: list[mx.array | None]
 
 
-class Parked(NamedTuple):
-    """A row that rests: all that its slot held."""
+class PreemptedState(NamedTuple):
+    """All that the slot of a preempted sequence held."""
 
-    remembered: Remembered
-    x: mx.array
+    prefix: CachedPrefix
+    inputs: mx.array
     history: mx.array
 
 
-class Slots:
-    """Belongs to the worker's thread. `blank`, [1, 1, hidden], is the input of a slot that nobody has."""
+class KVCache:
+    """Keys and values by layer, each [slots, heads, positions, width], and what else a decode step needs of each
+    slot. Runs on the worker's thread.
+
+    `pad`, [1, 1, hidden], is the input of a slot without a sequence; `make_history` makes an empty history for a
+    number of slots.
+    """
 
     def __init__(
-        self, layers: int, heads: int, width: int, blank: mx.array, fresh_history: Callable[[int], mx.array]
+        self, layers: int, heads: int, width: int, pad: mx.array, make_history: Callable[[int], mx.array]
     ) -> None:
         self._shape = (heads, width)
-        self._blank, self._fresh_history = blank, fresh_history
-        self.rows, self.positions = 0, POSITIONS[0]
+        self._pad, self._make_history = pad, make_history
+        self.slots, self.positions = 0, POSITIONS[0]
         self.keys = [self._empty(0) for _ in range(layers)]
         self.values = [self._empty(0) for _ in range(layers)]
-        self.x = mx.repeat(blank, 0, axis=0)
-        self.history = fresh_history(0)
+        self.inputs = mx.repeat(pad, 0, axis=0)  #: of the next frame, [slots, 1, hidden]
+        self.history = make_history(0)  #: first codes that were generated, bool, [slots, codes]
 
     @property
     def position_bytes(self) -> int:
-        """What one position of one row takes."""
+        """The size of one position of one sequence."""
         heads, width = self._shape
-        return 2 * len(self.keys) * heads * width * self._blank.dtype.size
+        return 2 * len(self.keys) * heads * width * self._pad.dtype.size
 
-    @property
-    def held(self) -> Held:
-        """What there is now. MLX writes to arrays that nobody else holds, and copies others."""
-        return Held(self.x, self.history, list(self.keys), list(self.values))
+    def take_snapshot(self) -> CacheSnapshot:
+        """The arrays as they are now. As long as it refers to one, MLX copies that instead of writing in place."""
+        return CacheSnapshot(self.inputs, self.history, list(self.keys), list(self.values))
 
-    def fit(self, rows: int, positions: int) -> None:
-        """Have room for so many rows and positions, and not much more."""
-        wanted, room = rows_for(rows) if rows else 0, positions_for(positions)
-        if (wanted, room) == (self.rows, self.positions):
+    def resize(self, slots: int, positions: int) -> None:
+        """Make room for this many slots and positions, and not much more."""
+        slots, positions = round_up_slots(slots) if slots else 0, round_up_positions(positions)
+        if (slots, positions) == (self.slots, self.positions):
             return
-        self.keys = [self._resized(keys, wanted, room) for keys in self.keys]
-        self.values = [self._resized(values, wanted, room) for values in self.values]
-        more = max(0, wanted - self.rows)
-        self.x = mx.concatenate([self.x[:wanted], mx.repeat(self._blank, more, axis=0)])
-        self.history = mx.concatenate([self.history[:wanted], self._fresh_history(more)])
-        self.rows, self.positions = wanted, room
+        self.keys = [self._resized(keys, slots, positions) for keys in self.keys]
+        self.values = [self._resized(values, slots, positions) for values in self.values]
+        more = max(0, slots - self.slots)
+        self.inputs = mx.concatenate([self.inputs[:slots], mx.repeat(self._pad, more, axis=0)])
+        self.history = mx.concatenate([self.history[:slots], self._make_history(more)])
+        self.slots, self.positions = slots, positions
 
-    def writer(self, layer: int, slot: int, start: int, end: int) -> Remember:
-        """Writes a layer's keys and values of a slot, from position `start`, and gives all up to `end`."""
+    def bind_slot(self, layer: int, slot: int, start: int, end: int) -> UpdateCache:
+        """For prefill: a function that writes a layer's keys and values from position `start` to `end`, and returns
+        all up to `end`.
+        """
 
-        def remember(k: mx.array, v: mx.array) -> tuple[mx.array, mx.array]:
+        def update_cache(k: mx.array, v: mx.array) -> tuple[mx.array, mx.array]:
             self.keys[layer][slot : slot + 1, :, start:end] = k
             self.values[layer][slot : slot + 1, :, start:end] = v
             return self.keys[layer][slot : slot + 1, :, :end], self.values[layer][slot : slot + 1, :, :end]
 
-        return remember
+        return update_cache
 
-    def begin(self, slot: int, x: mx.array) -> None:
-        """A row's next input, [1, 1, hidden], after its prompt; it has said nothing yet."""
-        self.x[slot : slot + 1] = x
-        self.history[slot : slot + 1] = self._fresh_history(1)
+    def start_decoding(self, slot: int, inputs: mx.array) -> None:
+        """Set the input of a sequence's first frame, [1, 1, hidden], and an empty history."""
+        self.inputs[slot : slot + 1] = inputs
+        self.history[slot : slot + 1] = self._make_history(1)
 
-    def erase(self, slot: int) -> None:
-        """Leave nothing of the row that was there: what is no number stays none when a mask makes nothing of it."""
+    def clear_slot(self, slot: int) -> None:
+        """Zero a slot. A mask does not remove the NaN of the sequence before, since 0 x NaN is NaN."""
         for layer in range(len(self.keys)):
             self.keys[layer][slot : slot + 1] = 0
             self.values[layer][slot : slot + 1] = 0
 
-    def remembered(self, slot: int, positions: int) -> Remembered:
+    def copy_prefix(self, slot: int, positions: int) -> CachedPrefix:
         """A copy of the first positions of a slot."""
         part = (slice(slot, slot + 1), slice(None), slice(0, positions))
-        found = Remembered(
+        prefix = CachedPrefix(
             [mx.contiguous(keys[part]) for keys in self.keys],
             [mx.contiguous(values[part]) for values in self.values],
         )
-        mx.async_eval(found)  # until then it would hold on to whole buffers
-        return found
+        mx.async_eval(prefix)  # until it is computed it refers to the whole buffers
+        return prefix
 
-    def put(self, slot: int, remembered: Remembered) -> None:
+    def write_prefix(self, slot: int, prefix: CachedPrefix) -> None:
         """Write the first positions of a slot."""
-        part = (slice(slot, slot + 1), slice(None), slice(0, remembered.positions))
+        part = (slice(slot, slot + 1), slice(None), slice(0, prefix.positions))
         for layer in range(len(self.keys)):
-            self.keys[layer][part] = remembered.keys[layer]
-            self.values[layer][part] = remembered.values[layer]
+            self.keys[layer][part] = prefix.keys[layer]
+            self.values[layer][part] = prefix.values[layer]
 
-    def park(self, slot: int, positions: int) -> Parked:
+    def swap_out(self, slot: int, positions: int) -> PreemptedState:
         """A copy of all that a slot holds."""
         one = slice(slot, slot + 1)
-        x, history = mx.contiguous(self.x[one]), mx.contiguous(self.history[one])
-        mx.async_eval(x, history)
-        return Parked(self.remembered(slot, positions), x, history)
+        inputs, history = mx.contiguous(self.inputs[one]), mx.contiguous(self.history[one])
+        mx.async_eval(inputs, history)
+        return PreemptedState(self.copy_prefix(slot, positions), inputs, history)
 
-    def unpark(self, slot: int, parked: Parked) -> None:
-        """Put a row back."""
-        self.put(slot, parked.remembered)
-        self.x[slot : slot + 1] = parked.x
-        self.history[slot : slot + 1] = parked.history
+    def swap_in(self, slot: int, state: PreemptedState) -> None:
+        """Write all that a slot held."""
+        self.write_prefix(slot, state.prefix)
+        self.inputs[slot : slot + 1] = state.inputs
+        self.history[slot : slot + 1] = state.history
 
-    def _empty(self, rows: int) -> mx.array:
+    def _empty(self, slots: int) -> mx.array:
         heads, width = self._shape
-        return mx.zeros((rows, heads, self.positions, width), self._blank.dtype)
+        return mx.zeros((slots, heads, self.positions, width), self._pad.dtype)
 
-    def _resized(self, kv: mx.array, rows: int, positions: int) -> mx.array:
-        kv = mx.contiguous(kv[:rows, :, :positions])
-        missing = [(0, rows - kv.shape[0]), (0, 0), (0, positions - kv.shape[2]), (0, 0)]
+    def _resized(self, kv: mx.array, slots: int, positions: int) -> mx.array:
+        kv = mx.contiguous(kv[:slots, :, :positions])
+        missing = [(0, slots - kv.shape[0]), (0, 0), (0, positions - kv.shape[2]), (0, 0)]
         return mx.pad(kv, missing) if any(after for _, after in missing) else kv

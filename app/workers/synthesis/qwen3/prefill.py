@@ -1,66 +1,69 @@
-"""Puts prompts into slots, by pieces, so that nobody who listens waits for somebody's long prompt; and keeps their
-beginnings, which are the same for all that a voice says.
+"""Chunked prefill: prompts are put into the KV cache by chunks, so that no listener waits for a long prompt of
+somebody else. The prefixes of prompts, which are the same for all texts of a voice, are kept.
 """
 
-# Those of MLX are half unknown.
+# MLX's types are partly unknown.
 # pyright: reportUnknownMemberType=false
 
 from collections import OrderedDict
 
-from app.workers.synthesis.qwen3.attending import QUERIES
-from app.workers.synthesis.qwen3.kv_cache import Remembered, Slots
-from app.workers.synthesis.qwen3.sequence import Row
-from app.workers.synthesis.qwen3.slot_allocator import Places
+from app.workers.synthesis.qwen3.attention import QUERIES
+from app.workers.synthesis.qwen3.kv_cache import CachedPrefix, KVCache
+from app.workers.synthesis.qwen3.sequence import SpeechSequence
+from app.workers.synthesis.qwen3.slot_allocator import SlotAllocator
 from app.workers.synthesis.qwen3.talker import Talker
 
-#: Of the beginnings of prompts.
+#: Of all prefixes that are kept.
 MAX_PREFIX_BYTES = 128 << 20
 
 
 class Prefill:
-    """Belongs to the worker's thread."""
+    """Prefills the sequences that have a slot, and keeps prefixes. Runs on the worker's thread."""
 
-    def __init__(self, talker: Talker, slots: Slots, places: Places) -> None:
-        self._talker, self._slots, self._places = talker, slots, places
-        self._prefixes: OrderedDict[str, Remembered] = OrderedDict()
+    def __init__(self, talker: Talker, cache: KVCache, allocator: SlotAllocator) -> None:
+        self._talker, self._cache, self._allocator = talker, cache, allocator
+        self._prefixes: OrderedDict[str, CachedPrefix] = OrderedDict()  #: the least recently used first
 
-    def begin(self, row: Row) -> None:
-        """A row has come to a slot: put in what is known of its prompt."""
-        prefix = self._prefixes.get(row.prompt.key)
-        if prefix is not None and row.filled == 0 and row.slot is not None:
-            self._places.make_room(prefix.positions)
-            self._slots.put(row.slot, prefix)
-            row.filled = prefix.positions
-            self._prefixes.move_to_end(row.prompt.key)
-            self._begin_if_ready(row)
+    def load_prefix(self, sequence: SpeechSequence) -> None:
+        """Copy the prefix of its prompt into its slot, if it is kept."""
+        prefix = self._prefixes.get(sequence.prompt.prefix_key)
+        if prefix is not None and sequence.prefilled == 0 and sequence.slot is not None:
+            self._allocator.reserve_positions(prefix.positions)
+            self._cache.write_prefix(sequence.slot, prefix)
+            sequence.prefilled = prefix.positions
+            self._prefixes.move_to_end(sequence.prompt.prefix_key)
+            self._start_if_prefilled(sequence)
 
-    def go_on(self, most: int) -> int:
-        """Put in up to `most` positions of prompts that are not complete, at least `QUERIES`; returns how many."""
+    def advance(self, max_positions: int) -> int:
+        """Prefill up to `max_positions`, and at least `QUERIES`, of prompts that are not complete. Returns how
+        many.
+        """
         done = 0
-        for row in self._places.rows:
-            if row.slot is None or row.ready or done >= most:
+        for sequence in self._allocator.sequences:
+            if sequence.slot is None or sequence.is_prefilled or done >= max_positions:
                 continue
-            common, last = row.prompt.common.shape[1], row.prompt.positions - 1
-            # Not across the end of what is common: its keys and values must not depend on what follows; and by
-            # multiples of what attention takes at once, or they would depend on how much time there is.
-            step = (most - done) // QUERIES * QUERIES
-            if done and not step:
+            start, prefix, last = sequence.prefilled, sequence.prompt.prefix.shape[1], sequence.prompt.positions - 1
+            # A chunk does not cross the end of the prefix, whose keys and values must not depend on what follows.
+            # And it is a multiple of what attention takes at once, or they would depend on how much time there is.
+            size = (max_positions - done) // QUERIES * QUERIES
+            if done and not size:
                 break
-            end = min(row.filled + max(step, QUERIES), common if row.filled < common else last)
-            self._places.make_room(end + 1)
-            self._talker.prefill(self._slots, row.slot, row.inputs(row.filled, end), row.filled)
-            done += end - row.filled
-            row.filled = end
-            if end == common:
-                self._keep(row.prompt.key, self._slots.remembered(row.slot, common))
-            self._begin_if_ready(row)
+            end = min(start + max(size, QUERIES), prefix if start < prefix else last)
+            self._allocator.reserve_positions(end + 1)
+            self._talker.prefill(self._cache, sequence.slot, sequence.slice_prompt(start, end), start)
+            done += end - start
+            sequence.prefilled = end
+            if end == prefix:
+                self._keep_prefix(sequence.prompt.prefix_key, self._cache.copy_prefix(sequence.slot, prefix))
+            self._start_if_prefilled(sequence)
         return done
 
-    def _begin_if_ready(self, row: Row) -> None:
-        if row.ready and row.slot is not None:
-            self._slots.begin(row.slot, row.inputs(row.filled, row.filled + 1))
+    def _start_if_prefilled(self, sequence: SpeechSequence) -> None:
+        if sequence.is_prefilled and sequence.slot is not None:
+            last = sequence.slice_prompt(sequence.prefilled, sequence.prefilled + 1)
+            self._cache.start_decoding(sequence.slot, last)
 
-    def _keep(self, key: str, prefix: Remembered) -> None:
+    def _keep_prefix(self, key: str, prefix: CachedPrefix) -> None:
         self._prefixes[key] = prefix
         while sum(each.bytes for each in self._prefixes.values()) > MAX_PREFIX_BYTES:
             self._prefixes.popitem(last=False)

@@ -1,11 +1,11 @@
-"""What Qwen3-TTS hears in the reference of a clone: its codes and its speaker vector, worked out once, kept beside
-the recording, and used for every chunk from then on.
+"""The reference of a cloned voice: its codes and its speaker embedding, computed once, stored beside the recording,
+and used for every chunk from then on.
 
-They belong to the model that made them. With other weights, another recording, or an engine that hears otherwise,
-they are worked out anew.
+They are valid for one recording, the weights that computed them and one version of the encoder. If any of these
+changes, they are computed again.
 """
 
-# mlx-audio has no types, and those of MLX are half unknown.
+# mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from collections import OrderedDict
@@ -22,96 +22,96 @@ import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.inference.model import SAMPLE_RATE
 from app.process.files import atomic_write
-from app.workers.synthesis.qwen3.hearing import VERSION
+from app.workers.synthesis.qwen3.reference_encoder import VERSION
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 
 CODES_FILE = "codes.safetensors"
 
-#: Of voices at hand. One with 30 s of reference has about 30 MB.
+#: Voices in memory. One with a reference of 30 s takes about 30 MB.
 MAX_VOICES = 8
 
-#: A reference is heard through in pieces of so many frames.
-PIECE_FRAMES = 4
+#: Frames of a reference that are decoded at once.
+PRIME_FRAMES = 4
 
 
 class Reference:
-    """A clone's reference as the model takes it. Belongs to the worker's thread."""
+    """A clone's reference as the model needs it. Runs on the worker's thread."""
 
-    def __init__(self, key: str, codes: mx.array, speaker: mx.array, embedded: mx.array) -> None:
-        self.key = key  #: of the recording, and of the model that heard it
+    def __init__(self, key: str, codes: mx.array, speaker: mx.array, inputs: mx.array) -> None:
+        self.key = key  #: of the recording, the model and the version of the encoder
         self.codes = codes  #: int32, [1, code groups, frames]
         self.speaker = speaker  #: float32, [1, width of the speaker encoder]
-        self.embedded = embedded  #: inputs of the talker, [1, frames, hidden]
+        self.inputs = inputs  #: inputs of the talker, [1, frames, hidden]
         self._vocoder: VocoderState | None = None
-        self._heard = 0
+        self._primed_frames = 0
 
-    def primed(self, vocoder: Vocoder) -> VocoderState | None:
-        """The vocoder's state behind the reference; None while it is not there yet. Each call goes a piece further,
-        so that nobody has to wait for all of it in one step.
+    def prime(self, vocoder: Vocoder) -> VocoderState | None:
+        """The vocoder's state after the reference; None while it is not known yet. Each call decodes a few frames
+        more, so that nobody has to wait for all of it at once.
         """
         frames = self.codes.shape[-1]
-        if self._heard < frames:
-            piece = self.codes[..., self._heard : self._heard + PIECE_FRAMES]
-            _, self._vocoder = vocoder.step(piece, self._vocoder)
+        if self._primed_frames < frames:
+            codes = self.codes[..., self._primed_frames : self._primed_frames + PRIME_FRAMES]
+            _, self._vocoder = vocoder.step(codes, self._vocoder)
             mx.async_eval(self._vocoder)
-            self._heard += piece.shape[-1]
-        return self._vocoder if self._heard == frames else None
+            self._primed_frames += codes.shape[-1]
+        return self._vocoder if self._primed_frames == frames else None
 
 
-class References:
-    """Belongs to the worker's thread.
+class ReferenceCache:
+    """References in memory, and beside their recordings on disk. Runs on the worker's thread.
 
-    `encode` turns audio, [samples], into codes; `embed` turns it into a speaker vector; `embedded` turns codes into
-    inputs of the talker; `fingerprint` is the model's.
+    `encode` turns audio, [samples], into codes; `embed_speaker` turns it into a speaker embedding; `embed_codes`
+    turns codes into inputs of the talker; `fingerprint` is the model's.
     """
 
     def __init__(
         self,
         encode: Callable[[mx.array], mx.array],
-        embed: Callable[[mx.array], mx.array],
-        embedded: Callable[[mx.array], mx.array],
+        embed_speaker: Callable[[mx.array], mx.array],
+        embed_codes: Callable[[mx.array], mx.array],
         fingerprint: str,
     ) -> None:
-        self._encode, self._embed, self._embedded = encode, embed, embedded
+        self._encode, self._embed_speaker, self._embed_codes = encode, embed_speaker, embed_codes
         self._fingerprint = fingerprint
-        self._at_hand: OrderedDict[str, Reference] = OrderedDict()
+        self._in_memory: OrderedDict[str, Reference] = OrderedDict()
 
     def get(self, folder: Path) -> Reference:
         """The reference in a voice's folder. Raises OSError when its files are gone."""
         recording = (folder / "reference.wav").read_bytes()
         key = sha256(recording + f"{self._fingerprint}\0{VERSION}".encode()).hexdigest()
-        reference = self._at_hand.get(key)
+        reference = self._in_memory.get(key)
         if reference is None:
-            codes, speaker = self._kept(folder, key) or self._worked_out(folder, key, _samples_of(recording))
-            reference = self._at_hand[key] = Reference(key, codes, speaker, self._embedded(codes))
-        elif not (folder / CODES_FILE).exists():  # another voice of the same recording
-            self._keep(folder, key, reference.codes, reference.speaker)
-        self._at_hand.move_to_end(key)
-        while len(self._at_hand) > MAX_VOICES:
-            self._at_hand.popitem(last=False)
+            codes, speaker = self._load(folder, key) or self._compute(folder, key, _read_samples(recording))
+            reference = self._in_memory[key] = Reference(key, codes, speaker, self._embed_codes(codes))
+        elif not (folder / CODES_FILE).exists():  # another voice with the same recording
+            self._store(folder, key, reference.codes, reference.speaker)
+        self._in_memory.move_to_end(key)
+        while len(self._in_memory) > MAX_VOICES:
+            self._in_memory.popitem(last=False)
         return reference
 
-    def _kept(self, folder: Path, key: str) -> tuple[mx.array, mx.array] | None:
+    def _load(self, folder: Path, key: str) -> tuple[mx.array, mx.array] | None:
         try:
             loaded = mx.load(str(folder / CODES_FILE), return_metadata=True)
             arrays, metadata = cast(tuple[dict[str, mx.array], dict[str, str]], loaded)
             codes, speaker = arrays["codes"], arrays["speaker"]
-            # A code that no codebook has would be looked up all the same, wherever that is.
-            whole = metadata.get("key") == key and metadata.get("sum") == _sum_of(codes, speaker)
+            # A code beyond the codebook would be looked up all the same, wherever that is.
+            whole = metadata.get("key") == key and metadata.get("sum") == _checksum(codes, speaker)
         except (KeyError, OSError, RuntimeError, ValueError):
             return None
         return (codes, speaker) if whole else None
 
-    def _worked_out(self, folder: Path, key: str, audio: mx.array) -> tuple[mx.array, mx.array]:
-        codes, speaker = self._encode(audio), self._embed(audio)
+    def _compute(self, folder: Path, key: str, audio: mx.array) -> tuple[mx.array, mx.array]:
+        codes, speaker = self._encode(audio), self._embed_speaker(audio)
         mx.eval(codes, speaker)
         if not codes.shape[-1] or not bool(mx.isfinite(speaker).all()):
             raise ValueError("nothing can be heard in reference.wav")
-        self._keep(folder, key, codes, speaker)
+        self._store(folder, key, codes, speaker)
         return codes, speaker
 
-    def _keep(self, folder: Path, key: str, codes: mx.array, speaker: mx.array) -> None:
-        metadata = {"key": key, "sum": _sum_of(codes, speaker)}
+    def _store(self, folder: Path, key: str, codes: mx.array, speaker: mx.array) -> None:
+        metadata = {"key": key, "sum": _checksum(codes, speaker)}
         with (
             suppress(OSError, RuntimeError),  # a full disk costs time, but not the voice
             atomic_write(folder / CODES_FILE, mode=0o600, durable=False) as file,
@@ -119,13 +119,13 @@ class References:
             mx.save_safetensors(file, {"codes": codes, "speaker": speaker}, metadata=metadata)
 
 
-def _sum_of(*arrays: mx.array) -> str:
-    """What changes with any bit of them, and with their shapes."""
+def _checksum(*arrays: mx.array) -> str:
+    """A hash of their bytes and shapes."""
     parts = (b"%a %a" % (array.shape, str(array.dtype)) + np.array(array).tobytes() for array in arrays)
     return sha256(b"".join(parts)).hexdigest()
 
 
-def _samples_of(recording: bytes) -> mx.array:
+def _read_samples(recording: bytes) -> mx.array:
     read: Any = soundfile.read  # pyright: ignore[reportUnknownMemberType]
     try:
         found = read(BytesIO(recording), dtype="float32", always_2d=False)

@@ -1,124 +1,127 @@
-"""An utterance on its way through the loop: how much of its prompt is in, what has been said, what has been heard.
+"""A sequence: one utterance on its way through the decode loop, from its prompt to its last audio.
 
-It knows the lengths of the stretches that it is voiced in, which depend on nothing but itself, so that its samples
-do not either. Who runs when is for the loop.
+It knows the lengths of the segments in which its audio is decoded. They depend on nothing but the sequence itself,
+so its samples do not depend on anything else either. When it runs is decided elsewhere.
 """
 
-# Those of MLX are half unknown.
+# MLX's types are partly unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import mlx.core as mx
 
 from app.inference.model import FinishReason, Lane
-from app.workers.synthesis.qwen3.kv_cache import Parked
+from app.workers.synthesis.qwen3.kv_cache import PreemptedState
 from app.workers.synthesis.qwen3.prompts import Prompt
 from app.workers.synthesis.qwen3.references import Reference
-from app.workers.synthesis.qwen3.sampling import Sampling
+from app.workers.synthesis.qwen3.sampling import SamplingParams
 from app.workers.synthesis.qwen3.vocoder import VocoderState
 
-#: A listener's frames are voiced in such stretches, the last of them over and over: the first is heard at once, and
-#: from then on there is always more at hand than is needed.
+#: Frames of a listener's segments; the last length repeats. The first frame is heard at once, and from then on
+#: there is always more audio ready than is needed.
 SPEAK_FRAMES = (1, 2, 4, 8)
 
-#: A render's: 0.96 s.
+#: Frames of a render's segments: 0.96 s.
 RENDER_FRAMES = 12
 
 
-class Row:
-    """Belongs to the worker's thread."""
+class SpeechSequence:
+    """The state of one utterance, counted in frames of 80 ms. Runs on the worker's thread."""
 
     def __init__(
         self,
         utterance_id: int,
         lane: Lane,
         prompt: Prompt,
-        sampling: Sampling,
+        sampling: SamplingParams,
         max_frames: int,
         reference: Reference | None,
         *,
-        behind: int = 0,
+        after: int = 0,
     ) -> None:
-        self.utterance_id, self.lane, self.behind = utterance_id, lane, behind
+        self.utterance_id, self.lane, self.after = utterance_id, lane, after
         self.prompt, self.sampling, self.max_frames = prompt, sampling, max_frames
         self.reference = reference
-        self.vocoder: VocoderState | None = None  #: where its samples are; None at their start
-        self.slot: int | None = None
-        self.parked: Parked | None = None
-        self.filled = 0  #: positions of the prompt that are in
-        self.said = 0  #: frames whose codes are on their way, or there
-        self.known = 0  #: frames whose codes have been looked at
-        self.voiced = 0  #: frames whose samples have been asked for
+        self.vocoder: VocoderState | None = None  #: None at its start
+        self.slot: int | None = None  #: in the KV cache
+        self.preempted: PreemptedState | None = None  #: what its slot held when it had to give it up
+        self.prefilled = 0  #: positions of the prompt that are in the KV cache
+        self.generated = 0  #: frames whose codes have been launched
+        self.checked = 0  #: frames whose codes have been read
+        self.decoded = 0  #: frames whose audio has been launched
         self.reason: FinishReason | None = None
-        self.valid = 0  #: once there is a reason: frames that count
-        self._unvoiced: list[mx.array] = []
-        self._stretches = 0
+        self.kept_frames = 0  #: once there is a reason: frames that count
+        self._undecoded: list[mx.array] = []
+        self._segments = 0
 
     @property
-    def ready(self) -> bool:
-        """All of its prompt is in, but for the input of the first frame."""
-        return self.filled == self.prompt.positions - 1
+    def is_prefilled(self) -> bool:
+        """All of its prompt is in the KV cache but the last position, which is the input of the first frame."""
+        return self.prefilled == self.prompt.positions - 1
 
     @property
     def position(self) -> int:
-        """Where its next frame goes."""
-        return self.filled + self.said
+        """The position of its next frame in the KV cache."""
+        return self.prefilled + self.generated
 
     @property
     def max_positions(self) -> int:
-        """How many it can come to have."""
+        """The most positions it can come to have."""
         return self.prompt.positions + self.max_frames
 
     @property
     def done(self) -> bool:
-        """It has said and voiced everything."""
-        return self.reason is not None and self.voiced >= self.valid
+        """All of its codes are generated and all of its audio is launched."""
+        return self.reason is not None and self.decoded >= self.kept_frames
 
     @property
-    def due(self) -> int:
-        """Frames that are to be voiced now, all of a stretch; 0 when there are too few."""
-        enough = self.voiced < self.valid if self.reason is not None else len(self._unvoiced) >= self._stretch
-        return self._stretch if enough else 0
+    def due_frames(self) -> int:
+        """Frames of the segment that can be decoded now; 0 when there are not enough codes yet."""
+        if self.reason is not None:
+            enough = self.decoded < self.kept_frames
+        else:
+            enough = len(self._undecoded) >= self._segment_frames
+        return self._segment_frames if enough else 0
 
     @property
-    def _stretch(self) -> int:
+    def next_text(self) -> mx.array | None:
+        """The text that is laid beside the next frame, [1, 1, hidden]; None when there is no more."""
+        text = self.prompt.trailing_text
+        return text[:, self.generated : self.generated + 1] if self.generated < text.shape[1] else None
+
+    @property
+    def _segment_frames(self) -> int:
         if self.lane is Lane.RENDER:
             return RENDER_FRAMES
-        return SPEAK_FRAMES[min(self._stretches, len(SPEAK_FRAMES) - 1)]
+        return SPEAK_FRAMES[min(self._segments, len(SPEAK_FRAMES) - 1)]
 
-    def inputs(self, start: int, end: int) -> mx.array:
-        """Positions of its prompt."""
-        common = self.prompt.common.shape[1]
+    def slice_prompt(self, start: int, end: int) -> mx.array:
+        """The inputs of some positions of its prompt, [1, end - start, hidden]."""
+        prefix = self.prompt.prefix.shape[1]
         parts = [
-            self.prompt.common[:, start : min(end, common)],
-            self.prompt.own[:, max(0, start - common) : max(0, end - common)],
+            self.prompt.prefix[:, start : min(end, prefix)],
+            self.prompt.suffix[:, max(0, start - prefix) : max(0, end - prefix)],
         ]
         return mx.concatenate([part for part in parts if part.shape[1]], axis=1)
 
-    @property
-    def beside(self) -> mx.array | None:
-        """The text that is laid beside the frame it is about to say, [1, 1, hidden]; None when that is over."""
-        text = self.prompt.beside
-        return text[:, self.said : self.said + 1] if self.said < text.shape[1] else None
+    def append_codes(self, codes: mx.array) -> None:
+        """Take the codes of a frame, [1, groups], which are launched but not read yet."""
+        self.generated += 1
+        self._undecoded.append(codes)
 
-    def say(self, codes: mx.array) -> None:
-        """A frame's codes, [1, groups], which are on their way, and which nobody has looked at yet."""
-        self.said += 1
-        self._unvoiced.append(codes)
+    def finish(self, reason: FinishReason, kept_frames: int) -> None:
+        """Stop generating; frames after `kept_frames` do not count."""
+        self.reason, self.kept_frames = reason, kept_frames
+        del self._undecoded[max(0, kept_frames - self.decoded) :]
 
-    def end(self, reason: FinishReason, valid: int) -> None:
-        """It is known to have said all; only so many of its frames count."""
-        self.reason, self.valid = reason, valid
-        del self._unvoiced[max(0, valid - self.voiced) :]
+    def take_segment(self) -> mx.array:
+        """Take the codes of the segment that is due, [1, groups, frames].
 
-    def take_due(self) -> mx.array:
-        """The codes to be voiced next, [1, groups, frames].
-
-        At its end a stretch is filled up, and what was filled in is dropped: the end may be known before the last
-        stretch is due or after it, and samples must not depend on that.
+        The last segment is padded with its last frame, and the audio of the padding is dropped: the end may be read
+        before the last segment is due or after it, and no sample may depend on that.
         """
-        frames = self.due
-        taken, self._unvoiced = self._unvoiced[:frames], self._unvoiced[frames:]
+        frames = self.due_frames
+        taken, self._undecoded = self._undecoded[:frames], self._undecoded[frames:]
         taken += taken[-1:] * (frames - len(taken))
-        self.voiced += frames
-        self._stretches += 1
+        self.decoded += frames
+        self._segments += 1
         return mx.stack(taken, axis=2)

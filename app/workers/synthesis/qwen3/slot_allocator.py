@@ -1,94 +1,103 @@
-"""Who has a slot: listeners first, then what they will hear later, then renders; as many as fit into memory and,
-beside listeners, into real time. Who has to give way is put aside as it is, and goes on later.
-
-It knows nothing of what rows say or sound like.
+"""Decides which sequences have a slot of the KV cache: listeners' first chunks, then what listeners will hear
+later, then renders. At most as many as fit into memory and, beside listeners, as keep real time. A sequence that
+has to give way is preempted with all that its slot holds, and goes on later.
 """
 
 from app.inference.model import Lane
-from app.workers.synthesis.qwen3.cost_model import Pace
-from app.workers.synthesis.qwen3.kv_cache import Slots, positions_for, rows_for
-from app.workers.synthesis.qwen3.sequence import Row
+from app.workers.synthesis.qwen3.cost_model import CostModel
+from app.workers.synthesis.qwen3.kv_cache import KVCache, round_up_positions, round_up_slots
+from app.workers.synthesis.qwen3.sequence import SpeechSequence
 
 
-class Places:
-    """Belongs to the worker's thread. `rows` are in the order in which they are served."""
+class SlotAllocator:
+    """The queue of sequences that still generate, in the order in which they are served, and their slots. Runs on
+    the worker's thread.
+    """
 
-    def __init__(self, slots: Slots, pace: Pace, *, max_rows: int, budget_bytes: int) -> None:
-        self._slots, self._pace = slots, pace
-        self.max_rows, self._budget_bytes = max_rows, budget_bytes
-        self.rows: list[Row] = []
-
-    @property
-    def listened_to(self) -> bool:
-        """Somebody hears a row that is being spoken."""
-        return any(row.lane is Lane.SPEAK and row.ready for row in self.rows)
+    def __init__(self, cache: KVCache, cost_model: CostModel, *, max_sequences: int, budget_bytes: int) -> None:
+        self._cache, self._cost_model = cache, cost_model
+        self.max_sequences, self.budget_bytes = max_sequences, budget_bytes
+        self.sequences: list[SpeechSequence] = []
 
     @property
-    def awaited(self) -> list[Row]:
-        """Who wants to be heard at once, and has not been heard yet: not with what comes behind something else."""
-        here = {row.utterance_id for row in self.rows}
-        return [row for row in self.rows if row.lane is Lane.SPEAK and not row.voiced and row.behind not in here]
+    def has_listener(self) -> bool:
+        """Somebody is listening to a sequence that generates."""
+        return any(each.lane is Lane.SPEAK and each.is_prefilled for each in self.sequences)
 
     @property
-    def expects(self) -> bool:
-        """Somebody who wants to be heard at once has no slot yet, and there is one for him."""
-        self._order()
-        wanted = self._wanted()
-        return any(row.slot is None and row in wanted for row in self.awaited)
+    def awaiting_first_audio(self) -> list[SpeechSequence]:
+        """Listeners' sequences without any audio yet. Those that are heard after another one are not urgent."""
+        present = {each.utterance_id for each in self.sequences}
+        return [
+            each
+            for each in self.sequences
+            if each.lane is Lane.SPEAK and not each.decoded and each.after not in present
+        ]
 
-    def assign(self) -> list[Row]:
-        """Give slots to those who should run now; the rows that come to theirs with nothing in it."""
-        self._order()
-        wanted = self._wanted()
-        slots = rows_for(len(wanted)) if wanted else 0
-        for row in self.rows:
-            if row.slot is not None and (row not in wanted or row.slot >= slots):
-                if row.position:
-                    row.parked = self._slots.park(row.slot, row.position)
-                row.slot = None
-        positions = max((row.position + 1 for row in wanted), default=0)
-        self._slots.fit(slots, max(positions, 1))
-        taken = {row.slot for row in wanted}
-        free = (slot for slot in range(slots) if slot not in taken)
-        new = [row for row in wanted if row.slot is None]
-        for row in new:  # all of them first: the buffers must have room for each before anything is put in
-            row.slot = next(free)
-            self._slots.erase(row.slot)
-        return [row for row in new if not self._put_back(row)]
+    def has_listener_without_slot(self) -> bool:
+        """Whether a sequence that awaits its first audio has no slot yet and would be given one now."""
+        self._sort_by_priority()
+        selected = self._select()
+        return any(each.slot is None and each in selected for each in self.awaiting_first_audio)
 
-    def make_room(self, positions: int) -> None:
-        """For a row that is to have so many positions, and for what the others have."""
-        others = (row.position + 1 for row in self.rows if row.slot is not None)
-        self._slots.fit(self._slots.rows, max([positions, *others]))
-
-    def leave(self, row: Row) -> None:
-        """A row says no more."""
-        self.rows.remove(row)
-        row.slot = None
-
-    def _order(self) -> None:
-        """A listener's later chunks come behind the first ones of all, or four listeners with two each would keep
-        the fifth waiting. In itself, each kind stays in the order of arrival.
+    def assign_slots(self) -> list[SpeechSequence]:
+        """Give slots to the sequences that should run now, and preempt others. Returns those that start with an
+        empty slot.
         """
-        here = {row.utterance_id for row in self.rows}
-        self.rows.sort(key=lambda row: 2 if row.lane is Lane.RENDER else int(row.behind in here))
+        self._sort_by_priority()
+        selected = self._select()
+        slots = round_up_slots(len(selected)) if selected else 0
+        for sequence in self.sequences:
+            if sequence.slot is not None and (sequence not in selected or sequence.slot >= slots):
+                if sequence.position:
+                    sequence.preempted = self._cache.swap_out(sequence.slot, sequence.position)
+                sequence.slot = None
+        positions = max((each.position + 1 for each in selected), default=0)
+        self._cache.resize(slots, max(positions, 1))
+        taken = {each.slot for each in selected}
+        free = (slot for slot in range(slots) if slot not in taken)
+        new = [each for each in selected if each.slot is None]
+        for sequence in new:  # all of them first: the buffers must have room for each before anything is written
+            sequence.slot = next(free)
+            self._cache.clear_slot(sequence.slot)
+        return [each for each in new if not self._swap_in(each)]
 
-    def _wanted(self) -> list[Row]:
-        listeners = sum(row.lane is Lane.SPEAK for row in self.rows)
-        most = self.max_rows if not listeners else min(max(listeners, self._pace.width), self.max_rows)
-        wanted: list[Row] = []
+    def reserve_positions(self, positions: int) -> None:
+        """Make the buffers long enough for this many positions, and for the next position of every sequence."""
+        others = (each.position + 1 for each in self.sequences if each.slot is not None)
+        self._cache.resize(self._cache.slots, max([positions, *others]))
+
+    def release(self, sequence: SpeechSequence) -> None:
+        """Take the slot of a sequence that generates no more."""
+        self.sequences.remove(sequence)
+        sequence.slot = None
+
+    def _sort_by_priority(self) -> None:
+        """A listener's later chunks come after the first ones of all, or four listeners with two chunks each would
+        keep the fifth waiting. Within a class, sequences stay in the order of arrival.
+        """
+        present = {each.utterance_id for each in self.sequences}
+        self.sequences.sort(key=lambda each: 2 if each.lane is Lane.RENDER else int(each.after in present))
+
+    def _select(self) -> list[SpeechSequence]:
+        """The sequences that should run now."""
+        limit, listeners = self.max_sequences, sum(each.lane is Lane.SPEAK for each in self.sequences)
+        if listeners:
+            limit = min(max(listeners, self._cost_model.real_time_sequences), limit)
+        selected: list[SpeechSequence] = []
         positions = 0
-        for row in self.rows[:most]:
-            positions = max(positions, row.max_positions)
-            room = rows_for(len(wanted) + 1) * positions_for(positions) * self._slots.position_bytes
-            if wanted and room > self._budget_bytes:
+        for sequence in self.sequences[:limit]:
+            positions = max(positions, sequence.max_positions)
+            slots = round_up_slots(len(selected) + 1)
+            needed_bytes = slots * round_up_positions(positions) * self._cache.position_bytes
+            if selected and needed_bytes > self.budget_bytes:
                 break
-            wanted.append(row)
-        return wanted
+            selected.append(sequence)
+        return selected
 
-    def _put_back(self, row: Row) -> bool:
-        if row.parked is None or row.slot is None:
+    def _swap_in(self, sequence: SpeechSequence) -> bool:
+        if sequence.preempted is None or sequence.slot is None:
             return False
-        self._slots.unpark(row.slot, row.parked)
-        row.parked = None
+        self._cache.swap_in(sequence.slot, sequence.preempted)
+        sequence.preempted = None
         return True

@@ -1,6 +1,6 @@
 """The vocoder's activation, x + sin(a x)^2 / b (Ziyin, Hartwig and Ueda, 2020), with a and b for each channel."""
 
-# mlx-audio has no types, and those of MLX are half unknown.
+# mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from math import factorial, pi
@@ -13,7 +13,7 @@ _SINE = [(-1) ** k * pi ** (2 * k) / factorial(2 * k + 1) for k in range(6)]
 
 
 class Snake:
-    """`module` is one of mlx-audio's, which keeps the logarithms of a and b."""
+    """The activation. `module` is mlx-audio's, which stores the logarithms of a and b."""
 
     def __init__(self, module: Any) -> None:
         self._on_cpu = mx.default_device().type is not mx.gpu
@@ -22,13 +22,15 @@ class Snake:
         mx.eval(self._a, self._over_b)
 
     def __call__(self, x: mx.array) -> mx.array:
-        """Of any shape, channels last."""
+        """For any shape, channels last."""
         squared = _sine_squared(x * self._a) if self._on_cpu else mx.square(mx.sin(x * self._a))
         return x + self._over_b * squared
 
 
 def _sine_squared(half_turns: mx.array) -> mx.array:
-    """sin(pi t)^2. On a CPU MLX asks the C library for each sine; eighteen products and sums cost a fifth."""
+    """sin(pi t)^2. On a CPU MLX calls the C library for each sine; eighteen products and sums take a fifth of the
+    time.
+    """
     rest = mx.square(half_turns - mx.round(half_turns))
     ratio = mx.array(_SINE[-1], half_turns.dtype)
     for coefficient in reversed(_SINE[:-1]):
