@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from app import SAMPLE_RATE
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 from bench.blas_worker import PACKAGED, REFERENCE, SYSTEM, SYSTEM_ONE, has_system_blas
 from bench.figures import Figure, ratios, rounds_of, table
 from bench.report import Report, Run, close, machine_with_mlx, parser, written
@@ -53,7 +53,7 @@ class Comparison(Report, frozen=True, kw_only=True):
 async def speak(choice: str, folder: Path, seconds: float) -> Round:
     """Start a worker, have it speak, and end it."""
     command = (sys.executable, "-P", "-m", "bench.blas_worker", choice, str(folder))
-    async with Pool(command, idle_unload_s=60, answer_s=_PATIENCE_S, start_s=_PATIENCE_S) as pool:
+    async with WorkerSupervisor(command, idle_unload_s=60, answer_s=_PATIENCE_S, start_s=_PATIENCE_S) as pool:
         await pool.load()
         voice = VoiceSpec(VoiceKind.PRESET, name="ryan")
         began = time.monotonic()

@@ -15,7 +15,7 @@ from app.inference.checkpoint.inspect import read_checkpoint
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from app.models.spec import of_checkpoint
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 
 SENTENCE = "The tide is out, and the keeper of the light is asleep."
 
@@ -30,7 +30,7 @@ async def measure(folder: Path, seconds: float, text: str) -> None:
         if speakers
         else VoiceSpec(VoiceKind.DESIGN, description="An old man.")
     )
-    async with Pool(entry.command, idle_unload_s=60, answer_s=entry.answer_s, start_s=600) as pool:
+    async with WorkerSupervisor(entry.command, idle_unload_s=60, answer_s=entry.answer_s, start_s=600) as pool:
         started = time.monotonic()
         await pool.load()
         loaded = time.monotonic()

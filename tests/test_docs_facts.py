@@ -21,7 +21,7 @@ from app.engine.start import LOG_BYTES, LOGS_KEPT
 from app.inference.model import Model
 from app.inference.processor import SLOW_GFLOPS
 from app.models import spec
-from app.models.worker import residency, supervisor
+from app.models.worker import dispatch, residency, supervisor
 from app.scheduler import attempts, fairness, feed, run, scheduler
 from app.scheduler.pauses import LEFT_MS, PAUSE_MS
 from app.store.chunks import MAX_WARNINGS
@@ -61,8 +61,8 @@ ARCHITECTURE = [
     f"The newest {log.KEPT_RECORDS} records are kept in memory",
     f"{log.BATCH_BYTES >> 10} KiB at a time",
     f"is silent for {ANSWER_S:.0f} s",
-    f"a chunk crashes {WORDS[supervisor.KILLS_ALLOWED]} workers",
-    f"the worker does not start, {WORDS[supervisor.STARTS_ALLOWED]} times",
+    f"a chunk crashes {WORDS[dispatch.MAX_KILLS]} workers",
+    f"the worker does not start, {WORDS[supervisor.MAX_FAILED_STARTS]} times",
     f"the same, in order, within {lifecycle.DRAIN_S:.0f} seconds",
     f"is tried again every {scheduler.STORAGE_RETRY_S:.0f} seconds",
     f"lane up to {fairness.MAX_ACTIVE} jobs take turns",
@@ -101,7 +101,7 @@ SETTINGS = [
     f"| text of a job | {MAX_TEXT_CHARS:,} characters |",
     f"| jobs of one lane that take turns | {fairness.MAX_ACTIVE};",
     f"makes much too short | {attempts.ATTEMPTS_ALLOWED}: each with its own seed",
-    f"| worker processes that one chunk may crash | {supervisor.KILLS_ALLOWED}, then",
+    f"| worker processes that one chunk may crash | {dispatch.MAX_KILLS}, then",
     f"| {ANSWER_S:.0f} s, then it is replaced; for a large model "
     f"{spec.GPU_ANSWER_S:.0f} s on a GPU, {spec.CPU_ANSWER_S / 60:.0f} minutes on a CPU",
     f"by default {attempts.RUNAWAY_S:.0f} s plus {WORDS[int(attempts.RUNAWAY)]} times",

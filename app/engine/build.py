@@ -27,7 +27,7 @@ from app.models.installed import InstalledModels
 from app.models.registry import ModelRegistry
 from app.models.spec import ModelSpec, espeak
 from app.models.transcriber import Transcriber
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 from app.process.executable import program
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
@@ -227,8 +227,8 @@ async def _models(
 
     downloads = Downloads(fetch, folder / ".downloads")
 
-    def watch(pool: Pool) -> None:
-        pool.keeper.add_done_callback(partial(_watch, on_failure))
+    def watch(pool: WorkerSupervisor) -> None:
+        pool.task.add_done_callback(partial(_watch, on_failure))
 
     async with (
         downloads,

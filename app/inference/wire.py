@@ -41,7 +41,7 @@ class Ready(Struct, frozen=True, tag=True):
     processor: Processor
 
 
-class Broken(Struct, frozen=True, tag=True):
+class LoadFailed(Struct, frozen=True, tag=True):
     """From the worker, instead of `Ready`: the model cannot be loaded, and trying again will not help."""
 
     message: str
@@ -58,7 +58,7 @@ class Pong(Struct, frozen=True, tag=True):
 
 
 ToWorker = Add | Cancel | Ping
-FromWorker = Ready | Broken | Frames | Pong
+FromWorker = Ready | LoadFailed | Frames | Pong
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

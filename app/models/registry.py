@@ -24,8 +24,8 @@ from app.models.downloads import Download, Downloads
 from app.models.installed import InstalledModel, InstalledModels
 from app.models.published import PUBLISHED, Published
 from app.models.spec import ModelSpec
-from app.models.worker.residency import Turn
-from app.models.worker.supervisor import Pool
+from app.models.worker.residency import ModelResidency
+from app.models.worker.supervisor import WorkerSupervisor
 
 logger = logging.getLogger(__name__)
 
@@ -68,13 +68,13 @@ class ModelRegistry:
         *,
         idle_unload_s: float,
         wakeup: asyncio.Event,
-        on_pool: Callable[[Pool], None] = lambda _: None,
+        on_pool: Callable[[WorkerSupervisor], None] = lambda _: None,
     ) -> None:
         self._builtin = {entry.card.model_id: entry for entry in builtin}
         self._shelf, self._downloads = shelf, downloads
         self._idle_unload_s, self._on_pool = idle_unload_s, on_pool
-        self._turn = Turn()
-        self._pools: dict[str, Pool] = {}
+        self._residency = ModelResidency()
+        self._pools: dict[str, WorkerSupervisor] = {}
         self._files: dict[str, str] = {}  #: by id: the fingerprint of what its pool speaks with
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
@@ -177,22 +177,22 @@ class ModelRegistry:
             why = "it turns speech into text"
         raise ModelNotReady(f"the model {model_id} cannot speak: {why}", model_id=model_id)
 
-    async def pool(self, model_id: str) -> Pool:
+    async def pool(self, model_id: str) -> WorkerSupervisor:
         """The pool that speaks with a model. Raises `ModelNotReady`."""
         return await self._pool(model_id, self.entry(model_id))
 
-    async def _pool(self, model_id: str, entry: ModelSpec) -> Pool:
+    async def _pool(self, model_id: str, entry: ModelSpec) -> WorkerSupervisor:
         async with self._opening:
             if (pool := self._pools.get(model_id)) is not None and self._files[model_id] != entry.fingerprint:
                 # Other files than those it has loaded. What is being spoken with these may end.
                 pool = None if await self._closed(model_id) else pool
             if pool is None:
-                pool = Pool(
+                pool = WorkerSupervisor(
                     entry.command,
                     idle_unload_s=self._idle_unload_s,
                     answer_s=entry.answer_s,
                     model_id=model_id,
-                    turn=self._turn if entry.large else None,
+                    residency=self._residency if entry.large else None,
                     wakeup=self._wakeup,
                 )
                 await self._stack.enter_async_context(pool)
@@ -210,7 +210,7 @@ class ModelRegistry:
         return Processor("metal" if apple and self._active_id not in self._builtin else "cpu")
 
     @property
-    def pools(self) -> list[Pool]:
+    def pools(self) -> list[WorkerSupervisor]:
         """Every pool that is in use."""
         return [*self._pools.values()]
 
@@ -244,7 +244,7 @@ class ModelRegistry:
         if pool is not None:
             if not pool.unload():
                 raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
-            await pool.unloaded()
+            await pool.wait_stopped()
         return self.get(model_id)
 
     async def download(self, model_id: str) -> Listed:
@@ -301,7 +301,7 @@ class ModelRegistry:
         if not pool.unload():
             return False
         del self._pools[model_id], self._files[model_id]
-        await pool.__aexit__(None, None, None)
+        await pool.close()
         return True
 
     def _loaded(self, model_id: str) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from app.audio.effects.effects import Effects
 from app.audio.effects.seams import Ending, Seam
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 from app.models.worker.take import Take
 from app.scheduler.attempts import chunk_seed, max_take_seconds, parts
 from app.scheduler.sound import Sound
@@ -57,13 +57,13 @@ class Started:
     async def ending(self) -> None:
         """Wait until the model is done with it."""
         for take in self.takes:
-            await take.ending()
+            await take.wait()
 
 
 class Asking:
     """Belongs to the event loop."""
 
-    def __init__(self, job: Job, voice: VoiceSpec, native: frozenset[str], pool: Pool) -> None:
+    def __init__(self, job: Job, voice: VoiceSpec, native: frozenset[str], pool: WorkerSupervisor) -> None:
         self._job, self._voice, self._native = job, voice, native
         self._pool = pool
         self._last: Take | None = None  #: the take that was asked for last

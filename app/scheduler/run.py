@@ -17,7 +17,7 @@ from app.audio.effects.seams import Ending, Seam
 from app.audio.log.log import AudioLog, LogEnd
 from app.errors import InferenceFailed
 from app.inference.model import Lane, ModelCard, VoiceSpec
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 from app.scheduler.asking import Asking, Started
 from app.scheduler.attempts import ATTEMPTS_ALLOWED
 from app.scheduler.pauses import Pauses
@@ -51,7 +51,7 @@ class JobRun:
         *,
         voice: VoiceSpec,
         card: ModelCard,
-        pool: Pool,
+        pool: WorkerSupervisor,
         log: AudioLog,
         chunks: ChunkStore,
         on_progress: Callable[[Job], None],
@@ -81,7 +81,7 @@ class JobRun:
         most = MAX_UNHEARD_CHARS if self._started else MAX_UNHEARD_CHARS // 2
         if heard is not None and self._plan[self._next].start_char - heard > most:
             return False
-        return self.job.lane is Lane.SPEAK or self._pool.room > 0
+        return self.job.lane is Lane.SPEAK or self._pool.free_slots > 0
 
     def start_next(self) -> None:
         """Give the model the next chunk."""

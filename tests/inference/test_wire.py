@@ -43,7 +43,7 @@ TO_WORKER: st.SearchStrategy[wire.ToWorker] = st.one_of(
 )
 FROM_WORKER: st.SearchStrategy[wire.FromWorker] = st.one_of(
     st.builds(wire.Ready, st.integers(1, 100)),
-    st.builds(wire.Broken, TEXT),
+    st.builds(wire.LoadFailed, TEXT),
     st.builds(wire.Frames, st.lists(FRAMES, max_size=4)),
     st.just(wire.Pong()),
 )

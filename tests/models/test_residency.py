@@ -1,4 +1,4 @@
-"""Two models that must not be in memory at once: who has the turn, and when it is let go of."""
+"""Two models that must not be in memory at once: whose is there, and when it is released."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,8 +10,8 @@ import pytest
 
 from app.errors import ModelNotReady
 from app.inference.model import FinishReason, Lane
-from app.models.worker.residency import Demand, Next, Tenure, Turn
-from app.models.worker.supervisor import Pool
+from app.models.worker.residency import Activity, Demand, ModelResidency, TimeSlice, Verdict
+from app.models.worker.supervisor import WorkerSupervisor
 from tests.models.test_supervisor import LONG, begun, fake, heard, utterance, whole
 from tests.support.fakes import fake_pcm
 from tests.support.waiting import until
@@ -21,49 +21,55 @@ pytestmark = pytest.mark.anyio
 NEVER = 1_000.0
 
 
+IDLE = Activity()
+RENDERING = Activity(busy=True, speaking=True)
+BETWEEN_CHUNKS = Activity(busy=True)
+LISTENED_TO = Activity(busy=True, speaking=True, listened_to=True)
+
+
 @pytest.mark.parametrize(
-    ("tenure", "wanted", "busy", "speaking", "listened_to", "next"),
+    ("time_slice", "demand", "activity", "verdict"),
     [
-        pytest.param(Tenure(0, 0), Demand.NO, False, False, False, Next.GO_ON, id="nobody waits"),
-        pytest.param(Tenure(NEVER, 0), Demand.SOON, False, False, False, Next.LEAVE, id="idle, for a file"),
-        pytest.param(Tenure(NEVER, NEVER), Demand.NOW, False, False, False, Next.LEAVE, id="idle, for a listener"),
-        pytest.param(Tenure(NEVER, 0), Demand.NOW, True, True, False, Next.LEAVE, id="rendering, for a listener"),
-        pytest.param(Tenure(NEVER, 0), Demand.NOW, True, True, True, Next.GO_ON, id="listened to, for a listener"),
-        pytest.param(Tenure(NEVER, 0), Demand.SOON, True, True, False, Next.GO_ON, id="rendering, for a file"),
-        pytest.param(Tenure(0, 0), Demand.SOON, True, True, False, Next.FINISH, id="rendering for long"),
-        pytest.param(Tenure(0, 0), Demand.NOW, True, True, True, Next.FINISH, id="listened to for long"),
-        pytest.param(Tenure(0, 0), Demand.SOON, True, False, False, Next.LEAVE, id="for long, between two chunks"),
+        pytest.param(TimeSlice(0, 0), Demand.NONE, IDLE, Verdict.KEEP, id="nobody waits"),
+        pytest.param(TimeSlice(NEVER, 0), Demand.SOON, IDLE, Verdict.RELEASE, id="idle, for a file"),
+        pytest.param(TimeSlice(NEVER, NEVER), Demand.NOW, IDLE, Verdict.RELEASE, id="idle, for a listener"),
+        pytest.param(TimeSlice(NEVER, 0), Demand.NOW, RENDERING, Verdict.RELEASE, id="rendering, for a listener"),
+        pytest.param(TimeSlice(NEVER, 0), Demand.NOW, LISTENED_TO, Verdict.KEEP, id="listened to, for a listener"),
+        pytest.param(TimeSlice(NEVER, 0), Demand.SOON, RENDERING, Verdict.KEEP, id="rendering, for a file"),
+        pytest.param(TimeSlice(0, 0), Demand.SOON, RENDERING, Verdict.DRAIN, id="rendering for long"),
+        pytest.param(TimeSlice(0, 0), Demand.NOW, LISTENED_TO, Verdict.DRAIN, id="listened to for long"),
+        pytest.param(TimeSlice(0, 0), Demand.SOON, BETWEEN_CHUNKS, Verdict.RELEASE, id="for long, between chunks"),
     ],
 )
-def test_the_turn_is_let_go_of(
-    tenure: Tenure, wanted: Demand, busy: bool, speaking: bool, listened_to: bool, next: Next
+def test_the_residency_is_released(
+    time_slice: TimeSlice, demand: Demand, activity: Activity, verdict: Verdict
 ) -> None:
-    assert tenure.next(wanted, busy=busy, speaking=speaking, listened_to=listened_to) is next
+    assert time_slice.verdict(demand, activity) is verdict
 
 
-def test_who_has_just_been_listened_to_stays_for_a_while() -> None:
-    tenure = Tenure(0, NEVER)
-    tenure.heard_out()
+def test_a_model_that_was_just_listened_to_stays_in_memory_for_a_while() -> None:
+    time_slice = TimeSlice(0, NEVER)
+    time_slice.note_listener()
 
-    assert tenure.next(Demand.SOON, busy=False, speaking=False, listened_to=False) is Next.GO_ON
-    assert tenure.next(Demand.NOW, busy=False, speaking=False, listened_to=False) is Next.LEAVE
+    assert time_slice.verdict(Demand.SOON, IDLE) is Verdict.KEEP
+    assert time_slice.verdict(Demand.NOW, IDLE) is Verdict.RELEASE
 
 
 def test_a_model_that_nobody_has_listened_to_keeps_no_render_waiting() -> None:
-    assert Tenure(0, NEVER).next(Demand.SOON, busy=False, speaking=False, listened_to=False) is Next.LEAVE
+    assert TimeSlice(0, NEVER).verdict(Demand.SOON, IDLE) is Verdict.RELEASE
 
 
 async def test_listeners_come_first_and_then_who_came_first() -> None:
-    turn, order = Turn(), list[str]()
-    wishes = {"one": Demand.SOON, "two": Demand.SOON, "three": Demand.NOW}
+    residency, order = ModelResidency(), list[str]()
+    demands = {"one": Demand.SOON, "two": Demand.SOON, "three": Demand.NOW}
 
     async def take_turn(name: str) -> None:
-        async with turn.held(lambda: wishes[name]):
+        async with residency.held(lambda: demands[name]):
             order.append(name)
 
-    async with turn.held(lambda: Demand.SOON):
-        tasks = [asyncio.create_task(take_turn(name)) for name in wishes]
-        await until(lambda: turn.wanted is Demand.NOW)
+    async with residency.held(lambda: Demand.SOON):
+        tasks = [asyncio.create_task(take_turn(name)) for name in demands]
+        await until(lambda: residency.demand is Demand.NOW)
         assert order == []
     await asyncio.gather(*tasks)
 
@@ -71,35 +77,41 @@ async def test_listeners_come_first_and_then_who_came_first() -> None:
 
 
 async def test_one_that_is_canceled_while_it_waits_leaves_no_hole() -> None:
-    turn = Turn()
-    async with turn.held(lambda: Demand.SOON):
-        waiting = asyncio.create_task(_held(turn))
-        await until(lambda: turn.wanted is Demand.SOON)
+    residency = ModelResidency()
+    async with residency.held(lambda: Demand.SOON):
+        waiting = asyncio.create_task(_held(residency))
+        await until(lambda: residency.demand is Demand.SOON)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
-        assert turn.wanted is Demand.NO
+        assert residency.demand is Demand.NONE
     with anyio.fail_after(5):
-        await _held(turn)
+        await _held(residency)
 
 
-async def _held(turn: Turn) -> None:
-    async with turn.held(lambda: Demand.SOON):
+async def _held(residency: ModelResidency) -> None:
+    async with residency.held(lambda: Demand.SOON):
         pass
 
 
 @asynccontextmanager
-async def pair(control: Path, tenure: tuple[float, float]) -> AsyncGenerator[tuple[Pool, Pool]]:
-    """Two pools that share a turn."""
-    turn = Turn()
+async def pair(
+    control: Path, time_slice: tuple[float, float]
+) -> AsyncGenerator[tuple[WorkerSupervisor, WorkerSupervisor]]:
+    """Two supervisors that share a residency."""
+    residency = ModelResidency()
     async with (
-        Pool(fake(control), idle_unload_s=60, turn=turn, tenure=Tenure(*tenure)) as one,
-        Pool(fake(control), idle_unload_s=60, turn=turn, tenure=Tenure(*tenure)) as two,
+        WorkerSupervisor(
+            fake(control), idle_unload_s=60, residency=residency, time_slice=TimeSlice(*time_slice)
+        ) as one,
+        WorkerSupervisor(
+            fake(control), idle_unload_s=60, residency=residency, time_slice=TimeSlice(*time_slice)
+        ) as two,
     ):
         yield one, two
 
 
-def alone(one: Pool, two: Pool) -> bool:
+def alone(one: WorkerSupervisor, two: WorkerSupervisor) -> bool:
     return one.worker_pid is None or two.worker_pid is None
 
 
@@ -136,7 +148,7 @@ async def test_a_render_that_is_canceled_when_it_gives_way_is_over(tmp_path: Pat
         one.cancel(render)
 
         with anyio.fail_after(10):
-            await render.ending()
+            await render.wait()
         await whole(speaking)
 
         assert render.finish_reason is FinishReason.CANCELED
@@ -163,7 +175,7 @@ async def test_loading_waits_until_the_model_is_there_and_unloading_until_it_is_
 
         assert (one.worker_pid, two.loaded) == (None, True)
         assert two.unload()
-        await two.unloaded()
+        await two.wait_stopped()
         assert two.worker_pid is None
         await whole(two.submit(utterance(LONG)))
 
@@ -176,12 +188,12 @@ async def test_a_model_that_is_speaking_is_not_unloaded(tmp_path: Path) -> None:
         assert not one.unload()
 
         (tmp_path / "now").touch()
-        await take.ending()
+        await take.wait()
         assert one.loaded
 
 
 async def test_who_waits_for_a_model_that_does_not_load_is_told(tmp_path: Path) -> None:
-    async with Pool(("false",), idle_unload_s=60) as pool:
+    async with WorkerSupervisor(("false",), idle_unload_s=60) as pool:
         with pytest.raises(ModelNotReady, match="does not start"):
             await pool.load()
 

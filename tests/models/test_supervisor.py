@@ -16,7 +16,7 @@ from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
 from app.inference.model import FinishReason, Lane, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 from app.models.worker.take import Take
 from tests.support.fakes import fake_pcm
 from tests.support.waiting import until
@@ -61,11 +61,11 @@ def tasks() -> set["asyncio.Task[Any]"]:
 
 
 @asynccontextmanager
-async def pool_of(*command: str, **times: Any) -> AsyncGenerator[Pool]:
+async def pool_of(*command: str, **times: Any) -> AsyncGenerator[WorkerSupervisor]:
     """A pool which leaves nothing behind: no process, no zombie, no task."""
     before = tasks()
     idle_unload_s: float = times.pop("idle_unload_s", 60.0)
-    async with Pool(command, idle_unload_s=idle_unload_s, **times) as pool:
+    async with WorkerSupervisor(command, idle_unload_s=idle_unload_s, **times) as pool:
         yield pool
     assert tasks() <= before
     with pytest.raises(ChildProcessError):
@@ -77,7 +77,7 @@ def fake(control: Path, capacity: int = 4) -> tuple[str, ...]:
 
 
 @pytest.fixture
-async def pool(control: Path) -> AsyncGenerator[Pool]:
+async def pool(control: Path) -> AsyncGenerator[WorkerSupervisor]:
     async with pool_of(*fake(control)) as made:
         yield made
 
@@ -106,7 +106,7 @@ async def whole(take: Take) -> None:
     assert take.finish_reason is FinishReason.STOP
 
 
-async def test_no_worker_is_started_before_it_is_needed(pool: Pool, spawned: Spawned) -> None:
+async def test_no_worker_is_started_before_it_is_needed(pool: WorkerSupervisor, spawned: Spawned) -> None:
     for _ in range(20):
         await anyio.sleep(0.001)
 
@@ -118,7 +118,7 @@ async def test_no_worker_is_started_before_it_is_needed(pool: Pool, spawned: Spa
     assert pool.worker_pid == spawned.processes[0].pid
 
 
-async def test_many_utterances_are_spoken_by_one_worker(pool: Pool, spawned: Spawned) -> None:
+async def test_many_utterances_are_spoken_by_one_worker(pool: WorkerSupervisor, spawned: Spawned) -> None:
     takes = [pool.submit(utterance(f"{number} {LONG}", seed=number)) for number in range(20)]
 
     for take in takes:
@@ -127,7 +127,7 @@ async def test_many_utterances_are_spoken_by_one_worker(pool: Pool, spawned: Spa
     assert len(spawned) == 1
 
 
-async def test_an_error_of_the_model_is_the_end_of_its_take_alone(pool: Pool) -> None:
+async def test_an_error_of_the_model_is_the_end_of_its_take_alone(pool: WorkerSupervisor) -> None:
     fine, failing = pool.submit(utterance(LONG)), pool.submit(utterance("[error]"))
 
     assert await heard(failing) == b""
@@ -157,7 +157,7 @@ async def test_a_worker_is_not_idle_while_it_works(control: Path, spawned: Spawn
 
         (control / "gate").touch()
 
-        await held.ending()
+        await held.wait()
     assert len(spawned) == 1
 
 
@@ -173,7 +173,9 @@ async def test_what_is_submitted_while_an_idle_worker_ends_is_spoken_by_the_next
             await whole(pool.submit(utterance(text, seed=number + 1)))
 
 
-async def test_a_worker_that_dies_leaves_no_seam_in_the_audio(pool: Pool, control: Path, spawned: Spawned) -> None:
+async def test_a_worker_that_dies_leaves_no_seam_in_the_audio(
+    pool: WorkerSupervisor, control: Path, spawned: Spawned
+) -> None:
     takes = [pool.submit(utterance(f"[die:once{number}] {LONG}", seed=number)) for number in range(3)]
 
     for take in takes:
@@ -183,7 +185,9 @@ async def test_a_worker_that_dies_leaves_no_seam_in_the_audio(pool: Pool, contro
     assert len(os.listdir(control)) == 3
 
 
-async def test_a_worker_that_is_killed_in_the_middle_of_a_take_is_replaced(pool: Pool, control: Path) -> None:
+async def test_a_worker_that_is_killed_in_the_middle_of_a_take_is_replaced(
+    pool: WorkerSupervisor, control: Path
+) -> None:
     take = pool.submit(utterance(f"[hold:gate] {LONG}"))
     pieces = take.pcm()
     with anyio.fail_after(PATIENCE_S):
@@ -200,7 +204,9 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_take_is_replaced(pool:
     assert first + rest == fake_pcm(take.utterance)
 
 
-async def test_a_worker_that_is_killed_while_it_rests_is_not_missed(pool: Pool, spawned: Spawned) -> None:
+async def test_a_worker_that_is_killed_while_it_rests_is_not_missed(
+    pool: WorkerSupervisor, spawned: Spawned
+) -> None:
     await whole(pool.submit(utterance(LONG)))
     before = pool.worker_pid
     assert before is not None
@@ -212,7 +218,7 @@ async def test_a_worker_that_is_killed_while_it_rests_is_not_missed(pool: Pool, 
     await whole(pool.submit(utterance(LONG)))
 
 
-async def test_work_for_a_worker_that_died_a_moment_ago_is_done_by_the_next(pool: Pool) -> None:
+async def test_work_for_a_worker_that_died_a_moment_ago_is_done_by_the_next(pool: WorkerSupervisor) -> None:
     for _ in range(5):
         await whole(pool.submit(utterance(LONG)))
         assert pool.worker_pid is not None
@@ -244,13 +250,15 @@ async def test_a_slow_worker_that_answers_is_not_taken_for_a_hung_one(control: P
             await anyio.sleep(0.005)
         (control / "gate").touch()
 
-        await held.ending()
+        await held.wait()
 
     assert held.finish_reason is FinishReason.STOP
     assert len(spawned) == 1
 
 
-async def test_what_kills_three_workers_is_quarantined_and_nothing_else(pool: Pool, spawned: Spawned) -> None:
+async def test_what_kills_three_workers_is_quarantined_and_nothing_else(
+    pool: WorkerSupervisor, spawned: Spawned
+) -> None:
     poison = utterance(f"[die] {LONG}")
     before = [pool.submit(utterance(f"before {number} {LONG}")) for number in range(3)]
     take = pool.submit(poison)
@@ -288,12 +296,12 @@ async def test_a_suspect_is_alone_until_it_is_done(control: Path) -> None:
         for take in (innocent, *behind):
             await whole(take)
         with anyio.fail_after(PATIENCE_S):
-            await suspect.ending()
+            await suspect.wait()
     record = (control / "record").read_text()
     assert record.count('"add"') == 2 + 2 + 3, "each was given to each worker once"
 
 
-async def test_two_that_kill_are_both_found(pool: Pool, spawned: Spawned) -> None:
+async def test_two_that_kill_are_both_found(pool: WorkerSupervisor, spawned: Spawned) -> None:
     poisons = [pool.submit(utterance(f"[die] {number} {LONG}")) for number in range(2)]
     innocent = pool.submit(utterance(LONG))
 
@@ -305,7 +313,7 @@ async def test_two_that_kill_are_both_found(pool: Pool, spawned: Spawned) -> Non
     assert len(spawned) == 6, "one for both, two for each alone, and the last"
 
 
-async def killed_once_more(pool: Pool, take: Take) -> None:
+async def killed_once_more(pool: WorkerSupervisor, take: Take) -> None:
     """Kill the worker that has the take."""
     kills = take.kills
     await until(lambda: take.sent)
@@ -314,7 +322,9 @@ async def killed_once_more(pool: Pool, take: Take) -> None:
     await until(lambda: take.kills > kills)
 
 
-async def test_what_was_there_when_two_workers_died_is_spoken_by_the_third(pool: Pool, control: Path) -> None:
+async def test_what_was_there_when_two_workers_died_is_spoken_by_the_third(
+    pool: WorkerSupervisor, control: Path
+) -> None:
     take = pool.submit(utterance(f"[hold:gate] {LONG}"))
     for _ in range(2):
         await killed_once_more(pool, take)
@@ -324,7 +334,9 @@ async def test_what_was_there_when_two_workers_died_is_spoken_by_the_third(pool:
     await whole(take)
 
 
-async def test_a_take_that_is_canceled_before_it_is_sent_ends_at_once(pool: Pool, spawned: Spawned) -> None:
+async def test_a_take_that_is_canceled_before_it_is_sent_ends_at_once(
+    pool: WorkerSupervisor, spawned: Spawned
+) -> None:
     take = pool.submit(utterance(LONG))
 
     pool.cancel(take)
@@ -334,7 +346,7 @@ async def test_a_take_that_is_canceled_before_it_is_sent_ends_at_once(pool: Pool
     await whole(pool.submit(utterance(LONG)))
 
 
-async def test_a_take_that_is_canceled_in_the_middle_ends_when_the_model_has_let_go(pool: Pool) -> None:
+async def test_a_take_that_is_canceled_in_the_middle_ends_when_the_model_has_let_go(pool: WorkerSupervisor) -> None:
     take = pool.submit(utterance(f"[hold:never] {LONG}"))
     await begun(take)
 
@@ -343,12 +355,12 @@ async def test_a_take_that_is_canceled_in_the_middle_ends_when_the_model_has_let
     assert not take.ended
 
     with anyio.fail_after(PATIENCE_S):
-        await take.ending()
+        await take.wait()
     assert take.finish_reason is FinishReason.CANCELED
     await whole(pool.submit(utterance(LONG)))
 
 
-async def test_a_take_that_is_canceled_too_late_stays_what_it_is(pool: Pool) -> None:
+async def test_a_take_that_is_canceled_too_late_stays_what_it_is(pool: WorkerSupervisor) -> None:
     take = pool.submit(utterance(LONG))
     await whole(take)
 
@@ -358,7 +370,7 @@ async def test_a_take_that_is_canceled_too_late_stays_what_it_is(pool: Pool) -> 
     await whole(pool.submit(utterance(LONG)))
 
 
-async def test_a_take_can_be_canceled_at_any_moment(pool: Pool) -> None:
+async def test_a_take_can_be_canceled_at_any_moment(pool: WorkerSupervisor) -> None:
     await whole(pool.submit(utterance(LONG)))
     for ticks in range(60):
         take, beside = pool.submit(utterance(LONG)), pool.submit(utterance(LONG))
@@ -368,12 +380,12 @@ async def test_a_take_can_be_canceled_at_any_moment(pool: Pool) -> None:
         pool.cancel(take)
 
         with anyio.fail_after(PATIENCE_S):
-            await take.ending()
+            await take.wait()
         assert take.finish_reason in (FinishReason.CANCELED, FinishReason.STOP)
         await whole(beside)
 
 
-async def test_a_canceled_take_whose_worker_dies_is_canceled(pool: Pool, spawned: Spawned) -> None:
+async def test_a_canceled_take_whose_worker_dies_is_canceled(pool: WorkerSupervisor, spawned: Spawned) -> None:
     take = pool.submit(utterance(f"[hold:never] {LONG}"))
     await begun(take)
     pid = pool.worker_pid
@@ -384,7 +396,7 @@ async def test_a_canceled_take_whose_worker_dies_is_canceled(pool: Pool, spawned
     os.kill(pid, signal.SIGKILL)
 
     with anyio.fail_after(PATIENCE_S):
-        await take.ending()
+        await take.wait()
     assert take.finish_reason is FinishReason.CANCELED
 
 
@@ -446,7 +458,7 @@ def saying(message: wire.FromWorker | bytes) -> tuple[str, ...]:
 
 
 async def test_a_model_that_cannot_be_loaded_is_not_tried_three_times(spawned: Spawned) -> None:
-    async with pool_of(*saying(wire.Broken("weights.bin is missing"))) as pool:
+    async with pool_of(*saying(wire.LoadFailed("weights.bin is missing"))) as pool:
         for _ in range(2):
             with pytest.raises(ModelNotReady, match=r"weights\.bin is missing"):
                 await heard(pool.submit(utterance(LONG)))
@@ -481,23 +493,23 @@ async def test_frames_of_nobody_are_ignored() -> None:
 async def test_room_is_for_renders_and_told_when_there_is_some(control: Path) -> None:
     wakeup = asyncio.Event()
     async with pool_of(*fake(control, 2), wakeup=wakeup) as pool:
-        assert pool.room == 1, "before a model says how much it can do, it gets one"
+        assert pool.free_slots == 1, "before a model says how much it can do, it gets one"
         first = pool.submit(utterance("[hold:gate] Held."))
-        assert pool.room == 0
+        assert pool.free_slots == 0
         assert not wakeup.is_set()
         await begun(first)
-        assert pool.room == 1
+        assert pool.free_slots == 1
         assert wakeup.is_set()
         wakeup.clear()
         listener = pool.submit(utterance("[hold:gate] Held.", lane=Lane.SPEAK))
         second = pool.submit(utterance("[hold:gate] Held."))
-        assert pool.room == 0
+        assert pool.free_slots == 0
 
         (control / "gate").touch()
 
         for take in (first, listener, second):
-            await take.ending()
-        assert pool.room == 2
+            await take.wait()
+        assert pool.free_slots == 2
         assert wakeup.is_set()
 
 

@@ -64,7 +64,7 @@ async def test_an_error_comes_behind_the_audio() -> None:
 
 async def test_waiting_for_the_end_does_not_raise_and_does_not_take_the_audio() -> None:
     take = Take(UTTERANCE)
-    ending = asyncio.create_task(take.ending())
+    ending = asyncio.create_task(take.wait())
     listening = asyncio.create_task(heard(take))
     await anyio.lowlevel.checkpoint()
     take.receive(frame(b"aa"))

@@ -16,7 +16,7 @@ from app.engine.build import serving
 from app.engine.start import bind
 from app.events import AudioChunk, JobStarted
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 from app.scheduler.attempts import chunk_seed
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
@@ -100,7 +100,7 @@ class Room:
         return b"".join(with_pauses(zip(takes, pauses, strict=True), rate=job.settings.rate))
 
     @property
-    def pool(self) -> Pool:
+    def pool(self) -> WorkerSupervisor:
         """The fake's, once it has had work."""
         (pool,) = self.speech.models.pools
         return pool

@@ -12,7 +12,7 @@ import pytest
 from app.errors import JobNotFound, StorageFailed, WrongState
 from app.events import AudioChunk, FinalEvent, JobCanceled, JobDone, JobError, JobProgress, JobStarted
 from app.inference.model import Lane, Utterance, VoiceKind
-from app.models.worker.supervisor import Pool
+from app.models.worker.supervisor import WorkerSupervisor
 from app.models.worker.take import Take
 from app.scheduler.fairness import MAX_ACTIVE
 from app.store.jobs import JobStore
@@ -109,14 +109,14 @@ async def test_the_model_is_told_behind_which_chunk_each_is_heard(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Utterance] = []
-    submit = Pool.submit
+    submit = WorkerSupervisor.submit
 
-    def noted(pool: Pool, utterance: Utterance, *, after: Take | None = None) -> Take:
+    def noted(pool: WorkerSupervisor, utterance: Utterance, *, after: Take | None = None) -> Take:
         take = submit(pool, utterance, after=after)
         given.append(take.utterance)
         return take
 
-    monkeypatch.setattr(Pool, "submit", noted)
+    monkeypatch.setattr(WorkerSupervisor, "submit", noted)
     jobs = [await room.submit(*parts(name, 4), lane=Lane.SPEAK) for name in ("a", "b")]
     await room.completed(*jobs)
 
@@ -189,12 +189,12 @@ async def test_a_job_has_not_failed_before_the_model_has_let_go_of_all_of_its_ch
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await room.completed(await room.submit("Now the engine knows how many chunks the model takes at once."))
-    cancel, asked = Pool.cancel, list[Take]()
+    cancel, asked = WorkerSupervisor.cancel, list[Take]()
 
-    def note(_: Pool, take: Take) -> None:
+    def note(_: WorkerSupervisor, take: Take) -> None:
         asked.append(take)
 
-    monkeypatch.setattr(Pool, "cancel", note)
+    monkeypatch.setattr(WorkerSupervisor, "cancel", note)
     job_id = await room.submit("[error] The first fails.", "[hold:never] The second is in the model.")
     await until(lambda: any("second" in take.utterance.text for take in asked))
 

@@ -1133,7 +1133,7 @@ def test_a_worker_says_what_is_wrong_with_a_checkpoint(tmp_path: Path) -> None:
     worker = Worker("-m", "app", "worker", "qwen3", str(tmp_path))
     try:
         broken = worker.hear()
-        assert isinstance(broken, wire.Broken)
+        assert isinstance(broken, wire.LoadFailed)
         assert "config.json" in broken.message
         assert worker.ended() == 1
     finally:

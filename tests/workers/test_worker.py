@@ -151,7 +151,7 @@ def test_what_libraries_print_does_not_get_into_the_pipe(control: Path) -> None:
 def test_a_model_that_cannot_be_loaded_is_reported(control: Path) -> None:
     worker = Worker("-m", "tests.support.programs.unloadable_worker")
     try:
-        assert worker.hear() == wire.Broken("FileNotFoundError: weights.bin is missing")
+        assert worker.hear() == wire.LoadFailed("FileNotFoundError: weights.bin is missing")
         assert worker.ended() == 1
     finally:
         stop(worker)

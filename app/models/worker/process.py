@@ -1,6 +1,6 @@
-"""The worker as the engine holds it: a child process, what is sent to it and heard from it, and how it ends.
+"""The worker as the engine holds it: a child process, the messages to and from it, and how it is stopped.
 
-It knows the wire. It does not know what the messages are about, or when a worker is wanted.
+The messages are those of `app/inference/wire.py`.
 """
 
 import asyncio
@@ -14,8 +14,12 @@ class WorkerLost(Exception):
     """The worker died, or does not answer."""
 
 
+class LoadError(Exception):
+    """The worker says that its model cannot be loaded; another worker would say the same."""
+
+
 class WorkerProcess:
-    """Belongs to the event loop. Who starts it awaits `stop`, whatever happens in between."""
+    """A worker that runs. Belongs to the event loop; whoever starts it awaits `stop`, whatever happens."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -42,6 +46,18 @@ class WorkerProcess:
         assert self._process.stdin is not None
         self._process.stdin.write(wire.packed(message))
 
+    async def wait_ready(self, timeout_s: float) -> wire.Ready:
+        """Wait until it has loaded its model. Raises `LoadError`, `TimeoutError`, and what `receive` raises."""
+        async with asyncio.timeout(timeout_s):
+            first = await self.receive()
+        match first:
+            case wire.Ready():
+                return first
+            case wire.LoadFailed(why):
+                raise LoadError(why)
+            case _:
+                raise WorkerLost(f"it sent {type(first).__name__} before it was ready")
+
     async def receive(self) -> wire.FromWorker:
         """The next message. Raises `WorkerLost`, or DecodeError and ValueError when it makes no sense."""
         stream = self._process.stdout
@@ -54,7 +70,7 @@ class WorkerProcess:
             raise WorkerLost(f"it ended with code {code}") from None
 
     def kill(self) -> None:
-        """End it without asking it."""
+        """Kill it without asking it to end."""
         children.kill(self._process)
 
     async def stop(self) -> None:

@@ -1,7 +1,7 @@
-"""Who may have a model loaded. Large models take turns: two of them at once may be more than the machine has.
+"""Which of the large models is in memory: one at a time, because two may be more than the machine has.
 
-It knows pools only by what they say of themselves: whether somebody is waiting to hear them. It starts and ends
-nothing; a pool that holds the turn looks at `wanted` and lets go when it can.
+A supervisor holds the residency while it has a worker. It asks its `TimeSlice` whether to keep it, looking at the
+`Demand` of those who wait, and releases it by itself; nothing is taken from it.
 """
 
 import asyncio
@@ -9,113 +9,121 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from enum import Enum, IntEnum, auto
+from typing import NamedTuple
 
 #: How long renders of one model may keep those of another waiting.
 SLICE_S = 60.0
 
-#: Who has just heard a model may want to hear it again: renders of another wait that long.
+#: Whoever has just listened to a model may want to hear it again: renders of another wait this long.
 LINGER_S = 5.0
 
 
 class Demand(IntEnum):
-    """How much somebody else wants the turn; more is more."""
+    """How urgently a model is needed in memory; the highest is served first."""
 
-    NO = 0
-    SOON = 1  #: files are to be made
+    NONE = 0
+    SOON = 1  #: for renders
     NOW = 2  #: somebody is listening, or waits for the model itself
 
 
-class Next(Enum):
-    """What the holder of the turn does next."""
+class Verdict(Enum):
+    """What the holder of the residency does about the demand of others."""
 
-    GO_ON = auto()
-    FINISH = auto()  #: what is being spoken, and begin nothing more
-    LEAVE = auto()  #: now
+    KEEP = auto()
+    DRAIN = auto()  #: finish what is being spoken, begin nothing more
+    RELEASE = auto()  #: at once
 
 
-class Tenure:
-    """One pool's time with the turn: when to let go of it. Times are in seconds."""
+class Activity(NamedTuple):
+    """What the holder of the residency is busy with."""
+
+    busy: bool = False  #: with anything at all
+    speaking: bool = False  #: a chunk at this moment
+    listened_to: bool = False  #: by somebody
+
+
+class TimeSlice:
+    """One supervisor's time with the residency, and when it is over. Times are in seconds."""
 
     def __init__(self, slice_s: float = SLICE_S, linger_s: float = LINGER_S) -> None:
         self._slice_s, self._linger_s = slice_s, linger_s
-        self._since, self._heard_out_at = time.monotonic(), float("-inf")
+        self._since, self._listened_at = time.monotonic(), float("-inf")
 
     def begin(self) -> None:
-        """The turn has come."""
+        """The residency is held from now on."""
         self._since = time.monotonic()
 
-    def heard_out(self) -> None:
+    def note_listener(self) -> None:
         """Somebody has just been spoken to."""
-        self._heard_out_at = time.monotonic()
+        self._listened_at = time.monotonic()
 
     @property
     def patience_s(self) -> float:
-        """How long until the answer may be another one, when somebody waits."""
+        """How long until the verdict may be another one, when somebody waits."""
         return min(self._slice_s, self._linger_s)
 
-    def next(self, wanted: Demand, *, busy: bool, speaking: bool, listened_to: bool) -> Next:
-        """What to do for the sake of those who wait.
-
-        `busy` with anything at all, `speaking` a chunk at this moment, `listened_to` by somebody.
-        """
+    def verdict(self, demand: Demand, activity: Activity) -> Verdict:
+        """What to do about the demand of others."""
         now = time.monotonic()
-        if wanted is Demand.NO:
-            return Next.GO_ON
-        if not busy:
-            lingers = wanted is Demand.SOON and now - self._heard_out_at < self._linger_s
-            return Next.GO_ON if lingers else Next.LEAVE
-        if wanted is Demand.NOW and not listened_to:
-            return Next.LEAVE
+        if demand is Demand.NONE:
+            return Verdict.KEEP
+        if not activity.busy:
+            lingers = demand is Demand.SOON and now - self._listened_at < self._linger_s
+            return Verdict.KEEP if lingers else Verdict.RELEASE
+        if demand is Demand.NOW and not activity.listened_to:
+            return Verdict.RELEASE
         if now - self._since < self._slice_s:
-            return Next.GO_ON
-        return Next.FINISH if speaking else Next.LEAVE
+            return Verdict.KEEP
+        return Verdict.DRAIN if activity.speaking else Verdict.RELEASE
 
 
-class _Waiting:
-    """One that is not served yet. `wish` is asked each time, because it may grow."""
+class _Waiter:
+    """A supervisor that waits for the residency. `demand` is asked each time, because it may grow."""
 
-    def __init__(self, wish: Callable[[], Demand]) -> None:
-        self.wish = wish
+    def __init__(self, demand: Callable[[], Demand]) -> None:
+        self.demand = demand
         self.granted = asyncio.Event()
 
 
-class Turn:
-    """Belongs to the event loop. At most one holder; listeners first, then first come, first served."""
+class ModelResidency:
+    """The right to have a large model in memory, a lock with priorities: the highest demand first, then first come,
+    first served. Belongs to the event loop.
+    """
 
     def __init__(self) -> None:
         self._held = False
-        self._waiting: list[_Waiting] = []
-        self._news = asyncio.Event()
+        self._waiters: list[_Waiter] = []
+        self._changed = asyncio.Event()
 
     @property
-    def wanted(self) -> Demand:
-        """How much those who wait want it."""
-        return max((waiting.wish() for waiting in self._waiting), default=Demand.NO)
+    def demand(self) -> Demand:
+        """The highest demand of those who wait."""
+        return max((waiter.demand() for waiter in self._waiters), default=Demand.NONE)
 
-    async def news(self) -> None:
-        """Wait until somebody may want it more than before."""
-        await self._news.wait()
-        self._news.clear()
+    async def changed(self) -> None:
+        """Wait until the verdict may be another one. For the holder alone."""
+        await self._changed.wait()
+        self._changed.clear()
 
-    def tell(self) -> None:
-        """A wish has grown."""
-        self._news.set()
+    def notify(self) -> None:
+        """Have the holder look again: a demand has grown, or it has less to do itself."""
+        self._changed.set()
 
     @asynccontextmanager
-    async def held(self, wish: Callable[[], Demand]) -> AsyncGenerator[None]:
-        """Wait for the turn, and have it for the block."""
-        waiting = _Waiting(wish)
-        self._waiting.append(waiting)
+    async def held(self, demand: Callable[[], Demand]) -> AsyncGenerator[None]:
+        """Wait for the residency, and have it for the block."""
+        waiter = _Waiter(demand)
+        self._waiters.append(waiter)
         if not self._held:
             self._grant()
-        self.tell()
+        self.notify()
         try:
-            await waiting.granted.wait()
+            await waiter.granted.wait()
         except asyncio.CancelledError:
-            if waiting.granted.is_set():  # both at once
+            if waiter.granted.is_set():  # both at once
                 self._release()
             else:
-                self._waiting.remove(waiting)
+                self._waiters.remove(waiter)
             raise
         try:
             yield
@@ -127,8 +135,8 @@ class Turn:
         self._grant()
 
     def _grant(self) -> None:
-        if self._waiting:
-            first = max(self._waiting, key=lambda waiting: waiting.wish())  # the first of the largest
-            self._waiting.remove(first)
+        if self._waiters:
+            first = max(self._waiters, key=lambda waiter: waiter.demand())  # the first of the largest
+            self._waiters.remove(first)
             self._held = True
             first.granted.set()

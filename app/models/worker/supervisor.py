@@ -1,43 +1,52 @@
-"""The engine's side of the pipe: starts the worker on first use, feeds it, ends it when idle, and starts it again
-when it dies or stops answering. Knows utterances and takes; nothing of jobs, chunks or files.
+"""Supervises the worker process of one model: starts it on first use, sends it takes, stops it when it is idle, and
+starts another when it dies or hangs. Knows utterances and takes; nothing of jobs, chunks or files.
 
-Every utterance that a dying worker had is a suspect and is spoken alone from then on, so that the one that kills
-it is found; after three workers it is quarantined, and its take fails.
-
-Pools of large models share a turn. Who holds it lets go for somebody who listens to another model at once, and its
-renders are spoken again later; for other renders it lets go after a while, between two chunks.
+Its decisions are made elsewhere, by classes that know no process: in which state the worker is in `state.py`, which
+takes it may have now in `dispatch.py`, whether it hangs in `watchdog.py`, whether its model may be in memory in
+`residency.py`. `process.py` is the process and its pipe.
 """
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
-import msgspec
 from msgspec import DecodeError
 
-from app.errors import InferenceFailed, ModelNotReady
+from app.errors import ModelNotReady
 from app.inference import wire
-from app.inference.model import FinishReason, Lane, Utterance
+from app.inference.model import Utterance
 from app.inference.processor import Processor
-from app.models.worker.process import WorkerLost, WorkerProcess
-from app.models.worker.residency import Demand, Next, Tenure, Turn
+from app.models.worker.dispatch import Dispatcher
+from app.models.worker.load_requests import LoadRequests
+from app.models.worker.process import LoadError, WorkerLost, WorkerProcess
+from app.models.worker.residency import Demand, ModelResidency, TimeSlice, Verdict
+from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, step
 from app.models.worker.take import Take
+from app.models.worker.watchdog import Finding, Watchdog
 
-KILLS_ALLOWED = 3
-STARTS_ALLOWED = 3
+#: Workers in a row that may fail to start before everything that waits for the model is refused.
+MAX_FAILED_STARTS = 3
+
+_EVENTS = {
+    Verdict.KEEP: WorkerEvent.KEEP,
+    Verdict.DRAIN: WorkerEvent.DRAIN,
+    Verdict.RELEASE: WorkerEvent.STOP,
+}
+
+#: What is raised when a worker dies, hangs or sends nonsense, or cannot be spawned.
+_LOST = (WorkerLost, OSError, DecodeError, ValueError)
 
 logger = logging.getLogger(__name__)
 
 
-class Pool:
-    """Belongs to the event loop. One worker at a time; entering starts the task that looks after it.
+class WorkerSupervisor:
+    """One worker at a time for one model. Belongs to the event loop; entering it starts the task that supervises.
 
     `ping_s` is how often a busy worker is asked, `answer_s` how long it may be silent, `start_s` how long loading
-    may take, all in seconds. `wakeup` is set whenever there may be room for another utterance.
+    may take, all in seconds. `wakeup` is set whenever there may be a free slot for another utterance.
     """
 
     def __init__(
@@ -49,108 +58,68 @@ class Pool:
         answer_s: float = 30.0,
         start_s: float = 120.0,
         model_id: str = "",
-        turn: Turn | None = None,
-        tenure: Tenure | None = None,
+        residency: ModelResidency | None = None,
+        time_slice: TimeSlice | None = None,
         wakeup: asyncio.Event | None = None,
     ) -> None:
         self._command, self._model_id = tuple(command), model_id
-        self._turn = turn or Turn()
-        self._tenure = tenure or Tenure()
-        self._giving_way = False  #: nothing more is sent to this worker
-        self._leaving = False  #: this worker is to end
-        self._loads: list[asyncio.Future[None]] = []
-        self._idle_unload_s = idle_unload_s
-        self._ping_s, self._answer_s, self._start_s = ping_s, answer_s, start_s
-        self._takes: dict[int, Take] = {}
-        self._capacity = 1
-        self._processor: Processor | None = None
-        self._process: WorkerProcess | None = None
-        self._ready = False
-        self._heard_at = 0.0
-        self._work = asyncio.Event()
-        self._failed_starts = 0
-        self._keeper: asyncio.Task[None] | None = None
-        self._gone = asyncio.Event()
+        self._idle_unload_s, self._ping_s, self._answer_s, self._start_s = idle_unload_s, ping_s, answer_s, start_s
+        self._residency, self._time_slice = residency or ModelResidency(), time_slice or TimeSlice()
         self._wakeup = wakeup or asyncio.Event()
-        self._ids = itertools.count(1)
-        self._load_error = ""
+        self._takes, self._loads = Dispatcher(self._time_slice, self._wakeup), LoadRequests()
+        self._state = WorkerState.STOPPED
+        self._process: WorkerProcess | None = None  #: None when the state is STOPPED
+        self._ready: wire.Ready | None = None  #: what the last worker said of its model
+        self._failed_starts = 0
+        self._work = asyncio.Event()  #: there may be something to start a worker for
+        self._stopped = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Pool":
-        self._keeper = asyncio.create_task(self._keep(), name="pool")
+    async def __aenter__(self) -> "WorkerSupervisor":
+        self._task = asyncio.create_task(self._supervise(), name="worker supervisor")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._keeper is not None
-        self._keeper.cancel()
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop the worker and start no other; what is being spoken is left as it is."""
+        self.task.cancel()
         with suppress(asyncio.CancelledError):
-            await self._keeper
+            await self.task
 
     @property
-    def keeper(self) -> asyncio.Task[None]:
-        """The task that looks after the worker; it ends only with the pool."""
-        assert self._keeper is not None
-        return self._keeper
-
-    def kill_worker(self) -> None:
-        """End the worker without asking it, because it does not answer."""
-        if self._process is not None:
-            self._process.kill()
+    def task(self) -> "asyncio.Task[None]":
+        """The task that supervises; it ends only with `close`, or by a mistake in it."""
+        assert self._task is not None
+        return self._task
 
     @property
-    def load_error(self) -> str:
-        """Why the model could not be loaded, until somebody asks for it to be loaded again; else empty."""
-        return self._load_error
-
-    @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """How many more utterances of lane `render` the model can have in work."""
-        renders = sum(take.utterance.lane is Lane.RENDER for take in self._takes.values())
-        return self._capacity - renders
-
-    async def load(self) -> None:
-        """Have the model loaded, and wait for it. Raises `ModelNotReady`."""
-        self._load_error = ""
-        if self._ready and not self._giving_way:
-            return
-        loaded = asyncio.get_running_loop().create_future()
-        self._loads.append(loaded)
-        self._wake()
-        try:
-            await loaded
-        finally:
-            if loaded in self._loads:
-                self._loads.remove(loaded)
-
-    def unload(self) -> bool:
-        """End the worker now; False when it has work."""
-        if self._takes or self._loads:
-            return False
-        self._ready, self._leaving = False, True  # what is submitted from here on waits for the next one
-        self._turn.tell()
-        return True
-
-    async def unloaded(self) -> None:
-        """Wait until there is no worker."""
-        while self._process is not None:
-            self._gone.clear()
-            await self._gone.wait()
+        return (self._ready.capacity if self._ready else 1) - self._takes.renders
 
     @property
     def loaded(self) -> bool:
         """The model is in memory."""
-        return self._ready
+        return self._state in LOADED
 
     @property
     def loading(self) -> bool:
         """The model is on its way into memory."""
-        return self._process is not None and not self._ready and bool(self._loads or self._takes)
+        return self._state in (WorkerState.STARTING, WorkerState.STOPPING) and self._has_work
+
+    @property
+    def load_error(self) -> str:
+        """Why the model could not be loaded, until somebody asks for it to be loaded again; else empty."""
+        return self._loads.error
 
     @property
     def processor(self) -> Processor | None:
         """What the model computes on, as the last worker said; None before."""
-        return self._processor
+        return self._ready.processor if self._ready else None
 
     @property
     def worker_pid(self) -> int | None:
@@ -161,233 +130,186 @@ class Pool:
         """Have an utterance spoken, under an id that it is given here. `after` is what is heard before it: until
         that has ended, this one can wait.
         """
-        after_id = after.utterance.id if after is not None else 0
-        numbered = msgspec.structs.replace(utterance, id=next(self._ids), after=after_id)
-        take = self._takes[numbered.id] = Take(numbered)
-        self._wake()
-        self._feed()
+        take = self._takes.add(utterance, after=after)
+        self._note_work()
+        self._dispatch()
         return take
 
     def cancel(self, take: Take) -> None:
         """Stop a take: it ends at the model's next step, or at once when the model does not have it."""
         if take.ended or take.canceled:
             return
-        take.canceled = True
-        if take.sent:
+        self._takes.cancel(take)
+        if not take.ended:
             self._send(wire.Cancel(take.utterance.id))
-        else:
-            self._end(take, FinishReason.CANCELED)
 
-    async def _keep(self) -> None:
+    async def load(self) -> None:
+        """Have the model loaded, and wait for it. Raises `ModelNotReady`."""
+        self._loads.error = ""
+        if self._state is not WorkerState.READY:
+            loaded = self._loads.add()
+            self._note_work()
+            await loaded
+
+    def unload(self) -> bool:
+        """Stop the worker now; False when it has work. What is submitted from here on waits for the next worker."""
+        if self._has_work:
+            return False
+        self._apply(WorkerEvent.STOP)
+        self._residency.notify()
+        return True
+
+    async def wait_stopped(self) -> None:
+        """Wait until the worker is gone, if there is one."""
+        if self._state is not WorkerState.STOPPED:
+            self._stopped.clear()
+            await self._stopped.wait()
+
+    def kill_worker(self) -> None:
+        """Kill the worker without asking it, because it does not answer."""
+        if self._process is not None:
+            self._process.kill()
+
+    async def _supervise(self) -> None:
         """Have a worker whenever there is work, and none when there has been none for a while."""
         while True:
             await self._work.wait()
-            async with self._turn.held(self._wish):
-                self._tenure.begin()
-                self._giving_way = self._leaving = False
+            async with self._residency.held(self._demand):
+                self._time_slice.begin()
                 try:
-                    if self._takes or self._loads:  # all of it may have been canceled by now
-                        await self._one_worker()
-                except (WorkerLost, OSError, DecodeError, ValueError) as error:
-                    self._lost(str(error) or type(error).__name__)
+                    if self._has_work:  # all of it may have been canceled by now
+                        await self._run_worker()
+                except _LOST as error:
+                    why = str(error) or type(error).__name__
+                    logger.warning("worker %s is lost: %s", self.worker_pid, why)
+                    self._apply(WorkerEvent.LOST, why)
                 finally:
                     await self._stop_worker()
-            if not self._takes and not self._loads:
+            if not self._has_work:
                 self._work.clear()
 
-    def _wake(self) -> None:
-        self._work.set()
-        self._turn.tell()
-
-    def _wish(self) -> Demand:
-        """How much this pool wants the turn."""
-        if self._loads or any(take.utterance.lane is Lane.SPEAK for take in self._takes.values()):
-            return Demand.NOW
-        return Demand.SOON if self._takes else Demand.NO
-
-    async def _one_worker(self) -> None:
-        """Start a worker and serve it until it has been idle for long enough."""
+    async def _run_worker(self) -> None:
+        """Start a worker and look after it until it has to be stopped. Raises one of `_LOST` when it is lost."""
         self._process = process = await WorkerProcess.start(self._command)
+        self._apply(WorkerEvent.SPAWNED)
         logger.info("worker %d started", process.pid)
-        async with asyncio.timeout(self._start_s):
-            hello = await process.receive()
-        if isinstance(hello, wire.Broken):
-            self._refuse_all(hello.message)
-            return
-        if not isinstance(hello, wire.Ready):
-            raise WorkerLost(f"it said {type(hello).__name__} before it was ready")
-        self._failed_starts = 0
-        self._capacity, self._processor, self._ready = hello.capacity, hello.processor, True
-        if hello.processor.warning:
-            logger.warning("%s", hello.processor.warning)
-        for loaded in self._loads:
-            if not loaded.done():
-                loaded.set_result(None)
-        self._loads.clear()
-        self._feed()
-        self._wakeup.set()
-        reader = asyncio.create_task(self._read(process), name="pool reader")
         try:
-            await self._watch(reader)
+            self._ready = await process.wait_ready(self._start_s)
+        except LoadError as error:
+            self._apply(WorkerEvent.LOAD_FAILED, str(error))
+            return
+        if warning := self._ready.processor.warning:
+            logger.warning("%s", warning)
+        self._apply(WorkerEvent.LOADED)
+        watchdog = Watchdog(time.monotonic(), answer_s=self._answer_s, idle_s=self._idle_unload_s)
+        reader = asyncio.create_task(self._read(process, watchdog), name="worker reader")
+        try:
+            await self._watch(watchdog, reader)
         finally:
             reader.cancel()
-            with suppress(asyncio.CancelledError, WorkerLost, OSError, DecodeError, ValueError):
+            with suppress(asyncio.CancelledError, *_LOST):
                 await reader
 
-    async def _watch(self, reader: asyncio.Task[None]) -> None:
-        """Return when the worker is idle or gives way, raise when it is lost."""
-        idle_since = self._heard_at = time.monotonic()
-        while True:
-            await self._happening(reader)
-            if self._gives_way():
-                return
-            now = time.monotonic()
-            if self._takes:
-                idle_since = now
-                if now - self._heard_at > self._answer_s:
-                    raise WorkerLost(f"it has not answered for {now - self._heard_at:.1f} s")
-                self._send(wire.Ping())
-            else:
-                self._heard_at = now
-                if now - idle_since >= self._idle_unload_s:
-                    logger.info("worker %s has been idle for %.0f s", self.worker_pid, now - idle_since)
-                    # From here on nothing is sent to it; what is submitted now waits for the next one.
-                    self._ready = False
-                    return
-
-    async def _happening(self, reader: asyncio.Task[None]) -> None:
-        """Wait until there may be something to decide. Raises what the reader ended with."""
-        patience = min(self._ping_s, self._idle_unload_s)
-        if self._turn.wanted:
-            patience = min(patience, self._tenure.patience_s)
-        news = asyncio.ensure_future(self._turn.news())
-        try:
-            await asyncio.wait({reader, news}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
-        if reader.done():
-            reader.result()
-
-    def _gives_way(self) -> bool:
-        """Whether to end this worker, for the sake of another model or because somebody said so."""
-        takes = self._takes.values()
-        step = self._tenure.next(
-            self._turn.wanted,
-            busy=bool(takes),
-            speaking=any(take.sent for take in takes),
-            listened_to=any(take.utterance.lane is Lane.SPEAK for take in takes),
-        )
-        self._giving_way = step is not Next.GO_ON
-        if not self._leaving and step is not Next.LEAVE:
-            self._feed()
-            return False
-        logger.info("worker %s makes room", self.worker_pid)
-        self._ready = False  # from here on nothing is sent to it
-        for take in list(takes):
-            if take.canceled:
-                self._end(take, FinishReason.CANCELED)
-            else:
-                take.start_over()
-        return True
-
-    async def _read(self, process: WorkerProcess) -> None:
-        while True:
-            message = await process.receive()
-            self._heard_at = time.monotonic()
-            if isinstance(message, wire.Frames):
-                self._deliver(message)
-
-    def _deliver(self, message: wire.Frames) -> None:
-        ended = False
-        for frame in message.frames:
-            take = self._takes.get(frame.id)
-            if take is None:
-                continue
-            take.receive(frame)
-            if frame.final:
-                ended = True
-                reason = frame.finish_reason or FinishReason.ERROR
-                self._end(take, reason, why=frame.error)
-        if ended:
-            self._feed()
-            if self._giving_way or not self._takes:
-                self._turn.tell()  # to this pool's own keeper
-
-    def _feed(self) -> None:
-        """Send what the worker may have now: everything at once, or while there are suspects, one of them alone.
-        Who is waited for and no suspect comes before them.
-        """
-        if not self._ready or self._giving_way:
-            return
-        takes = self._takes.values()
-        suspects = [take for take in takes if take.kills]
-        if suspects:
-            if any(take.sent for take in takes):
-                return
-            listeners = [take for take in takes if not take.kills and take.utterance.lane is Lane.SPEAK]
-            waiting = listeners or suspects[:1]
-        else:
-            waiting = [take for take in takes if not take.sent]
-        if waiting:
-            for take in waiting:
-                take.sent = True
-            self._send(wire.Add([take.utterance for take in waiting]))
-
-    def _send(self, message: wire.ToWorker) -> None:
-        if self._process is not None and self._ready:
-            self._process.send(message)
-
-    def _end(
-        self,
-        take: Take,
-        reason: FinishReason,
-        error: InferenceFailed | ModelNotReady | None = None,
-        *,
-        why: str = "",
-    ) -> None:
-        del self._takes[take.utterance.id]
-        if take.utterance.lane is Lane.SPEAK:
-            self._tenure.heard_out()
-        take.end(reason, error, why=why)
-        self._wakeup.set()
-
-    def _lost(self, why: str) -> None:
-        """The worker is gone: who killed it too often is quarantined, the others are spoken again."""
-        logger.warning("worker %s is lost: %s", self.worker_pid, why)
-        if not self._ready:
-            self._failed_starts += 1
-            if self._failed_starts >= STARTS_ALLOWED:
-                self._failed_starts = 0
-                self._refuse_all(f"the model's process does not start: {why}")
-            return
-        for take in [take for take in self._takes.values() if take.sent]:
-            take.kills += 1
-            if take.canceled:
-                self._end(take, FinishReason.CANCELED)
-            elif take.kills >= KILLS_ALLOWED:
-                error = InferenceFailed(
-                    f"the model's process was lost {take.kills} times while it spoke this chunk; "
-                    "change the text or the voice, then retry the job",
-                    reason=why,
-                )
-                self._end(take, FinishReason.ERROR, error)
-            else:
-                take.start_over()
-
-    def _refuse_all(self, why: str) -> None:
-        for take in list(self._takes.values()):
-            self._end(take, FinishReason.ERROR, ModelNotReady(why, model_id=self._model_id))
-        for loaded in self._loads:
-            if not loaded.done():
-                loaded.set_exception(ModelNotReady(why, model_id=self._model_id))
-        self._loads.clear()
-        self._load_error = why
-
     async def _stop_worker(self) -> None:
-        self._ready = False
+        self._apply(WorkerEvent.STOP)
         if self._process is not None:
             try:
                 await self._process.stop()
             finally:
                 self._process = None
-                self._gone.set()
+                self._apply(WorkerEvent.EXITED)
+                self._stopped.set()
+
+    async def _read(self, process: WorkerProcess, watchdog: Watchdog) -> None:
+        while True:
+            message = await process.receive()
+            watchdog.note_message(time.monotonic())
+            if isinstance(message, wire.Frames) and self._takes.deliver(message.frames):
+                self._dispatch()
+                if self._state is WorkerState.DRAINING or not self._takes.activity.busy:
+                    self._residency.notify()  # to `_watch`: perhaps it is to stop now
+
+    async def _watch(self, watchdog: Watchdog, reader: "asyncio.Task[None]") -> None:
+        """Return when the worker has to be stopped, raise when it is lost."""
+        while True:
+            await self._wait_for_change(reader)
+            busy = (activity := self._takes.activity).busy
+            self._apply(_EVENTS[self._time_slice.verdict(self._residency.demand, activity)])
+            if self._state not in LOADED:
+                logger.info("worker %s is stopped, to free its memory", self.worker_pid)
+                return
+            match watchdog.look(time.monotonic(), busy=busy):
+                case Finding.HUNG:
+                    raise WorkerLost(f"it has not answered for {self._answer_s:.1f} s")
+                case Finding.IDLE:
+                    logger.info("worker %s has been idle for %.0f s", self.worker_pid, self._idle_unload_s)
+                    self._apply(WorkerEvent.STOP)  # what is submitted from here on waits for the next one
+                    return
+                case Finding.FINE if busy:
+                    self._send(wire.Ping())
+                case _:
+                    pass
+
+    async def _wait_for_change(self, reader: "asyncio.Task[None]") -> None:
+        """Wait until there may be something to decide. Raises what the reader ended with."""
+        patience = min(self._ping_s, self._idle_unload_s)
+        if self._residency.demand:
+            patience = min(patience, self._time_slice.patience_s)
+        changed = asyncio.ensure_future(self._residency.changed())
+        try:
+            await asyncio.wait({reader, changed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+        if reader.done():
+            reader.result()
+
+    def _apply(self, event: WorkerEvent, why: str = "") -> None:
+        """Go to the next state and do what has to be done."""
+        self._state, effects = step(self._state, event)
+        for effect in effects:
+            match effect:
+                case Effect.ANNOUNCE:
+                    self._failed_starts = 0
+                    self._loads.succeed()
+                    self._wakeup.set()
+                case Effect.DISPATCH:
+                    self._dispatch()
+                case Effect.TAKE_BACK:
+                    self._takes.take_back()
+                case Effect.BLAME:
+                    self._takes.blame(why)
+                case Effect.COUNT_FAILED_START:
+                    self._failed_starts += 1
+                    if self._failed_starts >= MAX_FAILED_STARTS:
+                        self._failed_starts = 0
+                        self._refuse(f"the model's process does not start: {why}")
+                case Effect.REFUSE:
+                    self._refuse(why)
+
+    def _refuse(self, why: str) -> None:
+        self._takes.refuse(ModelNotReady(why, model_id=self._model_id))
+        self._loads.fail(ModelNotReady(why, model_id=self._model_id))
+
+    def _dispatch(self) -> None:
+        """Send the worker the takes that it may have now."""
+        if self._state is WorkerState.READY and (takes := self._takes.send()):
+            self._send(wire.Add([take.utterance for take in takes]))
+
+    def _send(self, message: wire.ToWorker) -> None:
+        if self._process is not None and self._state in LOADED:
+            self._process.send(message)
+
+    def _note_work(self) -> None:
+        self._work.set()
+        self._residency.notify()
+
+    @property
+    def _has_work(self) -> bool:
+        return self._takes.activity.busy or self._loads.pending
+
+    def _demand(self) -> Demand:
+        """How urgently this model is needed in memory."""
+        activity = self._takes.activity
+        if self._loads.pending or activity.listened_to:
+            return Demand.NOW
+        return Demand.SOON if activity.busy else Demand.NONE

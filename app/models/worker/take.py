@@ -1,4 +1,4 @@
-"""One attempt to have an utterance spoken, as the engine sees it: PCM as it comes, then the reason it ended.
+"""One attempt to have an utterance spoken, as the engine sees it: PCM as it comes, then the reason why it ended.
 
 A take outlives the worker. When the worker dies, the same utterance is spoken again by the next one, and what
 had been delivered before is dropped: models are deterministic, so the listener hears no seam.
@@ -12,7 +12,7 @@ from app.inference.model import FinishReason, Frame, Utterance
 
 
 class Take:
-    """Belongs to the event loop: the pool fills it, one reader empties it."""
+    """An utterance's audio as it comes. Belongs to the event loop: a supervisor fills it, one reader empties it."""
 
     def __init__(self, utterance: Utterance) -> None:
         self.utterance = utterance
@@ -25,7 +25,7 @@ class Take:
         self._pieces: list[bytes] = []
         self._received_bytes = 0
         self._drop_bytes = 0
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def ended(self) -> bool:
@@ -51,14 +51,14 @@ class Take:
                     raise self._error
                 return
             else:
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
-    async def ending(self) -> None:
+    async def wait(self) -> None:
         """Wait until the model is done with the utterance; never raises."""
         while not self.ended:
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
     def receive(self, frame: Frame) -> None:
         """Take in a frame of the worker."""
@@ -70,12 +70,12 @@ class Take:
         self._received_bytes += len(pcm)
         if pcm:
             self._pieces.append(pcm)
-            self._news.set()
+            self._changed.set()
 
     def end(self, reason: FinishReason, error: SpeechError | None = None, *, why: str = "") -> None:
         """No more will come."""
         self.finish_reason, self._error, self.why = reason, error, why
-        self._news.set()
+        self._changed.set()
 
     def start_over(self) -> None:
         """The worker died: the next one speaks it from its beginning."""

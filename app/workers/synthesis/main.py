@@ -102,7 +102,7 @@ def main(load: Callable[[], Model]) -> int:
         try:
             model = load()
         except Exception as error:
-            pipe.send(wire.Broken(f"{type(error).__name__}: {error}"))
+            pipe.send(wire.LoadFailed(f"{type(error).__name__}: {error}"))
             return 1
         try:
             pipe.send(wire.Ready(model.capacity, model.processor))

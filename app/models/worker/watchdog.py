@@ -1,0 +1,31 @@
+"""Whether a worker hangs, or has been idle for long enough. It is told the time, and knows no process."""
+
+from enum import Enum, auto
+
+
+class Finding(Enum):
+    """What the watchdog finds."""
+
+    FINE = auto()
+    HUNG = auto()  #: busy, and silent for too long
+    IDLE = auto()  #: without work for so long that it can be stopped
+
+
+class Watchdog:
+    """Watches one worker whose model is loaded. Times are those of one clock, in seconds."""
+
+    def __init__(self, now: float, *, answer_s: float, idle_s: float) -> None:
+        self._answer_s, self._idle_s = answer_s, idle_s
+        self._heard_at = self._busy_at = now
+
+    def note_message(self, now: float) -> None:
+        """The worker has sent something."""
+        self._heard_at = now
+
+    def look(self, now: float, *, busy: bool) -> Finding:
+        """What to think of the worker. Whether it is `busy` is believed until the next look."""
+        if busy:
+            self._busy_at = now
+            return Finding.HUNG if now - self._heard_at > self._answer_s else Finding.FINE
+        self._heard_at = now  # a worker without work is asked nothing
+        return Finding.IDLE if now - self._busy_at >= self._idle_s else Finding.FINE

@@ -1,0 +1,33 @@
+"""Whether a worker hangs or is idle, by a clock that the tests move."""
+
+import pytest
+
+from app.models.worker.watchdog import Finding, Watchdog
+
+
+@pytest.fixture
+def watchdog() -> Watchdog:
+    return Watchdog(100.0, answer_s=30.0, idle_s=60.0)
+
+
+def test_a_busy_worker_that_is_silent_for_too_long_hangs(watchdog: Watchdog) -> None:
+    assert watchdog.look(130.0, busy=True) is Finding.FINE
+    assert watchdog.look(130.1, busy=True) is Finding.HUNG
+
+
+def test_a_busy_worker_that_answers_is_fine_however_long_it_takes(watchdog: Watchdog) -> None:
+    for now in range(120, 1_000, 20):
+        watchdog.note_message(now)
+        assert watchdog.look(now + 10.0, busy=True) is Finding.FINE
+
+
+def test_a_worker_is_idle_once_it_has_had_no_work_for_long_enough(watchdog: Watchdog) -> None:
+    assert watchdog.look(110.0, busy=True) is Finding.FINE
+    assert watchdog.look(169.0, busy=False) is Finding.FINE
+    assert watchdog.look(170.0, busy=False) is Finding.IDLE
+
+
+def test_the_silence_of_a_worker_without_work_does_not_count(watchdog: Watchdog) -> None:
+    assert watchdog.look(155.0, busy=False) is Finding.FINE
+    assert watchdog.look(185.0, busy=True) is Finding.FINE
+    assert watchdog.look(185.1, busy=True) is Finding.HUNG
