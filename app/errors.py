@@ -40,6 +40,10 @@ class SpeechError(Exception):
         self.details: dict[str, Any] = details
         super().__init__(self.message)
 
+    def body(self) -> dict[str, Any]:
+        """The error in the shape that every client gets: `code`, `message` and `details`."""
+        return {"code": self.code, "message": self.message, "details": self.details}
+
 
 def _as_message(docstring: str) -> str:
     sentence = docstring.strip().removesuffix(".")

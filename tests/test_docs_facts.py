@@ -15,7 +15,7 @@ from app.audio.recordings import reference
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT
 from app.daemon import engine as daemon_engine
 from app.daemon import protocol, server
-from app.daemon.choosing import MIN_ID
+from app.usecases.voice_names import MIN_ID_CHARS
 from app.engine import lifecycle, sidecar
 from app.engine.start import LOG_BYTES, LOGS_KEPT
 from app.inference.model import Model
@@ -110,7 +110,7 @@ SETTINGS = [
 SOCKET = [
     f"A request may have {protocol.MAX_BYTES >> 20} MiB and must arrive within "
     f"{server.REQUEST_PATIENCE_S:.0f} seconds",
-    f"its first {MIN_ID} characters",
+    f"its first {MIN_ID_CHARS} characters",
     f"The engine accepts {WORDS[daemon_engine.MAX_ALOUD]} at a time",
     f"is gone within {lifecycle.DRAIN_S:.0f} seconds",
     f"Of more than {server.MAX_REQUESTS} requests at",

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from app.inference.model import TextLayout
@@ -46,38 +47,16 @@ class SpeechSettings(_Body, frozen=True):
 
     def plain(self) -> Settings:
         """As the store keeps them."""
-        return Settings(
-            rate=self.rate,
-            pitch=self.pitch,
-            volume=self.volume,
-            max_chars=self.chunking.max_chars,
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            repetition_penalty=self.repetition_penalty,
-            text_layout=self.text_layout,
-            max_seconds=self.max_seconds,
-            instruct=self.instruct.strip(),
-            allow_gaps=self.allow_gaps,
-        )
+        fields = msgspec.structs.asdict(self)
+        del fields["chunking"]
+        fields.update(max_chars=self.chunking.max_chars, instruct=self.instruct.strip())
+        return Settings(**fields)
 
     @classmethod
     def of(cls, settings: Settings) -> "SpeechSettings":
         """As they are answered."""
-        return cls(
-            rate=settings.rate,
-            pitch=settings.pitch,
-            volume=settings.volume,
-            chunking=Chunking(max_chars=settings.max_chars),
-            temperature=settings.temperature,
-            top_k=settings.top_k,
-            top_p=settings.top_p,
-            repetition_penalty=settings.repetition_penalty,
-            text_layout=settings.text_layout,
-            max_seconds=settings.max_seconds,
-            instruct=settings.instruct,
-            allow_gaps=settings.allow_gaps,
-        )
+        fields = msgspec.structs.asdict(settings)
+        return cls(chunking=Chunking(max_chars=fields.pop("max_chars")), **fields)
 
 
 class SpeakRequest(_Body, frozen=True):

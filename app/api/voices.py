@@ -15,6 +15,7 @@ from app.errors import InvalidAudio
 from app.inference.model import VoiceKind
 from app.store.rows import Voice
 from app.usecases.models import Models
+from app.usecases.voice_names import voices_named
 from app.usecases.voices import Voices
 
 
@@ -32,12 +33,17 @@ class VoiceController(Controller):
         kind: FromQuery[Literal["preset", "clone", "design"] | None] = None,
         model_id: FromQuery[str | None] = None,
         language: FromQuery[str | None] = None,
+        named: FromQuery[str | None] = None,
     ) -> VoiceList:
-        """Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too."""
+        """Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too; `named` is
+        what people type for a voice: its id, its name, or the beginning of its id.
+        """
         await library.refresh()  # presets come with their model
         found = await voices.store.list(
             kind=None if kind is None else VoiceKind(kind), model_id=model_id, language=language
         )
+        if named is not None:
+            found = voices_named(found, named, active_model_id=library.models.active_id)
         return VoiceList([VoiceView.of(voice) for voice in found])
 
     @get("/{voice_id:uuid}", operation_id="getVoice")

@@ -1,6 +1,4 @@
-"""What people call jobs, voices and models, and which one is meant: the beginning of an id will do, and a voice has
-a name. What the engine then does with it is the commands' business.
-"""
+"""Which job, voice or model is meant by what somebody types: an id, the beginning of one, or a name."""
 
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
@@ -8,6 +6,7 @@ from uuid import UUID
 
 from app.cli.command import USAGE, CommandFailed
 from app.cli.engine import EngineClient
+from app.inference.languages import OTHER_LANGUAGE, language_distance
 
 #: So much of an id is shown, and so much has to be given at least.
 SHOWN, SHORTEST = 8, 4
@@ -17,9 +16,6 @@ JOBS_LOOKED_AT, PAGE = 400, 200
 
 #: The language of somebody who says nothing about it, if the model has voices of it.
 USUAL_LANGUAGE = "en"
-
-#: How far a voice's own language is from the one wanted, when it is another one.
-FOREIGN = 4
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -48,22 +44,12 @@ def job_id_of(engine: EngineClient, given: str) -> str:
 
 
 def voice_of(engine: EngineClient, given: str) -> Fields:
-    """The voice with this id, of this name, or whose id begins like this. Of several, that of the active model.
-
-    Raises `CommandFailed` when there are still several, or there is none.
-    """
+    """The one voice that the engine takes this for. Raises `CommandFailed` if there is none, or several."""
     if (whole := _uuid(given)) is not None:
         return engine.get(f"/voices/{whole}")
-    voices = engine.get("/voices")["voices"]
-    wanted = given.casefold()
-    found = [voice for voice in voices if voice["display_name"].casefold() == wanted]
-    if not found and len(given) >= SHORTEST:
-        found = [voice for voice in voices if voice["voice_id"].startswith(wanted)]
+    found = engine.get(f"/voices?{query(named=given)}")["voices"]
     if not found:
         raise CommandFailed(f"there is no voice {given!r}; see: q3tts voices")
-    if len(found) > 1:
-        active = engine.get("/health")["active_model_id"]
-        found = [voice for voice in found if voice["tts_model_id"] == active] or found
     if len(found) > 1:
         which = ", ".join(f"{voice['voice_id'][:SHOWN]} of {voice['tts_model_id']}" for voice in found[:4])
         raise CommandFailed(f"{len(found)} voices are called {given!r}; give the beginning of an id: {which}")
@@ -79,20 +65,13 @@ def usual_voice(engine: EngineClient, language: str | None) -> Fields:
             f"the model {model_id} has no voice yet; make one with q3tts clone or design, or give --voice"
         )
     asked = None if language == "auto" else language
-    wanted = (asked or USUAL_LANGUAGE).lower()
+    wanted = asked or USUAL_LANGUAGE
 
     def rank(voice: Fields) -> int:
-        hint = (voice["language_hint"] or "").lower()
-        if hint == wanted:
-            return 0
-        if hint.startswith(f"{wanted}-"):
-            return 1
-        if hint.partition("-")[0] == wanted.partition("-")[0]:
-            return 2
-        return FOREIGN if hint else 3  # without one it speaks any
+        return language_distance(voice["language_hint"] or "", wanted)
 
     best = min(voices, key=rank)
-    if asked and rank(best) == FOREIGN:
+    if asked and rank(best) == OTHER_LANGUAGE:
         raise CommandFailed(
             f"the model {model_id} has no voice for {language}; see: q3tts voices --language {language}"
         )
@@ -116,7 +95,8 @@ def model_path(model: Fields) -> str:
 
 def query(**parameters: Any) -> str:
     """What stands behind the question mark: what is not None, and of a list each."""
-    return urlencode({name: value for name, value in parameters.items() if value is not None}, doseq=True)
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return urlencode(given, doseq=True, errors="replace")
 
 
 def _uuid(given: str) -> str | None:

@@ -4,10 +4,11 @@ import re
 
 from app.daemon.engine import DaemonContext
 from app.errors import InvalidRequest, ModelNotReady, VoiceNotFound
-from app.inference.languages import AUTO, NAMES, tag_of
+from app.inference.languages import AUTO, NAMES, language_distance, tag_of
 from app.inference.model import VoiceKind
 from app.models.spec import ModelSpec
 from app.store.rows import Voice
+from app.usecases.voice_names import voices_named
 
 #: What is spoken when nobody says anything else.
 LANGUAGE = "English"
@@ -17,9 +18,6 @@ DESCRIPTION = "A clear, calm voice."
 
 #: As much of a description as is a name.
 NAME_CHARS = 60
-
-#: So much of an id may stand for all of it, as lists show it.
-MIN_ID = 4
 
 #: How many voices of one name are listed.
 MAX_NAMED = 5
@@ -39,18 +37,11 @@ def language_tag(said: str) -> str:
 
 
 async def named_voice(engine: DaemonContext, said: str) -> Voice:
-    """The voice with this id, or this name: the one it is shown under, or a preset's own; or whose id begins so. Of
-    several, the active model's. Raises `VoiceNotFound`, or `InvalidRequest` when there are still several.
+    """The one voice that `said` means. Raises `VoiceNotFound` if there is none, `InvalidRequest` if there are
+    several.
     """
     await engine.library.refresh()  # presets come with their model
-    every, wanted = await engine.voices.store.list(), said.strip().casefold()
-    found = [voice for voice in every if voice.id == wanted]
-    found = found or [voice for voice in every if wanted in (voice.display_name.casefold(), voice.name.casefold())]
-    if not found and len(wanted) >= MIN_ID:
-        found = [voice for voice in every if voice.id.startswith(wanted)]
-    if len(found) > 1:
-        active = engine.speech.models.active_id
-        found = [voice for voice in found if voice.model_id == active] or found
+    found = voices_named(await engine.voices.store.list(), said, active_model_id=engine.speech.models.active_id)
     if not found:
         raise VoiceNotFound(f"there is no voice {said!r:.80}; {_LISTED_BY}")
     if len(found) > 1:
@@ -110,16 +101,4 @@ def _speaking(entry: ModelSpec, presets: list[Voice], hint: str | None) -> Voice
     if not able:
         assert refused is not None
         raise refused
-    return min(able, key=lambda voice: _distance(voice.language_hint or "", wanted))
-
-
-def _distance(own: str, wanted: str) -> int:
-    """How far a voice's own language is from the one that is wanted."""
-    own, wanted = own.lower(), wanted.lower()
-    if own == wanted:
-        return 0
-    if own.startswith(f"{wanted}-"):
-        return 1
-    if own.partition("-")[0] == wanted.partition("-")[0]:
-        return 2
-    return 3 if not own else 4
+    return min(able, key=lambda voice: language_distance(voice.language_hint or "", wanted))

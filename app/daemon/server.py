@@ -112,7 +112,7 @@ class Daemon:
             request = await self._request(reader)
             return None if request is None else await self._outcome(request, reader, connection)
         except SpeechError as error:
-            return packed(failed(error.code, error.message, msgspec.to_builtins(error.details)))
+            return packed(failed(**msgspec.to_builtins(error.body())))
         except Exception as error:
             logger.exception("a request failed")
             return packed(failed(SpeechError.code, f"{type(error).__name__}: {error}"))

@@ -66,3 +66,19 @@ def name_of(tag: str, names: Iterable[str]) -> str | None:
     return next(
         (name for name in tags if tags[name].partition("-")[0] == primary and tags[name] not in _DIALECTS), None
     )
+
+
+#: `language_distance` of a voice with another language of its own.
+OTHER_LANGUAGE = 4
+
+
+def language_distance(own: str, wanted: str) -> int:
+    """How far a voice's own language, as BCP 47 tag or "" for any, is from the wanted one; 0 is the same."""
+    own, wanted = own.lower(), wanted.lower()
+    if own == wanted:
+        return 0
+    if own.startswith(f"{wanted}-"):
+        return 1
+    if own.partition("-")[0] == wanted.partition("-")[0]:
+        return 2
+    return OTHER_LANGUAGE if own else 3

@@ -74,8 +74,7 @@ class Scheduler:
 
     async def rescue(self) -> None:
         """Before anything is served: what a dead engine left behind becomes what it should be."""
-        error = EngineRestarted()
-        queued, failed = await self._jobs.rescue({"code": error.code, "message": error.message, "details": {}})
+        queued, failed = await self._jobs.rescue(EngineRestarted().body())
         if queued or failed:
             logger.info("after the last engine: %d renders go on, %d speak jobs failed", queued, failed)
 
@@ -273,8 +272,7 @@ class Scheduler:
                 await self._persist(work, JobStatus.QUEUED, Changes())
 
     async def _fail(self, work: AtWork, log: AudioLog, error: SpeechError) -> None:
-        body = {"code": error.code, "message": error.message, "details": error.details}
-        await self._finish(work, log, JobStatus.FAILED, Changes(error=msgspec.to_builtins(body)))
+        await self._finish(work, log, JobStatus.FAILED, Changes(error=msgspec.to_builtins(error.body())))
 
     async def _finish(self, work: AtWork, log: AudioLog, to: JobStatus, changes: Changes) -> None:
         """End without an artifact; the audio that was shown is kept."""

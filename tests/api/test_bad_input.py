@@ -32,7 +32,7 @@ BODILESS = (
 )
 QUERIES: dict[str, tuple[str, ...]] = {
     "/v1/health": ("unknown",),
-    "/v1/voices": ("kind", "model_id", "language"),
+    "/v1/voices": ("kind", "model_id", "language", "named"),
     "/v1/jobs": (
         *("status", "lane", "voice_id", "model_id", "tag", "text", "created_from", "created_before"),
         *("cursor", "limit"),

@@ -113,7 +113,7 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
 
     assert names == {
         *("status", "lane", "voice_id", "model_id", "tag", "text", "created_from", "created_before"),
-        *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language"),
+        *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language", "named"),
         *("Idempotency-Key", "Range", "If-Range", "If-None-Match"),
     }
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 import pytest
 
 from app.cli.command import CommandFailed
 from app.cli.engine import EngineClient
 from app.cli.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, usual_voice, voice_of
+from app.inference.model import VoiceKind
+from app.store.rows import Voice
+from app.usecases.voice_names import voices_named
 
 
 class Answers:
@@ -84,7 +88,28 @@ def voice(number: int, name: str, language: str | None = None, model: str = "esp
 
 
 def voices(*every: dict[str, Any]) -> EngineClient:
-    return engine(voices={"voices": list(every)}, health={"active_model_id": "espeak-ng"})
+    def answer(path: str) -> Any:
+        """As the engine resolves what is `named`."""
+        named = parse_qs(path.partition("?")[2]).get("named")
+        if named is None:
+            return {"voices": list(every)}
+        rows = {one["voice_id"]: one for one in every}
+        found = voices_named([row(one) for one in every], named[0], active_model_id="espeak-ng")
+        return {"voices": [rows[voice.id] for voice in found]}
+
+    return engine(voices=answer, health={"active_model_id": "espeak-ng"})
+
+
+def row(voice: dict[str, Any]) -> Voice:
+    return Voice(
+        id=voice["voice_id"],
+        kind=VoiceKind.PRESET,
+        display_name=voice["display_name"],
+        model_id=voice["tts_model_id"],
+        name="",
+        language_hint=voice["language_hint"],
+        created_at=0,
+    )
 
 
 def test_a_voice_goes_by_its_name_or_the_beginning_of_its_id() -> None:

@@ -1,18 +1,24 @@
 """Who speaks, and in which language, when that is said loosely or not at all."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import anyio
+import anyio.from_thread
+import anyio.to_thread
 import msgspec
 import pytest
 
+from app.cli import finding
+from app.cli.command import CommandFailed
+from app.cli.engine import EngineClient
 from app.errors import InvalidRequest
 from app.models.spec import ModelSpec, Preset
 from tests.audio.recordings import file, tone
 from tests.daemon.asking import jobs_of, ok, refused
 from tests.daemon.conftest import Opener, Running
+from tests.support.client import Engine
 from tests.support.fakes import OTHER_VOICE_ID, fake_entry
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +124,52 @@ async def test_of_voices_of_one_name_the_active_models_is_meant(opened: Opener, 
     async with opened([active, other]) as running:
         assert (await voice_of(running, voice="Ann"))["voice_id"] == str(UUID(int=1))
         assert (await voice_of(running, voice="Bob"))["voice_id"] == str(UUID(int=3))
+
+
+class Api:
+    """The engine as the command line asks it, from a thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def get(self, path: str) -> Any:
+        return anyio.from_thread.run(self.engine.get, path)
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("Ann", 1),  # the active model's
+        ("bob", 3),
+        ("uncle_bob", 3),  # a preset's own name
+        ("UNCLE_BOB", 3),
+        (str(UUID(int=3)), 3),
+        ("beef", 0xBEEF << 112),
+        ("face", 4),  # a name goes before the beginning of an id
+        ("twin", None),
+        ("nobody", None),
+        ("", None),
+        ("bee", None),
+    ],
+)
+async def test_the_socket_and_the_command_line_mean_the_same_voice(
+    opened: Opener, tmp_path: Path, said: str, number: int | None
+) -> None:
+    control = tmp_path / "control"
+    active = entry(control, presets=[preset(1, "Ann", "en"), preset(0xBEEF << 112, "Cow", "en")])
+    twins = [preset(5, "Twin", "en"), preset(6, "twin", "en")]
+    others = [preset(2, "Ann", "en"), preset(3, "Bob", "en", name="uncle_bob"), preset(4, "Face", "en"), *twins]
+    hidden = preset(0xFACE << 112, "Hidden", "en")
+    async with opened([active, entry(control, model_id="other", presets=[*others, hidden])]) as running:
+        client = cast("EngineClient", Api(running.engine))
+        if number is None:
+            await refused(running.path, text=TEXT, voice=said)
+            with pytest.raises(CommandFailed):
+                await anyio.to_thread.run_sync(finding.voice_of, client, said)
+        else:
+            meant = str(UUID(int=number))
+            assert (await voice_of(running, voice=said))["voice_id"] == meant
+            assert (await anyio.to_thread.run_sync(finding.voice_of, client, said))["voice_id"] == meant
 
 
 PRESETS = [
