@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from app.api.links import cursor_of
+from app.api.paging import cursor_of
 from app.inference.model import Lane
 from app.store.history import Position
 from app.store.rows import HistoryFilter

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from app.api.links import position_of
+from app.api.paging import position_of
 from app.config import DATABASE_FILE
 from app.store.database import Database
 from app.store.history import History
@@ -26,7 +26,7 @@ def history(*, quick: bool) -> Measurement:
     them speak jobs, each with a sentence of text, every third with a common tag, twelve voices, two models. After
     it is filled the page cache is warm; the engine is started on it as it is. The last page is the one with the 50
     oldest jobs that match; its cursor comes from walking all pages at the small size, and at the large one from the
-    row before it, through `app.api.links.cursor_of`. Calls go round all filters and both pages, 200 rounds, one
+    row before it, through `app.api.paging.cursor_of`. Calls go round all filters and both pages, 200 rounds, one
     client, one connection; p50 and p99 are over the rounds. The table shows the page without a filter, then the
     single filter and page with the highest p50, then medians and quartiles of what no index can answer alone (pairs
     of filters, a phrase that no job has), which is asked less often. The details have all.

@@ -15,7 +15,6 @@ from app.audio.recordings import reference
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT
 from app.daemon import engine as daemon_engine
 from app.daemon import protocol, server
-from app.usecases.voice_names import MIN_ID_CHARS
 from app.engine import lifecycle, sidecar
 from app.engine.start import LOG_BYTES, LOGS_KEPT
 from app.inference.model import Model
@@ -31,6 +30,7 @@ from app.store.schema import BACKUPS_KEPT
 from app.store.tables import SEARCHED_CHARS
 from app.text.chunking import Boundary
 from app.usecases.jobs import MAX_TEXT_CHARS
+from app.usecases.voice_names import MIN_ID_CHARS
 from tests.test_docs import PAGE_NAMES, section_of, text_of
 
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

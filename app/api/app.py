@@ -11,8 +11,8 @@ from litestar.routes import HTTPRoute
 
 from app import __version__
 from app.api import problems
+from app.api.audio import audio
 from app.api.bodies import StrictRequest
-from app.api.downloads import audio
 from app.api.health import health
 from app.api.jobs import JobController
 from app.api.models import ModelController

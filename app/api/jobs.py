@@ -9,7 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from app import SAMPLE_RATE
-from app.api.links import AnyRequest, cursor_of, position_of, ws_url
+from app.api.links import AnyRequest, ws_url
+from app.api.paging import cursor_of, position_of
 from app.api.schemas import SubmitRequest
 from app.api.views import ArtifactList, ArtifactView, ChunkList, ChunkView, Deleted, JobPage, JobView
 from app.errors import InvalidRequest

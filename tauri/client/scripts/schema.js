@@ -18,7 +18,7 @@ const python =
     ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]),
   );
 
-const said = execFileSync(python, ["-m", "app.api.document"], {
+const said = execFileSync(python, ["-m", "app.api.openapi"], {
   cwd: repository,
   encoding: "utf8",
   maxBuffer: 2 ** 26,

@@ -308,7 +308,8 @@ export interface paths {
         };
         /**
          * Every
-         * @description Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too.
+         * @description Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too; `named` is
+         *     what people type for a voice: its id, its name, or the beginning of its id.
          */
         get: operations["listVoices"];
         put?: never;
@@ -2213,6 +2214,7 @@ export interface operations {
                 kind?: "preset" | "clone" | "design" | null;
                 model_id?: string | null;
                 language?: string | null;
+                named?: string | null;
             };
             header?: never;
             path?: never;

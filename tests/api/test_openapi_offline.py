@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from app.api.document import document
+from app.api.openapi import document
 from tests.support.client import Engine
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ async def test_it_is_what_an_engine_answers(shared: Engine) -> None:
 
 
 def test_the_command_writes_it_and_nothing_else() -> None:
-    said = subprocess.run([sys.executable, "-m", "app.api.document"], capture_output=True, check=True, timeout=60)
+    said = subprocess.run([sys.executable, "-m", "app.api.openapi"], capture_output=True, check=True, timeout=60)
 
     assert json.loads(said.stdout) == json.loads(json.dumps(document()))
     assert said.stderr == b""
