@@ -20,7 +20,7 @@ TOKEN_FILE, LOG_FILE, DATABASE_FILE = "token", "engine.log", "q3tts.db"
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """Everything there is to set."""
+    """All settings of an engine."""
 
     data_dir: Path
     token: str  #: grants full access

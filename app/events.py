@@ -1,4 +1,4 @@
-"""What subscribers receive. One vocabulary for every door; the names and shapes are the seed's.
+"""What subscribers receive. One vocabulary for every interface; names and shapes are part of the API.
 
 `AUDIO_CHUNK` carries a job's audio, numbered 1, 2, 3 …; the number and the bytes of a chunk are the same whenever
 it is sent. `JOB_DONE`, `JOB_CANCELED` and `JOB_ERROR` are the last event of a job, and come after its row and its

@@ -96,7 +96,7 @@ def _wanted(query: Mapping[str, str]) -> Wanted:
 
 
 def last_page(path: Path, wanted: Wanted) -> str | None:
-    """The cursor behind which there are the 50 oldest that match; None when there are no more than that."""
+    """The cursor after which there are the 50 oldest that match; None when there are no more than that."""
     with closing(sqlite3.connect(path)) as connection:
         statement = "SELECT created_at, seq FROM jobs WHERE {} ORDER BY created_at, seq LIMIT 1 OFFSET {}"
         row = connection.execute(statement.format(wanted.where, LIMIT)).fetchone()

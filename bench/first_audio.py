@@ -11,7 +11,7 @@ from bench.process import scratch
 from bench.prose import prose, sentence
 from bench.websocket import BINARY, Stream
 
-#: As many as the scheduler has at work at once.
+#: As many as the scheduler runs at once.
 RENDERS = 8
 MAX_WAIT_S = 120.0
 
@@ -22,7 +22,7 @@ def first_audio(*, quick: bool) -> Measurement:
     The listener posts one sentence, connects to the stream of the job, reads its first audio, reads on to the end,
     and waits 20 ms. Eight render jobs of 300,000 characters each are submitted, left to run until each has chunks
     done, and paused; then in turns: ten times with all of them paused (idle), ten times with all of them running
-    (full width: eight jobs at work, the model's queue full). Worker warm throughout; the very first one, which
+    (full width: eight running jobs, the model's queue full). Worker warm throughout; the very first one, which
     starts the worker, is reported for itself. The ratio is of each round's medians.
     """
     idle: list[list[float]] = []

@@ -23,7 +23,7 @@ _ENDINGS = (
 
 
 def prose(characters: int, *, seed: int = 1) -> str:
-    """At least so many characters of paragraphs; another seed gives another text."""
+    """At least `characters` characters of paragraphs; another seed gives another text."""
     dice = random.Random(seed)
     paragraphs: list[str] = []
     total = 0

@@ -40,7 +40,7 @@ MEASUREMENTS: tuple[Measure, ...] = (ready, terminal, efficiency, first_audio, h
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """A measurement that was taken, and under which load: that of the machine before it and behind it."""
+    """A measurement that was taken, and under which load: that of the machine before and after it."""
 
     name: str
     method: str

@@ -21,7 +21,7 @@ def ready(*, quick: bool) -> Measurement:
     checked. Fresh: the data folder is empty. Existing: an engine has run on it before. Bare: `python -c "import
     litestar, sqlalchemy.ext.asyncio, uvicorn"`, from exec to exit. One of each per round; an uncounted round comes
     first, so that bytecode and file cache are warm. Resident memory is VmRSS, of the engine right after its ready
-    line and of a bare process that waits behind its imports. The ratio is existing to bare, round by round.
+    line and of a bare process that waits after its imports. The ratio is existing to bare, round by round.
     """
     fresh: list[float] = []
     existing: list[float] = []

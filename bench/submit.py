@@ -59,7 +59,7 @@ def submissions(*, quick: bool) -> Measurement:
 
 
 def _submit(running: Engine, count: int, clients: int) -> tuple[float, list[float]]:
-    """So many jobs from so many clients: the time for all, and how long each of them took."""
+    """Submit jobs from several clients: the time for all, and how long each of them took."""
     took: list[float] = []
     left = iter(range(count))
     lock = threading.Lock()

@@ -59,8 +59,8 @@ def efficiency(*, quick: bool) -> Measurement:
     event of /v1/stream/{job_id} has been read, with audio as binary messages or as JSON, by a client that does
     nothing else; the job's WAV is in place by then. Bare: a process that holds one Espeak, is given the very same
     utterances (same chunks, same seeds) at once, and steps until all are final. Both processes are warm: a short
-    job, and one uncounted round, have been spoken by them before. One bare round stands before and behind each
-    round of ways, and the ratio is to the mean of the two. The amount of audio must be equal but for the
+    job, and one uncounted round, have been spoken by them before. One bare round comes before and after each
+    round of ways, and the ratio is against the mean of the two. The amount of audio must be equal but for the
     pauses, which the engine adds between chunks; figures in real time count the bare audio.
     """
     text = prose(2_000 if quick else 40_000)

@@ -1,4 +1,4 @@
-"""What every piece of audio behind the models is: signed 16-bit little-endian mono samples, as bytes.
+"""What every piece of audio is once it has left the models: signed 16-bit little-endian mono samples, as bytes.
 
 A few facts and small operations on such bytes, without NumPy. Knows nothing of files, logs or effects.
 """

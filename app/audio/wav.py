@@ -1,4 +1,4 @@
-"""The head of a WAV file: 16-bit mono PCM. Knows nothing of logs; bytes in front of samples, no more.
+"""The header of a WAV file of 16-bit mono PCM: the bytes in front of the samples.
 
 The head always has the same size, so that it can be reserved before the length is known. Its spare room is a
 JUNK chunk in a plain file and the `ds64` chunk with 64-bit sizes in an RF64 file (EBU Tech 3306), which a file
@@ -40,7 +40,7 @@ def write_wav(path: Path, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None
 
 
 def wav_head(samples: int, *, sample_rate: int) -> bytes:
-    """The 80 bytes that make `samples` samples of 16-bit mono PCM behind them a WAV file."""
+    """The 80 bytes that make a WAV file of the `samples` samples of 16-bit mono PCM after them."""
     data_bytes = 2 * samples
     riff_bytes = HEAD_BYTES - 8 + data_bytes
     rf64 = riff_bytes > _MAX_32

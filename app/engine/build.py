@@ -41,7 +41,7 @@ from app.usecases.jobs import Jobs
 from app.usecases.models import Models
 from app.usecases.voices import Voices, voice_spec
 
-#: How long the jobs at work have to come to their next step, of the time that a stop may take.
+#: How long running jobs have to finish their step, out of the time that a stop may take.
 SETTLE_S = 2.0
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
 
 
 class Parts(NamedTuple):
-    """What is built behind the socket."""
+    """The parts of an engine, all but its socket."""
 
     app: App
     speech: Jobs
@@ -112,7 +112,7 @@ async def serving(
                 task.result()
             await asyncio.sleep(0.001)
         daemon = _daemon(config, sock, bound, parts, speakers, stack, on_stop)
-        # From here on in reverse: jobs come to rest and tell their listeners while these can still be reached.
+        # From here on in reverse: jobs stop and tell their listeners while these can still be reached.
         scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
         stack.push_async_callback(_settle, parts, scheduling)
         sweep = asyncio.create_task(_swept(parts), name="sweep")
@@ -132,7 +132,7 @@ async def _built(
     stack: AsyncExitStack,
     on_failure: Callable[[], None],
 ) -> Parts:
-    """Everything behind the socket, from the file up."""
+    """Build everything but the socket, from the database up."""
     database = await Database.open(config.data_dir / DATABASE_FILE)
     stack.push_async_callback(database.close)
     jobs, chunks, voice_store = JobStore(database), ChunkStore(database), VoiceStore(database)
@@ -194,7 +194,7 @@ def _daemon(
     stack: AsyncExitStack,
     on_stop: Callable[[], None],
 ) -> Daemon | None:
-    """The other door, not open yet, if there is one. What it is at is over before the rest goes."""
+    """The Unix socket's server, not open yet, if there is one. Its requests end before the rest is closed."""
     if bound is None and config.socket_path is not None:
         bound = bind_socket(config.socket_path)
     if bound is None:
@@ -274,7 +274,7 @@ def _url(sock: socket.socket) -> str:
 
 
 async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
-    """Bring every job at work to a state from which the next engine goes on; not for longer than allowed."""
+    """Bring every running job to a state from which the next engine can continue, within the time allowed."""
     for last in (False, True):
         with suppress(TimeoutError, StorageFailed):
             async with asyncio.timeout(SETTLE_S / 2):

@@ -87,7 +87,7 @@ def _end_of_lease(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) ->
 
 
 def _exit_after(seconds: float, code: int) -> None:
-    """End the process after so long, whatever still hangs: a thread of a library, a socket, native code."""
+    """End the process after `seconds`, whatever still hangs: a thread of a library, a socket, native code."""
     timer = threading.Timer(seconds, os._exit, args=(code,))
     timer.daemon = True
     timer.start()

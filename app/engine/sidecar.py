@@ -40,7 +40,7 @@ class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def read_payload(fd: int = 0) -> Payload:
     """Read and check the first line; raises `StartFailed` (64).
 
-    Byte by byte from the descriptor: a buffered reader would swallow what comes behind the line.
+    Byte by byte from the descriptor: a buffered reader would swallow what comes after the line.
     """
     line = bytearray()
     deadline = time.monotonic() + PATIENCE_S
@@ -74,7 +74,7 @@ class Announcer:
         os.dup2(2, 1)
 
     def say(self, event: str, **fields: Any) -> None:
-        """Write one line; an app that has stopped reading is no reason to stop."""
+        """Write one line; it does not matter if the app has stopped reading."""
         line = json.dumps({"event": event, **fields}, separators=(",", ":")) + "\n"
         with suppress(OSError):
             os.write(self._fd, line.encode())

@@ -52,8 +52,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 def start(options: Options, *, sidecar: bool = False, announce: bool = False) -> int:
-    """Run the engine until it is told to stop: the exit code. A `sidecar` is told how by its app, lives as long as
-    that, and speaks JSON, as does one that is to `announce` that it is ready.
+    """Run the engine until it is asked to stop: the exit code. A `sidecar` gets its settings from its app, lives as
+    long as that, and writes JSON, as does one that should `announce` that it is ready.
     """
     started = time.monotonic()
     umask = os.umask(0o077)
@@ -189,7 +189,7 @@ def _checked(token: str | None) -> str:
 
 
 def _log_to_stderr() -> None:
-    logging.raiseExceptions = False  # a closed standard error is no reason to print to standard error
+    logging.raiseExceptions = False  # nothing is printed about a standard error that is closed
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
 
 

@@ -27,7 +27,7 @@ class Lane(StrEnum):
 
 
 class VoiceKind(StrEnum):
-    """How a voice came to be."""
+    """How a voice was made."""
 
     PRESET = "preset"  #: part of its model
     CLONE = "clone"  #: from a recording
@@ -44,7 +44,7 @@ class FinishReason(StrEnum):
 
 
 class VoiceSpec(Struct, frozen=True):
-    """Who speaks, in the model's own terms."""
+    """A speaker, in the model's own terms."""
 
     kind: VoiceKind
     name: str = ""  #: the model's name of a preset

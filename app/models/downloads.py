@@ -102,7 +102,7 @@ class Download:
         await self._ended.wait()
 
     def progress(self, bytes_done: int) -> None:
-        """So much is here."""
+        """Note how many bytes are here."""
         self.bytes_done = bytes_done
         self._seen.append((self._clock(), bytes_done))
         while len(self._seen) > 1 and self._seen[1][0] <= self._seen[-1][0] - WINDOW_S:

@@ -1,5 +1,5 @@
 """The engine as an app has it: this program again as a child, told what it needs on standard input, asked over HTTP
-and WebSocket. It shares no code with the engine's own doors, so that it does not make their mistakes.
+and WebSocket. It shares no code with the engine's own interfaces, so that it does not make their mistakes.
 
 It knows nothing of checks. What fails is an OSError that says what.
 """
@@ -27,7 +27,7 @@ START_S, ANSWER_S, END_S = 120.0, 60.0, 10.0
 JOB_S = 120.0
 
 
-#: Events behind which a job has no more.
+#: Events after which a job has no more.
 FINAL = ("JOB_DONE", "JOB_ERROR", "JOB_CANCELED")
 
 

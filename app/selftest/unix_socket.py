@@ -8,7 +8,7 @@ PATIENCE_S = 30.0
 
 
 def look(here: Place) -> str:
-    """Who answers there."""
+    """What answers there."""
     engine = here.engine()
     try:
         said = ask(here.socket_path, {"action": "status"}, timeout_s=PATIENCE_S)

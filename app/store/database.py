@@ -27,7 +27,7 @@ PRAGMAS = (
     "locking_mode=EXCLUSIVE",  # before anything is read, or the WAL gets its shared-memory file
     "journal_mode=WAL",
     "synchronous=FULL",
-    "fullfsync=1",  # macOS: an fsync that reaches the medium
+    "fullfsync=1",  # macOS: an fsync that reaches the disk itself
     "checkpoint_fullfsync=1",
     "foreign_keys=ON",
     "trusted_schema=OFF",
@@ -70,7 +70,7 @@ class Database:
         """Open or create the file and bring its schema up to date.
 
         Raises `StartFailed`: another engine has the folder (75), a newer engine wrote it (78), it cannot be
-        read or is no database (74).
+        read or is not a database (74).
         """
         engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(path)),  # as text, a "?" in the path would end it

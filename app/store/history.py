@@ -21,7 +21,7 @@ MIN_SEARCH = 3
 
 
 class Position(Struct, frozen=True, array_like=True):
-    """The last job of a page: the next page starts behind it."""
+    """The last job of a page: the next page starts after it."""
 
     created_at: int
     seq: int
@@ -36,7 +36,7 @@ class History:
     async def page(
         self, wanted: HistoryFilter, *, after: Position | None, limit: int
     ) -> tuple[list[Job], Position | None]:
-        """Up to `limit` jobs, newest first, behind `after`; and where the next page starts, if any."""
+        """Up to `limit` jobs, newest first, after `after`; and where the next page starts, if any."""
         # Fetching one more than asked for tells whether there is a next page.
         statement = _newest(wanted, after, limit + 1)
         async with self._database.transaction() as connection:
@@ -48,7 +48,7 @@ class History:
 
 
 def _newest(wanted: HistoryFilter, after: Position | None, limit: int) -> Select[Any]:
-    """The first `limit` jobs behind `after`."""
+    """The first `limit` jobs after `after`."""
     if wanted.text is not None or len(wanted.status) < 2:
         return _matching(wanted, after).limit(limit)
     # Asked for several states at once, SQLite would walk all jobs until it has seen enough of them. Each state has
@@ -88,7 +88,7 @@ def _matching(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
         statement = statement.where(jobs.c.status.in_(wanted.status))
     if wanted.created_from is not None:
         statement = statement.where(created_at >= wanted.created_from)
-    # Behind a cursor that is older, the bound says nothing more, and SQLite would start its walk at the bound.
+    # After a cursor that is older, the bound adds nothing, and SQLite would start its walk at the bound.
     bounded = after is None or wanted.created_before is None or after.created_at >= wanted.created_before
     if wanted.created_before is not None and bounded:
         statement = statement.where(created_at < wanted.created_before)

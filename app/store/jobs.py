@@ -179,7 +179,7 @@ class JobStore:
             return set((await connection.execute(statement)).scalars())
 
     async def counts(self) -> dict[str, int]:
-        """How many jobs wait and how many are at work."""
+        """How many jobs are queued and how many are running."""
         statement = (
             select(jobs.c.status, func.count())
             .where(jobs.c.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
@@ -190,7 +190,7 @@ class JobStore:
         return {"queued": found.get("queued", 0), "running": found.get("running", 0)}
 
     async def at_work(self) -> dict[str, int]:
-        """How many jobs of each lane are at work; a lane that has none may be missing."""
+        """How many jobs of each lane are running; a lane that has none may be missing."""
         statement = (
             select(jobs.c.lane, func.count()).where(jobs.c.status == JobStatus.RUNNING).group_by(jobs.c.lane)
         )

@@ -1,4 +1,4 @@
-"""What the engine was told and is to remember from one start to the next. It does not know what the values mean."""
+"""What the engine remembers from one start to the next, by name. The meaning of the values is for others."""
 
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert as upsert

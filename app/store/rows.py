@@ -1,4 +1,4 @@
-"""What the store hands out: a job, a chunk, an artifact, a voice. Values, with no connection behind them."""
+"""What the store hands out: a job, a chunk, an artifact, a voice. Plain values, without a connection."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -27,7 +27,7 @@ FINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
 
 
 class Settings(Struct, frozen=True, omit_defaults=True):
-    """How a job is to be spoken. Factors are 1.0 for the voice as it is; None leaves a choice to the model."""
+    """How a job is spoken. Factors are 1.0 for the voice as it is; None leaves a choice to the model."""
 
     rate: float = 1.0
     pitch: float = 1.0
@@ -157,7 +157,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
 
 
 class Voice(Struct, frozen=True, kw_only=True):
-    """Who speaks. `name` is the model's own name of a preset."""
+    """A speaker. `name` is the model's own name of a preset."""
 
     id: str
     kind: VoiceKind

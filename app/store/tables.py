@@ -41,7 +41,7 @@ voices = Table(
     Column("description", Text),  # of a design
 )
 
-#: What the engine was told and is to remember, by name.
+#: What the engine remembers from one start to the next, by name.
 preferences = Table(
     "preferences",
     metadata,

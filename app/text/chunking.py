@@ -1,7 +1,7 @@
 """Cuts the text of a job into chunks: what the model speaks in one go.
 
 The chunks lie end to end and cover every code point, so that text and audio can be laid side by side. It
-knows nothing of jobs, voices or models; what is to be said for a chunk is for `spoken.py` to find.
+knows nothing of jobs, voices or models; `spoken.py` finds the words that a chunk is spoken as.
 """
 
 import re
@@ -37,7 +37,7 @@ class Boundary(StrEnum):
 class Chunk(msgspec.Struct, frozen=True):
     """A stretch of the text, in code points of the text as it was submitted, half open.
 
-    The white space behind it belongs to it; the white space before the text belongs to chunk 0.
+    The white space after it belongs to it; the white space before the text belongs to chunk 0.
     """
 
     index: int
@@ -50,7 +50,7 @@ class _Unit(NamedTuple):
     """What is kept together: a sentence, tiny ones with their neighbour, or a piece of a long one."""
 
     start: int
-    visible_end: int  # without the white space behind it
+    visible_end: int  # without the white space after it
     end: int
     boundary: Boundary
 
@@ -125,7 +125,7 @@ def _sentences(
 
 
 def _joined(units: Iterator[_Unit], together: Callable[[_Unit, _Unit], bool]) -> Iterator[_Unit]:
-    """Join each unit with those behind it as long as they go `together`."""
+    """Join each unit with those after it as long as they go `together`."""
     held: _Unit | None = None
     for unit in units:
         if held is None:

@@ -18,26 +18,26 @@ _CLAUSE_MARKS = frozenset(",;:!?…—–،؛؟，、；：。！？｡､।")
 _DASHES = frozenset({"-", "--", "–"})
 _CLOSERS = "\"'" + "".join(CLOSING)
 
-#: These end a clause without any white space behind them.
+#: These end a clause without any white space after them.
 _INNER_END = re.compile(r"[，、；：。！？｡､—]+[」』】》〉）”’]*")
 
 
 class Cut(NamedTuple):
     """Where a piece of a sentence ends."""
 
-    at: int  #: in code points of the text; the white space behind the piece belongs to it
+    at: int  #: in code points of the text; the white space after the piece belongs to it
     clause: bool  #: whether it is the end of a clause
 
 
 class _Candidate(NamedTuple):
-    length: int  # in code points, of the piece without the white space behind it
+    length: int  # in code points, of the piece without the white space after it
     at: int
 
 
 def clause_cuts(text: str, start: int, end: int, max_chars: int) -> Iterator[Cut]:
     """The cuts, ascending, that leave no piece of text[start:end] with more than `max_chars` code points.
 
-    A piece ends where the pieces come out alike; a short sentence has none. `text[end - 1]` is no white space.
+    A piece ends where the pieces come out alike; a short sentence has none. `text[end - 1]` is not white space.
     """
     while end - start > max_chars:
         cut = _next_cut(text, start, end, max_chars)
@@ -58,7 +58,7 @@ def _next_cut(text: str, start: int, end: int, max_chars: int) -> Cut:
 
 
 def _candidates(text: str, start: int, max_chars: int) -> tuple[list[_Candidate], list[_Candidate]]:
-    """Where the next piece may end: behind clauses, and behind words. Both ascending."""
+    """Where the next piece may end: after clauses, and after words. Both ascending."""
     window = text[start : start + max_chars + 1]
     clauses: list[_Candidate] = []
     words: list[_Candidate] = []

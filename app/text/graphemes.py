@@ -12,7 +12,7 @@ _ZERO_WIDTH_JOINER = "\u200d"
 _BLANKS = re.compile(r"\s*")
 _VIRAMA = 9  # the canonical combining class of the signs that tie two Indic consonants into one
 
-#: Signs of category Cf that are seen, and that enclose the digits behind them.
+#: Signs of category Cf that are seen, and that enclose the digits after them.
 PREPENDED = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 
 #: Extend a cluster although their category says letter, symbol or format.
@@ -43,7 +43,7 @@ def joined(text: str, at: int, start: int = 0) -> bool:
 
 
 def visible_from(text: str, at: int) -> int:
-    """The first place from `at` on that is no white space. A space that carries a combining mark is seen."""
+    """The first place from `at` on that is not white space. A space that carries a combining mark is visible."""
     blanks = _BLANKS.match(text, at)
     behind = blanks.end() if blanks else at
     return behind - 1 if behind > at and joined(text, behind, at) else behind

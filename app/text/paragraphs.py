@@ -1,4 +1,4 @@
-"""Cuts a text into paragraphs: what is spoken as a unit, with a longer pause behind it.
+"""Cuts a text into paragraphs: what is spoken as a unit, with a longer pause after it.
 
 Blank lines, form feeds and U+2029 part paragraphs; a heading, a rule and each item of a list is one of its own.
 It reads plain text and the parts of Markdown that people type into plain text. It knows nothing of
@@ -16,7 +16,7 @@ from app.text.graphemes import visible_from
 
 HEADING_CHARS = 80  #: a longer line that stands alone is a paragraph
 
-#: `# Title`; the hashes alone are no heading.
+#: `# Title`; the hashes alone are not a heading.
 _HASHES = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+\S")
 #: `===` under a title, or the `---` and `***` between two scenes.
 _RULE = re.compile(r"\s*+(?:={2,}+|--|(?:[-*_][ \t]*+){3,}+)\s*+\Z")
@@ -29,7 +29,7 @@ _CLOSING = "\"'”’»›)]}」』）】》"
 
 
 class ParagraphKind(Enum):
-    """What a paragraph is to the eye."""
+    """What a paragraph looks like."""
 
     TEXT = auto()
     HEADING = auto()
@@ -40,7 +40,7 @@ class ParagraphKind(Enum):
 class Paragraph(msgspec.Struct, frozen=True):
     """A range of code points, half open. It starts with its first visible character.
 
-    The white space behind it belongs to it, so that paragraphs lie end to end.
+    The white space after it belongs to it, so that paragraphs lie end to end.
     """
 
     start: int

@@ -49,7 +49,7 @@ def sentence_starts(
         if stop == end:
             resume = end
         elif proposals and proposals[-1] - at >= _WINDOW // 2:
-            resume = proposals[-1]  # what begins there may go on behind the window
+            resume = proposals[-1]  # what begins there may continue after the window
         else:
             space = masked.rfind(" ", _WINDOW // 2)
             resume = stop if space < 0 else at + space
@@ -109,7 +109,7 @@ def _is_marker(text: str, start: int, end: int) -> bool:
 
 
 def _belongs_to_end(text: str, at: int, start: int, end: int) -> bool:
-    """Whether the character at `at`, right behind a sentence, still belongs to it."""
+    """Whether the character at `at`, right after a sentence, still belongs to it."""
     char = text[at]
     if char in _EITHER:
         return at + 1 >= end or not text[at + 1].isalnum()

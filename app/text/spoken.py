@@ -1,4 +1,4 @@
-"""What a model is to say for a stretch of text: the words, without the marks that only the eye needs.
+"""What a model says for a part of the text: the words, without the marks that only the eye needs.
 
 It knows nothing of chunks and keeps no positions: what it returns is heard, never counted.
 """

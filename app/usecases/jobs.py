@@ -1,5 +1,5 @@
-"""What can be asked of the engine, whatever door the question comes through. Here is what has an order or a rule:
-who is answered when, which voice may speak what, what may be deleted. The doors translate; the scheduler ends jobs;
+"""The use cases of jobs, which all interfaces share. Whatever has an order or a rule is here: who is answered when,
+which voice may speak what, what may be deleted. The interfaces translate; the scheduler ends jobs;
 `voices.py` and `models.py` are for voices and models.
 """
 
@@ -135,7 +135,7 @@ class Jobs:
         return await self._scheduler.resume(job_id)
 
     async def retry(self, job_id: str) -> Job:
-        """Let a failed or canceled job go on behind the chunks it has. Raises `WrongState`."""
+        """Continue a failed or canceled job after the chunks it has. Raises `WrongState`."""
         return await self._scheduler.retry(job_id)
 
     async def delete(self, job_id: str) -> None:
@@ -153,15 +153,15 @@ class Jobs:
     async def follow(
         self, job_id: str, *, after_seq: int = 0, paced: bool = False
     ) -> AsyncGenerator[AsyncGenerator[LogEvent]]:
-        """The job's events, from its beginning or behind `after_seq`, live and replayed alike. Of a job that is
-        `paced` no more is spoken than a while ahead of what its follower says that he has `heard`.
+        """The job's events, from its beginning or after `after_seq`, live and replayed alike. A job that is
+        `paced` is spoken only a little ahead of what its follower reports as `heard`.
 
         Raises `JobNotFound` before anything is sent.
         """
         async with self._logs.use(job_id) as log:
             end = await log.end()
             # Only now: whoever ends the job from here on ends this log. Before, it could have been missed. And no
-            # await behind it, or the row could be an old one by the time the log is closed with it.
+            # await after it, or the row could be an old one by the time the log is closed with it.
             job = await self.jobs.get(job_id)
             log.show(_visible(job, log, end))
             if job.started_at is not None:
@@ -180,7 +180,7 @@ class Jobs:
                 await events.aclose()
 
     def heard(self, job_id: str, char: int) -> None:
-        """Who follows a job at his own pace is at this character of its text."""
+        """A paced follower of a job has heard up to this character of its text."""
         log = self._logs.live(job_id)
         if log is not None and log.heard_char is not None:
             log.heard_char = char
@@ -226,7 +226,7 @@ async def _removed(folder: Path) -> None:
 
 
 def _visible(job: Job, log: AudioLog, end: LogEnd) -> int:
-    """How many records of a job may be seen: of one at work what its run has shown, else all that a listener
+    """How many records of a job may be seen: of a running one what its run has shown, else all that a listener
     was played, or what is committed of a render.
     """
     if job.status is JobStatus.RUNNING:

@@ -1,4 +1,4 @@
-"""What can be asked of models, whatever door the question comes through. The choice of the active one is
+"""The use cases of models, which all interfaces share. The choice of the active one is
 remembered, and the voices that models bring along come and go with them.
 """
 

@@ -1,5 +1,5 @@
-"""What can be asked of voices, whatever door the question comes through: make one from a recording or a
-description, hear it, forget it. Their files and their rows are kept in step here.
+"""The use cases of voices, which all interfaces share: make one from a recording or a description, listen to it,
+delete it. Their files and their rows are kept in step here.
 """
 
 import asyncio
@@ -145,7 +145,7 @@ class Voices:
                 model_id=entry.card.model_id,
             )
         if not description.strip():
-            raise InvalidRequest("the description is empty; say how the voice is to sound")
+            raise InvalidRequest("the description is empty; say how the voice should sound")
         entry.check_language("", hint or "")
         voice = Voice(
             id=str(uuid4()),
@@ -166,7 +166,7 @@ class Voices:
         return await self._transcribed(recording, "" if language in (None, "auto") else language or "")
 
     async def delete(self, voice_id: str) -> None:
-        """Forget a voice that was made here, and its files. Jobs at work that need it fail.
+        """Delete a voice that was made here, and its files. Running jobs that need it fail.
 
         Raises `VoiceNotFound`, `Forbidden`.
         """

@@ -10,11 +10,11 @@ A listener is a POST /v1/speak of a sentence of about 22 frames, 1.8 s of audio,
 a seed of its own, then GET /v1/stream/{job_id}, read to its end. First audio is from just before the POST until
 the first AUDIO_CHUNK has been read; all of the job is until its JOB_DONE has been.
 
-first_audio    In turns on the same engine: two listeners one after the other while nothing else is to be done
+first_audio    In turns on the same engine: two listeners one after the other while nothing else is running
                (idle), then two beside `--renders` jobs of POST /v1/jobs (busy). Those have 60 chunks each, of
                four lengths, are new ones each time, and have all begun when the first listener comes: each is
                running, and as many chunks as jobs are done. Before each listener is a pause at random, one to three
-               times a first audio, so that they come at any moment of a chunk; in both turns alike. Behind the last
+               times a first audio, so that they come at any moment of a chunk; in both turns alike. After the last
                listener each render must still be running; then they are canceled. Figures are medians of all
                listeners with quartiles; the ratio is of the two medians, its quartiles are those of the rounds.
 batches        A batch is `--renders` jobs, the same texts and seeds each time, submitted without a pause. It takes
@@ -23,7 +23,7 @@ batches        A batch is `--renders` jobs, the same texts and seeds each time, 
                time of the one before is over, then alone again, and so on. Before each batch with a listener,
                two are heard on the idle engine: the median of what all of their job takes is the listener's
                share. The figure is (batch with listener - share) / batch alone, where alone is the mean of the
-               ones before and behind. Below 1, they have shared what each would have had to do alone.
+               ones before and after. Below 1, they have shared what each would have had to do alone.
 
 Every job but the canceled ones must be `completed` and have audio, and a batch the same number of samples in each
 job whether somebody listened or not. The JSON has every listener and every batch, and when in a batch its listener

@@ -1,4 +1,4 @@
-"""Jobs through the doors of a real engine: somebody who listens, and renders that are made meanwhile.
+"""Jobs through the interfaces of a real engine: somebody who listens, and renders that are made meanwhile.
 
 What is said ends by itself, as texts do with a generated checkpoint. All listeners' sentences have as many tokens
 and so about as many frames; no two are the same.
@@ -45,14 +45,14 @@ class Batch(Struct, frozen=True):
 
 
 class Text(Struct, frozen=True):
-    """What a render job is to say; a chunk for each paragraph."""
+    """The text of a render job; a chunk for each paragraph."""
 
     text: str
     seed: int
 
 
 def texts(jobs: int, chunks: int, *, first: int = 0) -> list[Text]:
-    """For so many render jobs, the same each time; chunks of several lengths, so that they do not end together."""
+    """Texts of render jobs, the same each time; their chunks differ in length, so that they do not end together."""
     return [
         Text(
             "\n\n".join(
@@ -116,7 +116,7 @@ class Doors:
 
     @contextmanager
     def renders(self, wanted: Sequence[Text]) -> Generator[None]:
-        """Have renders at work in the block: all are running, and as many chunks as jobs are done. They must not
+        """Keep renders running in the block: all have started, and as many chunks as jobs are done. They must not
         end before the block does; then they are canceled.
         """
         jobs = self.submit(wanted)

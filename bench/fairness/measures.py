@@ -13,7 +13,7 @@ from bench.figures import Figure, Measurement, rounds_of, spread
 #: One after the other, in each half of a round.
 LISTENERS = 2
 
-#: Chunks of a render that is still at work when all listeners of a round have come and gone.
+#: Chunks of a render that is still running when all listeners of a round have come and gone.
 MANY_CHUNKS = 60
 
 #: The text of the batch has seeds of its own.
@@ -91,7 +91,7 @@ def batches(doors: Doors, plan: Plan) -> Measurement:
 
 
 def _listeners(doors: Doors, dice: random.Random, pause_s: float) -> list[Heard]:
-    """They come at any moment of what else goes on: up to so many seconds after the one before."""
+    """They come at any moment of what else goes on: one to three times `pause_s` after the one before."""
     heard: list[Heard] = []
     for _ in range(LISTENERS):
         time.sleep(dice.uniform(1, 3) * pause_s)

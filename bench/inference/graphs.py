@@ -19,7 +19,7 @@ from mlx.utils import tree_flatten
 
 _PRIMITIVE = re.compile(r'\[label ="([^"]*)", shape=rectangle\]')
 
-#: These only say how memory is to be read; nothing is launched for them, mostly.
+#: These only say how memory is read; nothing is launched for them, mostly.
 _VIEWS = frozenset(
     {
         "AsStrided", "Broadcast", "BroadcastAxes", "ExpandDims", "Flatten", "Reshape", "Slice", "Split", "Squeeze",
@@ -75,7 +75,7 @@ class _Stopped(Exception):
 
 
 def _one_kernel(x: mx.array, *args: Any, **options: Any) -> mx.array:
-    """One node of the same shape, behind the same arrays."""
+    """One node of the same shape, after the same arrays."""
     arrays = [array for array in (*args, *options.values()) if isinstance(array, mx.array)]
     return cast(mx.array, mx.depends(x, [x, *arrays]))
 

@@ -26,7 +26,7 @@ Run: TypeAlias = Callable[[int], float]
 
 _CODES, _GROUPS = 2_048, 16
 
-#: Over which waits are counted: a listener is voiced once in so many.
+#: Over which waits are counted: a listener's audio is decoded once in this many.
 _FRAMES = 8
 
 

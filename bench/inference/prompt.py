@@ -1,4 +1,4 @@
-"""What both are told to say, and how. It knows no model."""
+"""What both say, and how. It knows no model."""
 
 TEXT = (
     "The tide is out, and the keeper of the light is asleep. Nobody has rung the bell since noon, and the boats "

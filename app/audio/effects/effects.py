@@ -34,7 +34,7 @@ class Effects:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is to be done: `push` then returns its argument, and nothing comes after it."""
+        """Whether there is nothing to do: `push` then returns its argument, and nothing comes after it."""
         return self._stretch is None and self._volume == 1.0
 
     def push(self, pcm: bytes) -> bytes:

@@ -14,7 +14,7 @@ class Ending(NamedTuple):
     """How the audio so far ends, in samples."""
 
     silence: int = 0  #: at its end
-    pause: int | None = None  #: that is to be before the next sound; None as long as nothing was heard
+    pause: int | None = None  #: required before the next sound; None as long as nothing was heard
 
 
 class Seam:

@@ -26,7 +26,7 @@ BLOCK = 480
 #: Samples. When the filters yield more than is due, the cut is faded over this stretch.
 FADE = 120
 
-#: Samples. `atempo` yields nothing for less than half its window (1,024 samples); silence goes behind so little.
+#: Samples. `atempo` yields nothing for less than half its window (1,024 samples); shorter input is padded.
 SHORT = 4096
 
 #: In seconds, times 1 / tempo: `atempo` places slowed audio early by about this much (measured on attacks and on

@@ -1,6 +1,6 @@
 """A job's audio as its subscribers see it: append-only, numbered, followed by any number of readers.
 
-A subscriber is a cursor. Joining late, replaying and listening live are one loop: send what lies behind the
+A subscriber is a cursor. Joining late, replaying and listening live are one loop: send what lies after the
 cursor, wait when there is nothing. The writer never waits for a reader, and a reader that is slow holds one
 batch in memory, not the backlog. Knows files and events; nothing of the database, the model or sockets.
 """
@@ -68,7 +68,7 @@ class AudioLog:
             await self._in_thread(self._file.settle)
 
     async def _opened(self, *, create: bool = False) -> LogFile:
-        """The file, opened once by whoever needs it first. Who is canceled meanwhile leaves it to the others.
+        """The file, opened once, by the first who needs it. One that is canceled meanwhile leaves it to the others.
 
         Raises FileNotFoundError when there is no audio and it is not to be made.
         """
@@ -97,7 +97,7 @@ class AudioLog:
             self._file = opening.result()
 
     async def _in_thread(self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        """Do a writer's blocking work, in threads of its own: it does not queue behind the subscribers' reads."""
+        """Do a writer's blocking work, in threads of its own: it does not wait for the subscribers' reads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
 
     async def end(self) -> LogEnd:
@@ -116,7 +116,7 @@ class AudioLog:
         return file.records
 
     async def sync(self) -> None:
-        """Bring everything appended onto the medium."""
+        """Flush everything appended to the disk."""
         await self._in_thread((await self._opened(create=True)).sync)
 
     async def cut(self, records: int) -> None:
@@ -176,7 +176,7 @@ class AudioLog:
         self._grown = asyncio.Event()
 
     async def follow(self, after_seq: int) -> AsyncGenerator[LogEvent]:
-        """The job's events: JOB_STARTED unless the subscriber has heard audio before, the audio behind
+        """The job's events: JOB_STARTED unless the subscriber has heard audio before, the audio after
         `after_seq`, progress when caught up, and the final event.
         """
         cursor, told = after_seq, after_seq > 0

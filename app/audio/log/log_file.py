@@ -1,7 +1,7 @@
 """A job's audio on disk: samples in one file, the records they came in in another. Blocking; no event loop here.
 
-`audio.pcm` holds the samples behind a reserved WAV head; publishing it is writing that head and giving the file
-its name, `audio.wav`: nothing is copied, however long the book. `audio.idx` has one entry of fixed size for each
+`audio.pcm` holds the samples after a reserved WAV header; publishing writes that header and gives the file its
+name, `audio.wav`: nothing is copied, however long the book. `audio.idx` has one entry of fixed size for each
 record, so that any of them is found at once. An entry counts only when its samples are there: samples are
 written first, and what a crash leaves behind the last whole record is cut off.
 """
@@ -32,8 +32,8 @@ _INDEX_MAGIC, _INDEX_VERSION = b"Q3TTSIDX", 1
 _ENTRY = struct.Struct("<IIIIQII")
 _ENTRY_FIELDS = struct.Struct("<IIIIQ")
 
-#: How many records at the end of a log are held against their checksums when it is to be written again: more than
-#: a chunk can have. Whatever is older was synced before the row that speaks of it was committed.
+#: How many records at the end of a log are compared with their checksums before it is written again: more than a
+#: chunk can have. Whatever is older was synced before the row that speaks of it was committed.
 CHECKED_RECORDS = 2048
 
 #: And when it is only read.
@@ -59,7 +59,7 @@ class LogFile:
     """
 
     def __init__(self, folder: Path, *, create: bool = True) -> None:
-        """Open the files. Who only reads does not `create`: FileNotFoundError says that there is no audio."""
+        """Open the files. A mere reader does not `create`: FileNotFoundError says that there is no audio."""
         self._folder = folder
         self.records = 0
         self.samples = 0
@@ -67,7 +67,7 @@ class LogFile:
         self._busy = 0
         self._folder_synced = False
         self._closing = False
-        self._tidy = False  #: nothing lies behind the last record
+        self._tidy = False  #: nothing lies after the last record
         if create:
             folder.mkdir(mode=0o700, exist_ok=True)
         how = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
@@ -86,7 +86,7 @@ class LogFile:
             raise
 
     def settle(self, checked: int = CHECKED_RECORDS) -> None:
-        """Find the last whole record, with so many before it that are whole, too; forget what lies behind it."""
+        """Find the last whole record with `checked` whole ones before it; forget what lies after it."""
         head = os.pread(self._index, _INDEX_HEAD.size, 0)
         if len(head) < _INDEX_HEAD.size:
             _write_all(self._index, _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, SAMPLE_RATE), 0)
@@ -153,7 +153,7 @@ class LogFile:
         return added
 
     def sync(self) -> None:
-        """Bring everything appended so far onto the medium."""
+        """Flush everything appended so far to the disk."""
         with self._in_use("the job's audio cannot be synced"):
             _sync(self._pcm)
             _sync(self._index)
@@ -163,7 +163,7 @@ class LogFile:
                 self._folder_synced = True
 
     def cut(self, records: int) -> None:
-        """Drop everything behind the first `records` records."""
+        """Drop everything after the first `records` records."""
         assert records <= self.records
         with self._in_use("the job's audio cannot be cut"):
             self.samples = self._end_sample(records)
@@ -172,7 +172,7 @@ class LogFile:
             os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
 
     def read(self, after_seq: int, *, until_seq: int, max_bytes: int) -> list[Record]:
-        """Records behind `after_seq`, up to `until_seq`; at least one if there is one, else as fit."""
+        """Records after `after_seq`, up to `until_seq`; at least one if there is one, else as fit."""
         found: list[Record] = []
         total = 0
         with self._in_use("the job's audio cannot be read"):
@@ -199,7 +199,7 @@ class LogFile:
         return wav_head(samples, sample_rate=SAMPLE_RATE), self._pcm_path, HEAD_BYTES, 2 * samples
 
     def publish(self) -> tuple[str, int]:
-        """Make the audio a WAV file, under its name and on the medium: the name and the size in bytes.
+        """Make the audio a WAV file, under its name and flushed to disk: the name and the size in bytes.
 
         Doing it again changes nothing.
         """

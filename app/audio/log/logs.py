@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.audio.log.log import AudioLog
 
-#: Threads for writing: as many as there can be jobs at work.
+#: Threads for writing: as many as there can be running jobs.
 WRITERS = 16
 
 

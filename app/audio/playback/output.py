@@ -1,4 +1,4 @@
-"""Plays samples on a device: piece by piece as it takes them, without a gap, to the last one or until told to stop.
+"""Plays samples on a device: piece by piece as it takes them, without a gap, to the last one or until stopped.
 
 Belongs to one thread and blocks it. It knows neither the event loop nor where samples come from.
 """
@@ -16,7 +16,7 @@ SAMPLE_BYTES = 2
 #: What is given to a device at a time, in samples: 20 ms.
 PIECE = SAMPLE_RATE // 50
 
-#: A device that takes nothing for so long is gone, or will not come back by itself.
+#: A device that takes nothing for this long is gone, or will not recover by itself.
 STUCK_S = 5.0
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Output:
         if not self._running or self._device is None:
             return
         # PortAudio would cut the end off, for on ALSA it does not wait for it; and what is shorter than a period
-        # would never begin. Silence behind the last sample pushes it out.
+        # would never begin. Silence after the last sample pushes it out.
         self._put(memoryview(bytes(self._device.tail * SAMPLE_BYTES)), Playback(playback.stop))
         self.silence()
 

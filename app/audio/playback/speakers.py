@@ -150,7 +150,7 @@ class DeviceThread:
         threading.Thread(target=self._run, name="speakers", daemon=True).start()
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
-        """Have it done behind what is to do already."""
+        """Queue a call after those that are already queued."""
         future: Future[Result] = Future()
 
         def do() -> None:
@@ -167,7 +167,7 @@ class DeviceThread:
         return future
 
     def end(self) -> None:
-        """End it behind that."""
+        """End the thread after the queued calls."""
         self._work.put(None)
 
     def _run(self) -> None:

@@ -1,6 +1,6 @@
 """Has a recording read by a process of its own (`workers/recording`), which ends with it or is ended.
 
-Decoders are native code and the bytes are a stranger's: what breaks there must not break the engine. This side
+Decoders are native code and the bytes are untrusted: what breaks there must not break the engine. This side
 holds neither a decoder nor NumPy, and believes of the answer only what can be checked.
 """
 
@@ -18,7 +18,7 @@ from app.process import children
 #: On the clock: a busy machine takes longer over it than the child may compute.
 LIMIT_S = 10.0
 
-#: At most so many children; the others wait.
+#: The most children at once; the others wait.
 AT_ONCE = 2
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from app.audio.wav import wav_head, write_wav
 from app.errors import InvalidAudio, StorageFailed
 from app.process.files import sync_folder
 
-#: No recording is shorter than the head of a WAV file.
+#: No recording is shorter than the header of a WAV file.
 MIN_BYTES, MAX_BYTES = 44, 20 * 1024 * 1024
 MIN_S, MAX_S = 1.0, 30.0
 MAX_TRACEBACK = 4_000
@@ -58,15 +58,15 @@ class Recording(Struct, frozen=True):
 
 
 class DecodeRequest(Struct):
-    """What the child is told in one line of JSON; so many bytes of a file follow."""
+    """A request to the child in one line of JSON; the bytes of the file follow."""
 
     bytes: int
     normalize: bool
 
 
 class Decoded(Struct, tag="heard"):
-    """The child's answer in one line of JSON; so many bytes of samples follow. The child may have fallen for the
-    file, so not even its own answer is believed beyond this.
+    """The child's answer in one line of JSON; the bytes of the samples follow. The file may have taken the child
+    over, so nothing beyond this is believed of its answer.
     """
 
     pcm_bytes: Annotated[int, Meta(ge=2, le=MAX_PCM_BYTES, multiple_of=2)]
@@ -135,7 +135,7 @@ def from_path(path: str) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of a WAV file behind base64. Raises `InvalidAudio`."""
+    """The bytes of a WAV file in base64. Raises `InvalidAudio`."""
     if len(text) > MAX_BYTES * 4 // 3 + 4:
         raise InvalidAudio("ref_audio.wav_base64 has more than 20 MB; send 1 to 30 s of speech")
     try:
@@ -148,7 +148,7 @@ def from_base64(text: str) -> bytes:
 
 
 def write_voice(folder: Path, recording: Recording) -> None:
-    """Keep a recording as `reference.wav` in a folder of its own, on the medium when this returns. Blocks.
+    """Keep a recording as `reference.wav` in a folder of its own, flushed to disk when this returns. Blocks.
 
     Raises `StorageFailed`; nothing is left then.
     """

@@ -42,7 +42,7 @@ FRAMES_PER_TOKEN, FRAMES_MORE = 1.25, 4
 #: More than anybody lets a model speak, and than any text has.
 _FOREVER = 16_384
 
-# The places that the circuit has in the residual stream. Everything random stays behind them.
+# The places that the circuit has in the residual stream. Everything random comes after them.
 _ANCHOR, _TEXT, _CODE, _COUNT, _END, RESERVED = range(6)
 #: And those that it has in a text token: a word, the end of all words, the end that never comes.
 _WORD, _STOP, _GO_ON, _MARKS = range(4)

@@ -1,7 +1,7 @@
 """Tensors that are made when they are written: a large file takes no more memory than its largest layer.
 
 It knows the safetensors format and how MLX quantizes, and nothing of models. Each tensor is drawn with a key of its
-own, made of the seed and its name: what is in the file does not depend on the order in which it is written.
+own, made from the seed and its name: what is in the file does not depend on the order in which it is written.
 """
 
 import json

@@ -90,7 +90,7 @@ def mark_token(mark: str) -> int:
 def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     vocabulary = {letter: number for number, letter in enumerate(_alphabet().values())}
     merges: list[tuple[str, str]] = []
-    # The first come first: whatever stands in the list behind them, these become one token.
+    # The first come first: whatever follows them in the list, these become one token.
     wanted = [*_PUBLISHED, NEVER_ENDS, ENDS_AT_ONCE, *(f" {word}" for word in _WORDS.split())]
     for word in map(_letters, wanted):
         for end in range(2, len(word) + 1):
