@@ -139,7 +139,7 @@ class Ours:
             return primitives(*vocoder.step(codes[..., :CHUNK_FRAMES], state))
 
     def watched_frames(self, lane: Lane, rows: int, frames: int) -> Watched:
-        """So many frames of everybody, in the midst of things."""
+        """`frames` frames of all sequences, in the middle of a take."""
         generator = self._generator(None)
         speakers = [self._sequence(number, lane, _LONG) for number in range(rows)]
         for sequence in speakers:

@@ -1,6 +1,6 @@
-"""mlx-audio through its own interfaces, and each of its parts alone. Every run returns the milliseconds that it took;
-those that say so, for each frame. It is changed in two places only: no code ends a take, and a vocoder that does
-nothing serves to measure the codes alone.
+"""mlx-audio through its own interfaces, and each of its parts alone. Every run returns the milliseconds it took,
+some of them for each frame. It is changed in two places only: no code ends a take, and a vocoder that does nothing
+serves to measure the codes alone.
 """
 
 # mlx-audio has no types, and those of MLX are half unknown.
