@@ -47,10 +47,12 @@ COVERED = (
     "docs/http.md",
     "docs/models.md",
     "docs/performance.md",
+    "docs/qwen3.md",
     "docs/settings.md",
     "docs/socket.md",
     "docs/tauri.md",
     "docs/websocket.md",
+    "app/workers/synthesis/qwen3",
     "frozen",
     "tauri",
 )

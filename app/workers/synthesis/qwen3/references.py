@@ -46,7 +46,8 @@ class Reference:
         self._primed_frames = 0
 
     def prime(self, vocoder: Vocoder) -> VocoderState | None:
-        """The vocoder's state after the reference; None while it is not known yet. Each call decodes a few frames
+        """The vocoder's state after the reference, from which a clone starts; mlx-audio's streams start without it
+        (github.com/Blaizzy/mlx-audio/pull/946). None while it is not known yet. Each call decodes a few frames
         more, so that nobody has to wait for all of it at once.
         """
         frames = self.codes.shape[-1]
