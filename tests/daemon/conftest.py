@@ -102,6 +102,10 @@ class FakeSpeakers:
     """Speakers that are as fast as one likes; what came out of them is kept."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Be as new, whatever was played or broken before."""
         self.heard: list[bytes] = []
         self.silenced = 0
         self.closed = False
@@ -189,6 +193,6 @@ async def running(shared: Running) -> Running:
         await shared.engine.delete(f"/jobs/{job['job_id']}")
     for file in shared.engine.control.iterdir():
         file.unlink()
-    shared.speakers.__init__()
+    shared.speakers.reset()
     shared.stopped.clear()
     return shared

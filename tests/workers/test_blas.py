@@ -21,33 +21,10 @@ from app.workers.synthesis.blas import openblas_copy, preload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere MLX has what it needs")
 
-#: In a process of its own: prepares MLX, and says where the function is that MLX will multiply with.
-SCRIPT = """
-import ctypes, json, sys
-from app.workers.synthesis.blas import preload
-from app.workers.synthesis import mlx_runtime
-
-class Found(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p if name in ("base", "at") else ctypes.c_char_p)
-                for name in ("file", "base", "name", "at")]
-
-preload._SYSTEM = tuple(sys.argv[1:])
-loaded = mlx_runtime.prepare()
-before = "mlx.core" in sys.modules
-import mlx.core as mx
-
-mx.eval(mx.ones((64, 64)) @ mx.ones((64, 64)))
-process = ctypes.CDLL(None)
-found = Found()
-process.dladdr(ctypes.cast(process.cblas_sgemm, ctypes.c_void_p), ctypes.byref(found))
-threads = process.scipy_openblas_get_num_threads() if hasattr(process, "scipy_openblas_get_num_threads") else None
-print(json.dumps({"loaded": loaded, "early": before, "file": found.file.decode(), "threads": threads}))
-"""
-
 
 def prepared(cache: Path, *system: str, **environment: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *system],
+        [sys.executable, "-m", "tests.support.programs.loaded_blas", *system],
         env={**os.environ, "XDG_CACHE_HOME": str(cache), **environment},
         capture_output=True,
         text=True,

@@ -366,38 +366,12 @@ def test_what_is_just_good_enough_is_taken() -> None:
     assert kept(file(np.concatenate([words, tone(0.2)]))).seconds == 1.2  # short pauses are part of the speech
 
 
-FUZZ = """
-import sys, warnings
-from app.workers.recording import compressed, checks, wav
-from app.workers.recording.main import decoded, give_up_rights
-from app.errors import InvalidAudio
-from tests.audio.recordings import KINDS, mutated, tone
-
-name, count = sys.argv[1], int(sys.argv[2])
-whole = KINDS[name](tone(1.1, rate=8_000), rate=8_000)
-decoded(whole, normalize=True)
-give_up_rights()
-taken = refused = 0
-for seed in range(count):
-    try:
-        recording = decoded(mutated(whole, seed), normalize=seed % 2 == 0)
-    except InvalidAudio as error:
-        assert error.message
-        refused += 1
-    else:
-        assert 1.0 <= recording.seconds <= 30.0 and len(recording.pcm) % 2 == 0
-        assert -46 < recording.level_dbfs < 1
-        taken += 1
-print(taken, refused)
-"""
-
-
 @pytest.mark.parametrize(
     "kind", ["wav", "wav float", "flac", "mp3", "m4a", "m4a lossless", "ogg vorbis", "ogg opus"]
 )
 def test_an_accident_to_a_file_makes_it_a_recording_or_a_refusal_and_nothing_else(kind: str) -> None:
     child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FUZZ, kind, "300"],
+        [sys.executable, "-W", "error", "-m", "tests.support.programs.read_mutated", kind, "300"],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

@@ -341,22 +341,13 @@ async def test_at_most_so_many_are_read_at_once_and_the_next_begins_when_one_end
     assert all(gone(pid) for pid in pids(tmp_path))
 
 
-#: It starts a child, gives it a file, says its number and waits.
-ENGINE = """
-import subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
-child.stdin.write(b'{"bytes":1,"normalize":true}\\nx')
-child.stdin.flush()
-print(child.pid, flush=True)
-child.wait()
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends some seconds later")
 def test_the_process_dies_with_its_engine() -> None:
     hanging = child("os.write(2, b'it hangs'); time.sleep(600)", before="import time; main.MAX_CLOCK_S = 600")
     with subprocess.Popen(
-        [sys.executable, "-c", ENGINE, *hanging], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-P", "-m", "tests.support.programs.parent_of_decoder", *hanging],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as engine:
         assert engine.stdout is not None
         assert engine.stderr is not None

@@ -24,15 +24,6 @@ if TYPE_CHECKING:
 TEXT = "Hi."
 SECONDS = 4.96
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from app.workers.synthesis.load import load
-from app.workers.synthesis.main import main
-
-sys.exit(main(lambda: load("mlx_audio", Path(sys.argv[1]))))
-"""
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -674,7 +665,7 @@ def test_the_stand_in_for_requests_does_not_stay(small: "MlxAudio") -> None:
 
 
 def test_it_serves_the_workers_pipe(folder: Path, alone: bytes) -> None:
-    worker = Worker("-c", PROGRAM, str(folder))
+    worker = Worker("-m", "app", "worker", "mlx_audio", str(folder))
     try:
         # The libraries of all of mlx-audio's families come first.
         assert select.select([worker.stdout], [], [], 3 * PATIENCE_S)[0]

@@ -17,19 +17,10 @@ import pytest
 
 from app.errors import InferenceFailed
 from app.models.transcriber import Transcriber, Transcript
+from app.process.executable import program
 from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.worker import alive
 from tests.workers import small_models
-
-RUN = """
-import sys
-from pathlib import Path
-from app.workers.synthesis.mlx_runtime import prepare
-from app.workers.transcription import main
-
-prepare()
-sys.exit(main(Path(sys.argv[1])))
-"""
 
 #: A process that neither reads nor answers.
 HANGS = "import time; time.sleep(1000)"
@@ -53,7 +44,7 @@ def python(program: str, *arguments: str) -> list[str]:
 
 
 def real(folder: Path) -> Sequence[str]:
-    return python(RUN, str(folder))
+    return program("transcribe", str(folder))
 
 
 def says(text: str, code: int = 0) -> Transcriber:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 BUNDLED = "blas/libopenblas.so"
 
 #: The name of the library in Debian, Fedora and conda. It is used if there is no copy.
-_SYSTEM = ("libopenblas.so.0", "libopenblas.so")
+SYSTEM_LIBRARIES = ("libopenblas.so.0", "libopenblas.so")
 
 
 def load(cache: Path | None = None) -> str:
@@ -54,7 +54,7 @@ def _libraries(cache: Path | None) -> Generator[ctypes.CDLL]:
                 logger.warning("this copy of OpenBLAS cannot be used: %s", error)
             else:
                 yield library
-    for name in _SYSTEM:
+    for name in SYSTEM_LIBRARIES:
         yield from _opened(name)
 
 
