@@ -134,7 +134,7 @@ class JobController(Controller):
 
     @post("/{job_id:uuid}/retry", operation_id="retryJob", status_code=200)
     async def retry(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
-        """Let a failed or canceled job go on behind the chunks it has."""
+        """Continue a failed or canceled job after the chunks it has."""
         return await _view(await speech.retry(str(job_id)), speech, request)
 
     @delete("/{job_id:uuid}", operation_id="deleteJob", status_code=200)

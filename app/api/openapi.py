@@ -1,7 +1,7 @@
 """`python -m app.api.openapi`: the OpenAPI document of the routes, without an engine that runs.
 
 From it the types of the TypeScript client are made (tauri/client). What `GET /v1/openapi.json` answers is the same
-document: it is made by the same application, which has nothing behind its routes here and is never asked.
+document: it is made by the same application, whose routes do nothing here and are never called.
 """
 
 import json

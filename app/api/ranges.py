@@ -59,7 +59,7 @@ async def sent(
         wanted = _wanted(range, total)
     except Unsatisfiable:
         file.close()
-        refusal = answer(416, "INVALID_REQUEST", f"the range lies behind the end of the file, {total} bytes")
+        refusal = answer(416, "INVALID_REQUEST", f"the range lies beyond the end of the file, {total} bytes")
         refusal.headers["Content-Range"] = f"bytes */{total}"
         return refusal
     first, last = wanted or (0, total - 1)

@@ -1,4 +1,4 @@
-"""Requests of the HTTP API, as the seed and the design spell them. Shapes only; the answers are in `views.py`."""
+"""Requests of the HTTP API, as the API specifies them. Shapes only; the answers are in `views.py`."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -114,7 +114,7 @@ class CloneRequest(_Body, frozen=True):
 
 
 class DesignRequest(_Body, frozen=True):
-    """Make a voice from a description of how it is to sound."""
+    """Make a voice from a description of its sound."""
 
     display_name: Annotated[str, Meta(min_length=1, max_length=200)]
     description: Annotated[str, Meta(min_length=1, max_length=2000)]

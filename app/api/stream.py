@@ -27,7 +27,7 @@ Socket = WebSocket[Any, Any, Any]
 
 CLOSE_DONE, CLOSE_FAILED, CLOSE_RESTART, CLOSE_JOB_NOT_FOUND, CLOSE_TOO_SLOW = 1000, 1011, 1012, 4404, 4408
 
-#: A subscriber that takes nothing for so long is dropped; it comes again with `after_seq`.
+#: A subscriber that reads nothing for this long is dropped; it can connect again with `after_seq`.
 SEND_TIMEOUT_S = 30.0
 
 #: How long its close frame may wait for room in the socket.
@@ -69,7 +69,7 @@ async def stream(
     after_seq: Annotated[int, QueryParameter(ge=0, lt=2**32)] = 0,
     format: FromQuery[Literal["json", "binary"]] = "json",
 ) -> None:
-    """A job's events from its beginning, or behind `after_seq`, up to its last one."""
+    """A job's events from its beginning, or after `after_seq`, up to its last one."""
     await _accept(socket)
     async with _closing(socket), speech.follow(str(job_id), after_seq=after_seq) as events:
         final = await _send_all(socket, events, lambda event: encoded.of(event, binary=format == "binary"))
@@ -92,7 +92,7 @@ async def _accept(socket: Socket) -> None:
 
 @asynccontextmanager
 async def _closing(socket: Socket) -> AsyncGenerator[None]:
-    """What goes wrong behind the handshake, as close codes."""
+    """What goes wrong after the handshake, as close codes."""
     try:
         yield
     except WebSocketDisconnect:

@@ -1,4 +1,4 @@
-"""Answers of the HTTP API, as the seed and the design spell them, made from the store's rows. Shapes only."""
+"""Answers of the HTTP API, made from the store's rows. Shapes only."""
 
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -123,7 +123,7 @@ class JobView(Struct, frozen=True, kw_only=True):
 
 
 class JobPage(Struct, frozen=True):
-    """Newest first. `next_cursor` asks for the jobs behind these; null at the end."""
+    """Newest first. `next_cursor` asks for the jobs after these; null at the end."""
 
     jobs: list[JobView]
     next_cursor: str | None
@@ -162,7 +162,7 @@ class ChunkView(Struct, frozen=True, kw_only=True):
 
 
 class ChunkList(Struct, frozen=True):
-    """In the order of the text. `next_start` asks for the chunks behind these; null at the end."""
+    """In the order of the text. `next_start` asks for the chunks after these; null at the end."""
 
     chunks: list[ChunkView]
     next_start: int | None

@@ -116,7 +116,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 
 @contextmanager
 def _interruptible() -> Generator[None]:
-    """Let an order to end be like Ctrl-C: what was begun is taken back, and no engine stays behind."""
+    """Treat SIGTERM like Ctrl-C: what was begun is taken back, and no engine is left running."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -8,10 +8,10 @@ from app.cli.command import USAGE, CommandFailed
 from app.cli.engine import EngineClient
 from app.inference.languages import OTHER_LANGUAGE, language_distance
 
-#: So much of an id is shown, and so much has to be given at least.
+#: How many characters of an id are shown, and how many have to be given at least.
 SHOWN, SHORTEST = 8, 4
 
-#: Among so many of the newest jobs the beginning of an id is looked for, a page at a time.
+#: How many of the newest jobs are searched for the beginning of an id, and how many at a time.
 JOBS_LOOKED_AT, PAGE = 400, 200
 
 #: The language of somebody who says nothing about it, if the model has voices of it.
@@ -94,7 +94,7 @@ def model_path(model: Fields) -> str:
 
 
 def query(**parameters: Any) -> str:
-    """What stands behind the question mark: what is not None, and of a list each."""
+    """The query of an address: every value that is not None, and each item of a list."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return urlencode(given, doseq=True, errors="replace")
 

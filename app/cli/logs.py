@@ -70,7 +70,7 @@ def _coming(path: Path, file: IO[str]) -> Generator[str]:
             if part.endswith("\n"):
                 yield part.removesuffix("\n")
                 part = ""
-        if replaced:  # looked at before reading: nothing came into the old one behind that
+        if replaced:  # looked at before reading: nothing was written to the old one after that
             file.close()
             file = path.open(encoding="utf-8", errors="replace")
         else:

@@ -33,7 +33,7 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """What is no command and no option of its own is text to be spoken."""
+    """Whatever is neither a command nor an option of its own is text to speak."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # somebody asks how a word could go on
@@ -208,7 +208,7 @@ def fetch(repository: str, revision: str, folder: Path) -> None:
 
 @cli.command(hidden=True)
 def decode() -> None:
-    """Be the process that reads a stranger's recording. The engine starts it."""
+    """Be the process that reads an untrusted recording. The engine starts it."""
     from app.workers.recording.main import main as read
 
     sys.exit(read())

@@ -33,7 +33,7 @@ BOOKS = (".epub", ".pdf", ".mobi", ".azw3", ".docx", ".odt")
 FINAL = ("completed", "failed", "canceled")
 MAX_TITLE = 200
 
-#: A job that was being submitted when somebody changed his mind may come into being a moment later.
+#: A job that was being submitted when it was interrupted may appear a moment later.
 WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
 
 

@@ -55,7 +55,7 @@ def say(
         request["output"] = str(output.absolute())
     given = {"voice": voice, "language": language, "instruct": instruct, "seed": seed, "play": play or None}
     request.update({name: value for name, value in given.items() if value is not None})
-    # Who interrupts it closes the connection, and with it the speakers are silent.
+    # An interruption closes the connection, and with it the speakers fall silent.
     answer = _answered(socket_path or default_socket(), data_dir, request)
     if answer["status"] != "ok":
         raise CommandFailed(answer["message"])

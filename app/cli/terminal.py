@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import click
 
-#: A column that may be cut keeps at least so much.
+#: A column that may be cut keeps at least this many characters.
 NARROWEST = 6
 GAP = "  "
 
@@ -44,7 +44,7 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """A line for a person, on standard error: it is no part of the answer."""
+    """A line for a person, on standard error: it is not part of the answer."""
     click.echo(text, err=True)
 
 
@@ -71,7 +71,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
-    """A name and what there is to say of it, a line each, and more where one is not enough; nothing for ""."""
+    """A name and a fact about it, a line each, and more where one is not enough; nothing for ""."""
     shown = {name: " ".join(one_line(fact).split()) for name, fact in facts.items() if fact}
     indent = max(map(len, shown), default=0) + len(GAP)
     for name, fact in shown.items():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 LABEL = "org.q3tts.daemon"
 UNIT = "q3tts.service"
 
-#: What is told wrongly, or a folder that cannot be used, is no better the second time: 64, 74, 75, 78.
+#: Exit codes after which a second start would not help: a wrong setting, a folder that cannot be used.
 HOPELESS = "64 74 75 78"
 
 

@@ -142,7 +142,7 @@ def clone(
     """
     request = {
         "display_name": name or file.stem,
-        # The engine follows no links; here somebody has said which file it is to be.
+        # The engine follows no links; here the user has named the file.
         "ref_audio": {"path": str(file.resolve())},
         "ref_text": transcript,
         "language": language,

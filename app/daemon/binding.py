@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.errors import StartFailed
 
-#: What fits into a `sockaddr_un`, with a zero behind it.
+#: What fits into a `sockaddr_un`, with a zero after it.
 MAX_PATH_BYTES = (104 if sys.platform == "darwin" else 108) - 1
 
 #: Clients that may wait to be let in.

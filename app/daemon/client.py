@@ -1,5 +1,5 @@
-"""Asks the daemon for something and waits for its answer. It imports nothing that takes time: `q3tts status` is to
-be over before anybody notices that a program was started.
+"""Asks the daemon for something and waits for its answer. It imports nothing that takes time: `q3tts status` must
+end before anybody notices that a program was started.
 """
 
 import socket

@@ -39,7 +39,7 @@ MAX_ALOUD = 2
 
 
 class DaemonContext:
-    """Belongs to the event loop."""
+    """What the handlers may use of the engine. Belongs to the event loop."""
 
     def __init__(
         self, *, config: Config, url: str, speech: Jobs, voices: Voices, library: Models, speakers: AudioOutput

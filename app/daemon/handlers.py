@@ -32,13 +32,13 @@ from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
 
 ACTIONS = ("generate", "stop", "status", "shutdown")
 
-#: By so much of its beginning a text is known in the history.
+#: How many characters of a text are its title in the history.
 TITLE_CHARS = 60
 
-#: Behind the last event that there can be: the job's news without its audio.
+#: After every audio event that there can be: follows the job without its audio.
 NO_AUDIO = 1 << 62
 
-#: JSON can say it, but it is no text, and no file's name.
+#: JSON can express it, but it is not text, nor can it be in a file's name.
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 Fields = TypeVar("Fields", bound=Struct)
@@ -58,13 +58,13 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Bare(Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing but what is to be done."""
+    """A request with nothing but its action."""
 
     action: str
 
 
 class _Silence(Exception):
-    """The job was canceled: nothing more is to be heard of it."""
+    """The job was canceled; no more audio follows."""
 
 
 async def handle(engine: DaemonContext, request: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _fields(request: dict[str, Any], kind: type[Fields]) -> Fields:
 
 
 async def status(engine: DaemonContext) -> dict[str, Any]:
-    """Who is here, and what it is at."""
+    """What runs here, and what it is doing."""
     config = engine.config
     counts, at_work = await engine.speech.jobs.counts(), await engine.speech.jobs.at_work()
     return {
@@ -193,7 +193,7 @@ async def _spoken(engine: DaemonContext, job_id: str, *, play: bool) -> tuple[Fi
                 # The speakers want the next one: the model need not be kept further ahead of them than it is.
                 engine.speech.heard(job_id, event.text_range.end_char)
             elif isinstance(event, JobProgress):
-                # Behind all audio that there is: what has no sound, such as a long line of dots, is heard as well.
+                # After all of its audio: what has no sound, such as a long line of dots, is heard as well.
                 engine.speech.heard(job_id, event.progress.characters_done)
             elif isinstance(event, FINAL):
                 last = event

@@ -35,7 +35,7 @@ def failed(code: str, message: str, details: Mapping[str, Any] | None = None) ->
 
 
 def length_of(head: bytes) -> int:
-    """How long the payload behind these four bytes is. Raises `InvalidRequest`."""
+    """How long the payload after these four bytes is. Raises `InvalidRequest`."""
     length: int = HEAD.unpack(head)[0]
     if not 0 < length <= MAX_BYTES:
         raise InvalidRequest(

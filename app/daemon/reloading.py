@@ -2,7 +2,7 @@
 
 Not `importlib.reload`, for two reasons. It takes a compiled file for current when size and second of the source are
 the same, and so misses the second of two quick edits: here the source itself is compared. And it fills the old
-module with the new code, under the feet of requests that are at work: here each edit is a module of its own.
+module with the new code, under the feet of running requests; here each edit is a module of its own.
 """
 
 import importlib.util

@@ -1,5 +1,5 @@
-"""The Unix socket as a door: who may come in, one request and one answer for each connection, and what becomes of a
-request whose client goes away. What is asked for is the handlers' affair.
+"""The server of the Unix socket: who may connect, one request and one answer for each connection, and the end of
+requests whose client goes away. The handlers know what the requests mean.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ MAX_REQUESTS = 256
 #: How often it is looked whether a client that sends nothing more still waits.
 LOOK_S = 0.1
 
-#: From the order to stop until the requests at work must have come to their end.
+#: How long running requests may take to end after the request to stop.
 CLOSE_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Daemon:
-    """Belongs to the event loop."""
+    """The server of the Unix socket. Belongs to the event loop."""
 
     def __init__(
         self, bound: Bound, engine: DaemonContext, *, on_stop: Callable[[], None], handlers: Handlers | None = None
@@ -55,7 +55,7 @@ class Daemon:
         self._server = await asyncio.start_unix_server(self._connected, sock=self._bound.sock, backlog=BACKLOG)
 
     def close(self) -> None:
-        """Let nobody in any more, and end what is at work: its jobs are canceled, its clients are told."""
+        """Accept no more requests, and end those that run: their jobs are canceled, their clients are told."""
         self._bound.remove()
         if self._server is not None:
             self._server.close()
@@ -192,7 +192,7 @@ def _is_owner(connection: peer.Connection) -> bool:
 async def _until_gone(reader: StreamReader, connection: peer.Connection) -> None:
     with suppress(ConnectionError):
         while await reader.read(1 << 16):
-            pass  # one request for each connection: what comes behind it means nothing
+            pass  # one request for each connection: what comes after it means nothing
         while not peer.gone(connection):  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(LOOK_S)
 

@@ -33,7 +33,7 @@ class InstalledModel(Struct, frozen=True, kw_only=True):
 
 
 class InstalledModels:
-    """Belongs to the event loop; the files are read in a thread."""
+    """The models that are in the folder. Belongs to the event loop; the files are read in a thread."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,6 +1,6 @@
 """Every job's events, without audio, for whoever watches the whole engine.
 
-A subscriber is a cursor into the newest events. Who falls behind them is told so, and reads the history instead.
+A subscriber is a cursor into the newest events; one that falls behind gets `FellBehind`, and reads the history.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ class FellBehind(Exception):
 
 
 class Feed:
-    """Belongs to the event loop."""
+    """The newest events of all jobs, for any number of subscribers. Belongs to the event loop."""
 
     def __init__(self) -> None:
         self._events: deque[FeedEvent] = deque(maxlen=KEPT_EVENTS)

@@ -60,7 +60,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Jobs:
-    """Belongs to the event loop."""
+    """The use cases of jobs. Belongs to the event loop."""
 
     def __init__(
         self,

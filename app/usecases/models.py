@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Models:
-    """Belongs to the event loop."""
+    """The use cases of models. Belongs to the event loop."""
 
     def __init__(
         self, *, models: ModelRegistry, jobs: JobStore, voices: VoiceStore, preferences: Preferences

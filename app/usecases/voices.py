@@ -69,7 +69,7 @@ def voice_spec(folder: Path, voice: Voice) -> VoiceSpec:
 
 
 class Voices:
-    """Belongs to the event loop."""
+    """The use cases of voices. Belongs to the event loop."""
 
     def __init__(
         self,

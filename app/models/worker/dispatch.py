@@ -55,8 +55,8 @@ class Dispatcher:
     def send(self) -> list[Take]:
         """The takes that the worker may have now; they count as sent.
 
-        All that it does not have, or, while there are suspects, one of these alone. Listeners whose takes are no
-        suspects come before the suspects.
+        All that it does not have, or, while there are suspects, one of these alone. Listeners whose takes are
+        not suspects come before the suspects.
         """
         takes = self._takes.values()
         suspects = [take for take in takes if take.kills]

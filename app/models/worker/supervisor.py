@@ -227,7 +227,7 @@ class WorkerSupervisor:
             if isinstance(message, wire.Frames) and self._takes.deliver(message.frames):
                 self._dispatch()
                 if self._state is WorkerState.DRAINING or not self._takes.activity.busy:
-                    self._residency.notify()  # to `_watch`: perhaps it is to stop now
+                    self._residency.notify()  # to `_watch`: perhaps it must stop now
 
     async def _watch(self, watchdog: Watchdog, reader: "asyncio.Task[None]") -> None:
         """Return when the worker has to be stopped, raise when it is lost."""

@@ -36,7 +36,7 @@ from app.workers.download.hub import MANIFEST, FetchFailed, RemoteFile, append, 
 
 PARTS = ".parts"
 
-#: Must stay free: a share of what is still to come, but at least so many bytes.
+#: Must stay free: a share of what is still to come, but at least this many bytes.
 MARGIN, MARGIN_BYTES = 0.05, 100_000_000
 #: At most so often does it say how far it is.
 REPORT_S = 0.2

@@ -25,7 +25,7 @@ FULL_SCALE = 32767 / 32768
 #: Samples. SpeechSpan is looked for in steps of 50 ms.
 STEP = SAMPLE_RATE // 20
 
-#: In dBFS: what is softer is no speech, however soft the rest is.
+#: In dBFS: what is softer is not speech, however soft the rest is.
 FLOOR_DBFS = -60.0
 #: In dB: speech is what comes that near to the loudest twentieth of it.
 SPEECH_RANGE_DB = 20.0
@@ -69,7 +69,7 @@ def judged(sound: DecodedFile, *, normalize: bool) -> Recording:
 
 def check_samples(samples: Samples) -> None:
     """Raises `InvalidAudio` for what cannot have been recorded well. To be asked before anything is converted:
-    a resampler hides clipping, and spreads what is no number.
+    a resampler hides clipping, and spreads NaN.
     """
     if not np.isfinite(samples).all():
         raise InvalidAudio("the recording has NaN or infinite samples; export it again")
@@ -86,7 +86,7 @@ def check_samples(samples: Samples) -> None:
 def found_speech(samples: Samples) -> SpeechSpan:
     """Where the speech is in a recording at 24 kHz. Raises `InvalidAudio` when it is too faint or too little."""
     steps = len(samples) // STEP
-    steady = samples[: steps * STEP] - samples.mean(dtype=np.float64)  # an offset of the microphone is no sound
+    steady = samples[: steps * STEP] - samples.mean(dtype=np.float64)  # an offset of the microphone is not sound
     powers: NDArray[np.float64] = np.mean(np.square(steady.reshape(steps, STEP), dtype=np.float64), axis=1)
     audible = powers > 10 ** (FLOOR_DBFS / 10)
     if not audible.any():

@@ -1,5 +1,5 @@
 """Reads FLAC, MP3, M4A and Ogg through FFmpeg's decoders, in the child process alone: they are native code, and the
-bytes are a stranger's.
+bytes are untrusted.
 
 FFmpeg is told what the file is and may not guess; it gets one demuxer and the decoders that belong to it, and opens
 nothing else that a file may point to. Frames are taken one by one, so that a small file that unpacks to hours ends

@@ -1,8 +1,8 @@
-"""The process that reads one recording of a stranger's, and ends: `q3tts decode`.
+"""The process that reads one untrusted recording, and ends: `q3tts decode`.
 
 It gets an order and the file on standard input and answers on standard output, as `decoder.py` expects it. Before
 the first byte of the file is looked into it gives up what it does not need: it can open no file and no socket any
-more, write no file, and have only so much memory and time. Native code that falls for a file takes this process
+more, write no file, and have limited memory and time. Native code that a file breaks takes this process
 with it, and nothing else.
 """
 
@@ -71,7 +71,7 @@ def decoded(data: bytes, *, normalize: bool) -> Recording:
 
 
 def give_up_rights() -> None:
-    """Have no more than reading a recording takes, from here on. What is to be imported must have been before."""
+    """Limit this process to what reading a recording takes. All imports must have been made before."""
     import resource
 
     for limit, most in (

@@ -19,7 +19,7 @@ Samples: TypeAlias = NDArray[np.float32]
 #: Channels whose mean has less than this share of their power cancel each other out.
 CANCELED = 0.05
 
-#: Seconds by which a recording may be longer than it may: encoders put so much silence around what they are given.
+#: Seconds by which a recording may be longer than it may: encoders put that much silence around their input.
 PADDING_S = 0.09
 
 #: Seconds. What is missing at the end beyond this is heard: at least a syllable.

@@ -250,7 +250,7 @@ export interface paths {
         put?: never;
         /**
          * Retry
-         * @description Let a failed or canceled job go on behind the chunks it has.
+         * @description Continue a failed or canceled job after the chunks it has.
          */
         post: operations["retryJob"];
         delete?: never;
