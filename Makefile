@@ -12,6 +12,9 @@ LOCKED := $(PIP) install --no-deps --require-hashes
 CHECKED := $(BIN)/python requirements/check.py
 
 .DEFAULT_GOAL := help
+# A test waits for other processes about a third of its time: three at once for every two cores.
+AT_ONCE = $(shell $(BIN)/python -c "import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))")
+
 # Tests of one part in this process: no engine, no model, no worker.
 FAST := tests/text tests/inference tests/process tests/store/test_chunks.py tests/store/test_jobs.py tests/store/test_preferences.py \
     tests/audio/test_log.py tests/audio/test_log_file.py tests/audio/test_pcm.py tests/audio/test_seams.py tests/audio/test_wav.py \
@@ -31,7 +34,7 @@ test-fast: $(VENV)/.dev  ## Run the tests that start no engine and no model, in 
 	@$(BIN)/python -m pytest -q -n 2 -m "not long" $(FAST)
 
 test: $(VENV)/.dev  ## Run the test suite, in minutes
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not long"
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: $(VENV)/.dev  ## Run the tests that take longest: batches at random, real time, benchmarks
 	@$(BIN)/python -m pytest -n auto -m long

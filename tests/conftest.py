@@ -24,6 +24,18 @@ for name in ("CI", "BUILD_NUMBER"):
 hypothesis.settings.register_profile("q3tts", deadline=None)
 hypothesis.settings.load_profile("q3tts")
 
+# These take longest. They begin first, so that no process of the test run is still busy when the others have ended.
+BEGIN_FIRST = ("tests/workers/test_qwen3", "tests/scheduler/", "tests/api/", "tests/workers/", "tests/models/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(
+        key=lambda item: next(
+            (rank for rank, start in enumerate(BEGIN_FIRST) if item.nodeid.startswith(start)), len(BEGIN_FIRST)
+        )
+    )
+
+
 Starter: TypeAlias = Callable[..., AbstractAsyncContextManager[Engine]]
 
 
