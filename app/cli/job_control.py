@@ -56,7 +56,7 @@ def resume(jobs: tuple[str, ...], where: Where) -> None:
     Examples:
       q3tts jobs resume 5c56a822
     """
-    _go_on(jobs, "resume", where)
+    _continue(jobs, "resume", where)
 
 
 @click.command(cls=Command)
@@ -69,7 +69,7 @@ def retry(jobs: tuple[str, ...], where: Where) -> None:
     Examples:
       q3tts jobs retry 5c56a822
     """
-    _go_on(jobs, "retry", where)
+    _continue(jobs, "retry", where)
 
 
 @click.command(cls=Command)
@@ -118,7 +118,7 @@ def save_(job: str, output: Path, partial: bool, where: Where) -> None:
 CONTROLS = (cancel, pause, resume, retry, delete, save_)
 
 
-def _go_on(jobs: tuple[str, ...], action: str, where: Where) -> None:
+def _continue(jobs: tuple[str, ...], action: str, where: Where) -> None:
     with connected(*where) as engine:
         for job in _each(engine, jobs, action):
             say(f"{job['job_id'][:SHOWN]} is {job['status']}")

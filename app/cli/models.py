@@ -231,10 +231,10 @@ def _state(model: Fields) -> str:
 def _abilities(task: str, capabilities: Fields) -> list[str]:
     if task == "stt":
         return ["turns speech into text"]
-    told = {
+    descriptions = {
         "supports_voice_clone": "clones voices",
         "supports_voice_design": "makes voices from descriptions",
         "supports_instruct": "listens to --instruct",
         "supports_true_streaming_inference": "is heard while it still speaks",
     }
-    return ["turns text into speech", *(words for name, words in told.items() if capabilities.get(name))]
+    return ["turns text into speech", *(words for name, words in descriptions.items() if capabilities.get(name))]

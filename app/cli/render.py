@@ -108,7 +108,7 @@ def render(
             raise CommandFailed(
                 f"{error.message}; q3tts jobs save {job['job_id'][:SHOWN]} still can", error.exit_code
             ) from error
-    _told(job, output, as_json=as_json)
+    _print_summary(job, output, as_json=as_json)
 
 
 def read(file: Path) -> str:
@@ -196,7 +196,7 @@ def _withdraw(engine: EngineClient, job_id: str) -> None:
             return
 
 
-def _told(job: Fields, output: Path, *, as_json: bool) -> None:
+def _print_summary(job: Fields, output: Path, *, as_json: bool) -> None:
     """What came out."""
     refused = len(job["warnings"])
     if refused:

@@ -40,7 +40,7 @@ def selftest(only: tuple[str, ...], as_json: bool) -> None:
     names = [name for name in NAMES if not only or name in only]
     findings: list[Finding] = []
 
-    def tell(finding: Finding) -> None:
+    def report(finding: Finding) -> None:
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -49,10 +49,10 @@ def selftest(only: tuple[str, ...], as_json: bool) -> None:
         say(f"q3tts {__version__}, {about['form']}, Python {about['python']}, {about['system']}")
     try:
         with place() as here:
-            well = run(names, here, tell)
+            well = run(names, here, report)
     except Wrong as wrong:
         well = False
-        tell(Finding(name="folder", ok=False, saw=str(wrong), remedy=wrong.remedy, seconds=0.0))
+        report(Finding(name="folder", ok=False, saw=str(wrong), remedy=wrong.remedy, seconds=0.0))
     if as_json:
         print_json({**about, "ok": well, "checks": [msgspec.to_builtins(finding) for finding in findings]})
     else:
@@ -68,8 +68,8 @@ def _show(finding: Finding) -> None:
     shown = click.style(f"{word:<6}", fg=color) if is_colored() else f"{word:<6}"
     indent = " " * 20
     lines = _wrapped(finding.saw, terminal_width() - len(indent))
-    for told in filter(None, (finding.remedy, finding.warning)):
-        lines += _wrapped(f"→ {told}", terminal_width() - len(indent))
+    for advice in filter(None, (finding.remedy, finding.warning)):
+        lines += _wrapped(f"→ {advice}", terminal_width() - len(indent))
     say(f"{shown}  {finding.name:<12}" + f"\n{indent}".join(lines))
 
 

@@ -36,13 +36,13 @@ CHECKS = (
 NAMES = tuple(check.name for check in CHECKS)
 
 
-def run(names: Iterable[str], here: Place, tell: Callable[[Finding], None]) -> bool:
-    """Run the checks of these names, and tell each finding; whether all is well."""
+def run(names: Iterable[str], here: Place, report: Callable[[Finding], None]) -> bool:
+    """Run the checks of these names, and report each finding; whether all is well."""
     well = True
     for name in names:
         finding = _found(name, here)
         well = well and finding.ok
-        tell(finding)
+        report(finding)
     return well
 
 

@@ -31,7 +31,7 @@ class Device:
 
     def start(self) -> None:
         """Get ready. A device of ALSA is silent until it has some samples, one of CoreAudio plays silence first."""
-        with self._told():
+        with self._naming_the_device():
             self._stream.start()
             room, latency = self._stream.write_available, round(self._stream.latency * SAMPLE_RATE)
         self.buffer = max(room, latency)
@@ -43,12 +43,12 @@ class Device:
 
     def room(self) -> int:
         """How many samples it takes now without anybody having to wait."""
-        with self._told():
+        with self._naming_the_device():
             return self._stream.write_available
 
     def write(self, pcm: memoryview) -> bool:
         """Give it samples for which there is room; whether it had run dry."""
-        with self._told():
+        with self._naming_the_device():
             # CoreAudio tells. ALSA may not, for PortAudio compares two clocks to find out; its buffer is then as
             # empty as it was at the start.
             was_empty = 0 < self._empty <= self._stream.write_available
@@ -56,15 +56,15 @@ class Device:
 
     def stop(self) -> None:
         """Be silent at once, whatever it still holds."""
-        self._stream.abort()  # a device that is gone is silent: errors are not told
+        self._stream.abort()  # a device that is gone is silent: errors are not reported
 
     def close(self) -> None:
         """Let go of it."""
         self._stream.close()
 
     @contextmanager
-    def _told(self) -> Generator[None]:
-        """What goes wrong meanwhile is told with the device's name."""
+    def _naming_the_device(self) -> Generator[None]:
+        """Report errors of the library with the name of the device."""
         try:
             yield
         except self._library.PortAudioError as error:
