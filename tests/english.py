@@ -40,6 +40,7 @@ COVERED = (
 LEFT_OUT = frozenset(
     {
         "node_modules",
+        "scheduler",
         "target",
         "dist",
         "__pycache__",
