@@ -19,7 +19,8 @@ AT_ONCE = $(shell $(BIN)/python -c "import os; print(max(2, (os.cpu_count() or 1
 FAST := tests/text tests/inference tests/process tests/store/test_chunks.py tests/store/test_jobs.py tests/store/test_preferences.py \
     tests/audio/test_log.py tests/audio/test_log_file.py tests/audio/test_pcm.py tests/audio/test_seams.py tests/audio/test_wav.py \
     tests/api/test_choices.py tests/models/test_published.py tests/models/test_spec.py tests/models/test_take.py \
-    tests/scheduler/test_attempts.py tests/scheduler/test_fairness.py tests/scheduler/test_feed.py tests/scheduler/test_heard.py \
+    tests/scheduler/test_active_job.py tests/scheduler/test_attempts.py tests/scheduler/test_audible_span.py \
+    tests/scheduler/test_fairness.py tests/scheduler/test_feed.py tests/scheduler/test_finisher.py tests/scheduler/test_job_run.py \
     tests/scheduler/test_pauses.py tests/scheduler/test_plan.py tests/scheduler/test_progress.py \
     tests/test_config.py tests/test_docs.py tests/test_english.py tests/test_house.py
 .PHONY: help demo test test-fast test-long test-tauri lint sabotage format bench bundle lock platforms clean

@@ -137,14 +137,14 @@ SABOTAGES = (
     ),
     Sabotage(
         "the row is final before the file is there",
-        "app/scheduler/scheduler.py",
+        "app/scheduler/finisher.py",
         "        file_name, size = await log.publish_wav()\n",
-        '        file_name, size = "audio.wav", 80 + 2 * work.job.samples\n',
+        '        file_name, size = "audio.wav", 80 + 2 * active.job.samples\n',
         END_TO_END,
     ),
     Sabotage(
         "the final event does not come",
-        "app/scheduler/scheduler.py",
+        "app/scheduler/finisher.py",
         "            log.close_with(event)\n",
         "            pass\n",
         END_TO_END,
@@ -186,16 +186,16 @@ SABOTAGES = (
     ),
     Sabotage(
         "what was heard before is heard again",
-        "app/scheduler/run.py",
+        "app/scheduler/delivery.py",
         "        kept = pcm[drop:]\n",
         "        kept = pcm\n",
         ("tests/test_every_model.py",),
     ),
     Sabotage(
         "what was silent and refused is taken for the next take's",
-        "app/scheduler/run.py",
-        "begins = min(started.begins or self.job.samples, written)",
-        "begins = self.job.samples",
+        "app/scheduler/delivery.py",
+        "begins = min(chunk.begins or self._active.job.samples, written)",
+        "begins = self._active.job.samples",
         RHYTHM,
     ),
     Sabotage(
@@ -207,7 +207,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "silence is judged with the volume",
-        "app/scheduler/sound.py",
+        "app/scheduler/take_filter.py",
         "self._volume.push(self._seam.push(self._effects.push(pcm)))",
         "self._seam.push(self._volume.push(self._effects.push(pcm)))",
         RHYTHM,
@@ -228,7 +228,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "audio is not synced before its row is committed",
-        "app/scheduler/run.py",
+        "app/scheduler/chunk_writer.py",
         "        await self._log.sync()\n        done:",
         "        done:",
         ("tests/scheduler",),
@@ -459,9 +459,9 @@ SABOTAGES = (
     ),
     Sabotage(
         "a chunk is left out although nobody allowed it",
-        "app/scheduler/run.py",
-        "started.given_up = last and self.job.settings.allow_gaps",
-        "started.given_up = last",
+        "app/scheduler/chunk_writer.py",
+        "chunk.given_up = last and job.settings.allow_gaps",
+        "chunk.given_up = last",
         ("tests/api/test_gaps.py",),
     ),
     Sabotage(
@@ -607,14 +607,14 @@ SABOTAGES = (
     Sabotage(
         "the model runs away from the daemon's speakers",
         "app/daemon/handlers.py",
-        "paced=play",
-        "paced=False",
+        "backpressure=play",
+        "backpressure=False",
         GENERATE,
     ),
     Sabotage(
         "the daemon forgets to say what has been heard",
         "app/daemon/handlers.py",
-        "engine.speech.heard(job_id, event.text_range.end_char)",
+        "engine.speech.report_playhead(job_id, event.text_range.end_char)",
         "pass",
         GENERATE,
     ),

@@ -21,11 +21,10 @@ from app.inference.model import Model
 from app.inference.processor import SLOW_GFLOPS
 from app.models import spec
 from app.models.worker import dispatch, residency, supervisor
-from app.scheduler import attempts, fairness, feed, run, scheduler
+from app.scheduler import attempts, delivery, fairness, feed, finisher, job_run
 from app.scheduler.pauses import LEFT_MS, PAUSE_MS
 from app.store.chunks import MAX_WARNINGS
 from app.store.history import MIN_SEARCH
-from app.store.rows import Lane
 from app.store.schema import BACKUPS_KEPT
 from app.store.tables import SEARCHED_CHARS
 from app.text.chunking import Boundary
@@ -64,13 +63,13 @@ ARCHITECTURE = [
     f"a chunk crashes {WORDS[dispatch.MAX_KILLS]} workers",
     f"the worker does not start, {WORDS[supervisor.MAX_FAILED_STARTS]} times",
     f"the same, in order, within {lifecycle.DRAIN_S:.0f} seconds",
-    f"is tried again every {scheduler.STORAGE_RETRY_S:.0f} seconds",
+    f"is tried again every {finisher.STORAGE_RETRY_S:.0f} seconds",
     f"lane up to {fairness.MAX_ACTIVE} jobs take turns",
-    f"A render job has at most {run.AHEAD[Lane.RENDER]} chunks in progress, a speak job {run.AHEAD[Lane.SPEAK]}.",
+    f"A render job has at most {delivery.RENDER_AHEAD} chunks in progress, a speak job {delivery.LISTENER_AHEAD}.",
     f"{WORDS[int(attempts.RUNAWAY_S)]} seconds, plus {WORDS[int(attempts.RUNAWAY)]} times what a calm speaker",
     f"all of the pause but {LEFT_MS} ms is added at once",
     f"gives way after {residency.SLICE_S:.0f} seconds, between two chunks",
-    f"begins more than {run.MAX_UNHEARD_CHARS:,} characters after what is being heard",
+    f"begins more than {job_run.MAX_UNHEARD_CHARS:,} characters after the playhead",
 ]
 HTTP = [
     f"The port is {DEFAULT_PORT} unless another was set",

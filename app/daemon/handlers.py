@@ -191,17 +191,20 @@ async def _spoken(engine: DaemonContext, job_id: str, *, play: bool) -> tuple[Fi
             if isinstance(event, AudioChunk):
                 yield event.audio.data_base64
                 # The speakers want the next one: the model need not be kept further ahead of them than it is.
-                engine.speech.heard(job_id, event.text_range.end_char)
+                engine.speech.report_playhead(job_id, event.text_range.end_char)
             elif isinstance(event, JobProgress):
                 # After all of its audio: what has no sound, such as a long line of dots, is heard as well.
-                engine.speech.heard(job_id, event.progress.characters_done)
+                engine.speech.report_playhead(job_id, event.progress.characters_done)
             elif isinstance(event, FINAL):
                 last = event
                 if isinstance(event, JobCanceled):
                     raise _Silence
 
     after_seq = 0 if play else NO_AUDIO
-    async with engine.speech.follow(job_id, after_seq=after_seq, paced=play) as events, aclosing(pcm()) as audio:
+    async with (
+        engine.speech.follow(job_id, after_seq=after_seq, backpressure=play) as events,
+        aclosing(pcm()) as audio,
+    ):
         with suppress(_Silence):
             if play:
                 underruns = (await engine.speakers.play(audio)).underruns

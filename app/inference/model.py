@@ -7,7 +7,6 @@ is a new class with these five methods.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import pairwise
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -113,15 +112,6 @@ class ModelCard(Struct, frozen=True):
     supports_instruct: bool = False  #: it can be told how to speak
     #: (rate, factor) pairs, rates ascending: how pauses inside its speech scale; empty if they scale like words.
     pauses_at: tuple[tuple[float, float], ...] = ()
-
-    def pause_factor(self, rate: float) -> float:
-        """How the pauses inside its speech scale at this rate, relative to a rate of 1."""
-        if not self.pauses_at:
-            return 1 / rate
-        for (lower, long), (upper, short) in pairwise(self.pauses_at):
-            if rate <= upper:
-                return long + (short - long) * (max(rate, lower) - lower) / (upper - lower)
-        return self.pauses_at[-1][1]
 
 
 class Model(Protocol):

@@ -84,7 +84,9 @@ def min_take_seconds(spoken: str, rate: float = 1.0) -> float:
     return TOO_SHORT * words_s / rate if words_s > SOME_WORDS_S else 0.0
 
 
-def objection(spoken: str, heard_s: float, reason: FinishReason, why: str = "", *, rate: float = 1.0) -> str | None:
+def rejection_reason(
+    spoken: str, heard_s: float, reason: FinishReason, why: str = "", *, rate: float = 1.0
+) -> str | None:
     """Why a take cannot stand for its text, or None. `spoken` is what the model was to say, at which `rate` of its
     own, `heard_s` how long there is something to be heard in it, `why` what the model says of an error.
     """

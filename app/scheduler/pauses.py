@@ -6,6 +6,7 @@ from the text, the plan and the row of the chunk before, so that a restart comes
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from app import SAMPLE_RATE
 from app.audio.effects.seams import Ending, Seam
@@ -33,13 +34,23 @@ INSIDE = frozenset({Boundary.WORD, Boundary.CLAUSE, Boundary.SENTENCE})
 LEFT_MS = 250
 
 
+def pause_factor(card: ModelCard, rate: float) -> float:
+    """How the pauses inside a model's speech scale at this rate, relative to a rate of 1."""
+    if not card.pauses_at:
+        return 1 / rate
+    for (lower, long), (upper, short) in pairwise(card.pauses_at):
+        if rate <= upper:
+            return long + (short - long) * (max(rate, lower) - lower) / (upper - lower)
+    return card.pauses_at[-1][1]
+
+
 class Pauses:
     """Those of one job, with a model that has this card."""
 
     def __init__(self, text: str, plan: Sequence[ChunkRow], card: ModelCard, *, rate: float) -> None:
         self._text, self._plan = text, plan
         self._left = round(LEFT_MS * SAMPLE_RATE / 1000 / rate)
-        inside = card.pause_factor(rate)
+        inside = pause_factor(card, rate)
         self._samples = {
             boundary: round(pause * SAMPLE_RATE / 1000 * (inside if boundary in INSIDE else 1 / rate))
             for boundary, pause in PAUSE_MS.items()

@@ -13,7 +13,7 @@ from app.text.chunking import chunk_text
 LONG_TEXT = 4_000
 
 
-async def planned(job: Job, text: str, chunks: ChunkStore) -> list[ChunkRow]:
+async def plan_chunks(job: Job, text: str, chunks: ChunkStore) -> list[ChunkRow]:
     """The job's chunks: those that were planned when it was first claimed, or new ones, committed."""
     if job.chunks_total is not None:
         return await chunks.list(job)
@@ -23,12 +23,14 @@ async def planned(job: Job, text: str, chunks: ChunkStore) -> list[ChunkRow]:
     return plan
 
 
-async def settled(job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkStore) -> tuple[Job, list[ChunkRow]]:
+async def reconcile(
+    job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkStore
+) -> tuple[Job, list[ChunkRow]]:
     """Make log and rows agree after whatever ended the last run. The job and its chunks as they are then.
 
     A listener's log may be ahead of the rows: what was heard stays. A render's log is cut back to its last
-    committed chunk. A log that is behind its rows has lost committed audio, by a fault of the medium: the rows
-    give way, and the chunks are spoken again.
+    committed chunk. A log that is behind its rows has lost committed audio, by a fault of the disk: the rows
+    are taken back, and the chunks are spoken again.
     """
     await log.prepare()
     end = await log.end()

@@ -1,42 +1,42 @@
-"""Which job is spoken next, and how each one ends. The only writer of final states.
+"""Which job is spoken next.
 
-Jobs wait in the database. A few of each lane are claimed and at work at once; their chunks go to the model in turn,
-speak before render. When a job ends, its file is on disk first, then its row is final, then its last event goes
-out: who sees the event can fetch the row and the file.
+Jobs wait in the database. A few of each lane are claimed and active at once; their chunks go to the model in turn,
+speak before render.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-
-import msgspec
+from collections.abc import Callable, Iterable, Sequence
 
 from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
-from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound, WrongState
+from app.errors import EngineRestarted, SpeechError, StorageFailed, WrongState
 from app.events import JobProgress, JobStarted
 from app.inference.model import Lane, VoiceSpec
 from app.models.registry import ModelRegistry
-from app.scheduler.at_work import Ask, AtWork
+from app.models.worker.supervisor import WorkerSupervisor
+from app.scheduler.active_job import ActiveJob, RunStopped, StopReason
+from app.scheduler.chunk_requester import ChunkRequester
+from app.scheduler.chunk_writer import ChunkWriter
+from app.scheduler.delivery import ListenerDelivery, RenderDelivery
 from app.scheduler.fairness import MAX_ACTIVE, RoundRobin
 from app.scheduler.feed import Feed
-from app.scheduler.plan import planned, settled
-from app.scheduler.progress import final_event, progress_of
-from app.scheduler.run import JobRun, Stopped
+from app.scheduler.finisher import STORAGE_RETRY_S, Finisher
+from app.scheduler.job_run import JobRun
+from app.scheduler.pauses import Pauses
+from app.scheduler.plan import plan_chunks, reconcile
+from app.scheduler.progress import progress_of
 from app.store.chunks import ChunkStore
 from app.store.clock import now_us
 from app.store.jobs import JobStore
-from app.store.rows import Artifact, Changes, Job, JobStatus, Voice
+from app.store.rows import Changes, ChunkRow, Job, JobStatus, Voice
 from app.store.voices import VoiceStore
-
-#: How often a state that could not be written, because the disk is full, is tried again.
-STORAGE_RETRY_S = 2.0
 
 logger = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Belongs to the event loop. `run` is awaited by the server; it owns a task for each job at work.
+    """Belongs to the event loop. `run` is awaited by the server; it owns a task for each active job.
 
     `wakeup` is set, by the models too, whenever there may be something for it to do.
     """
@@ -56,8 +56,9 @@ class Scheduler:
         self._jobs, self._chunks, self._voices = jobs, chunks, voices
         self._logs, self._models, self._feed = logs, models, feed
         self._voice_spec = voice_spec
-        self._at_work: dict[str, AtWork] = {}
-        self._lanes: dict[Lane, RoundRobin[JobRun]] = {lane: RoundRobin() for lane in Lane}
+        self._finisher = Finisher(jobs, logs, feed)
+        self._active: dict[str, ActiveJob] = {}
+        self._turns: dict[Lane, RoundRobin[JobRun]] = {lane: RoundRobin() for lane in Lane}
         self._waiting = dict.fromkeys(Lane, True)  # perhaps queued jobs: ask the database
         self._claiming = asyncio.Lock()
         self._wakeup = wakeup
@@ -66,14 +67,14 @@ class Scheduler:
     async def run(self) -> None:
         """Speak whatever is queued, until `shut_down`, or until the task is canceled."""
         async with asyncio.TaskGroup() as tasks:
-            while not (self._closing and not self._at_work):
+            while not (self._closing and not self._active):
                 self._wakeup.clear()
                 await self._admit(tasks)
-                self._hand_out()
+                self._start_chunks()
                 await self._wakeup.wait()
 
     async def rescue(self) -> None:
-        """Before anything is served: what a dead engine left behind becomes what it should be."""
+        """Before anything is served: requeue or fail what a dead engine left behind."""
         queued, failed = await self._jobs.rescue(EngineRestarted().body())
         if queued or failed:
             logger.info("after the last engine: %d renders go on, %d speak jobs failed", queued, failed)
@@ -83,19 +84,19 @@ class Scheduler:
         self._waiting[lane] = True
         self._wakeup.set()
 
-    def go_on(self) -> None:
-        """A job at work may want a chunk that it did not want before."""
+    def playhead_moved(self) -> None:
+        """An active job may be able to start a chunk that was too far ahead before."""
         self._wakeup.set()
 
     async def cancel(self, job_id: str) -> Job:
-        """End a job: queued and paused ones at once, one at work at the model's next step. The job as it is then;
+        """End a job: queued and paused ones at once, an active one at the model's next step. The job as it is then;
         one that was final before stays what it was.
         """
-        return await self._ask(job_id, Ask.CANCEL, (JobStatus.QUEUED, JobStatus.PAUSED), JobStatus.CANCELED)
+        return await self._stop(job_id, StopReason.CANCEL, (JobStatus.QUEUED, JobStatus.PAUSED), JobStatus.CANCELED)
 
     async def pause(self, job_id: str) -> Job:
-        """Let a job rest, with its place in the queue. Raises `WrongState` when it is final."""
-        job = await self._ask(job_id, Ask.PAUSE, (JobStatus.QUEUED,), JobStatus.PAUSED)
+        """Pause a job; it keeps its place in the queue. Raises `WrongState` when it is final."""
+        job = await self._stop(job_id, StopReason.PAUSE, (JobStatus.QUEUED,), JobStatus.PAUSED)
         if job.status is not JobStatus.PAUSED:
             raise WrongState(f"the job is {job.status}; only one that is queued or running can be paused")
         return job
@@ -105,48 +106,48 @@ class Scheduler:
         return await self._requeue(job_id, (JobStatus.PAUSED,), "paused")
 
     async def retry(self, job_id: str) -> Job:
-        """Queue a failed or canceled job again; it goes on behind the chunks it has. Raises `WrongState`."""
+        """Queue a failed or canceled job again; it goes on after the chunks it has. Raises `WrongState`."""
         return await self._requeue(job_id, (JobStatus.FAILED, JobStatus.CANCELED), "failed or canceled")
 
     async def voice_gone(self, voice_id: str) -> None:
-        """A voice has been deleted: jobs at work that speak with it fail, and are over when this returns."""
+        """A voice has been deleted: active jobs that speak with it fail, and have ended when this returns."""
         async with self._claiming:
-            at_work = [work for work in self._at_work.values() if work.job.voice_id == voice_id]
-        for work in at_work:
-            work.stop(Ask.VOICE_GONE)
-        for work in at_work:
-            await work.over()
+            speaking = [active for active in self._active.values() if active.job.voice_id == voice_id]
+        for active in speaking:
+            active.stop(StopReason.VOICE_GONE)
+        for active in speaking:
+            await active.wait_done()
 
     async def shut_down(self) -> None:
-        """Stop claiming, stop every job at work: renders are queued again, listeners are told."""
+        """Stop claiming, stop every active job: renders are queued again, listeners are notified."""
         self._closing = True
         async with self._claiming:
-            at_work = list(self._at_work.values())
-        for work in at_work:
-            work.stop(Ask.SHUT_DOWN)
+            stopping = list(self._active.values())
+        for active in stopping:
+            active.stop(StopReason.SHUT_DOWN)
         self._wakeup.set()
-        for work in at_work:
-            await work.over()
+        for active in stopping:
+            await active.wait_done()
 
-    async def _ask(self, job_id: str, ask: Ask, idle: Iterable[JobStatus], to: JobStatus) -> Job:
+    async def _stop(self, job_id: str, reason: StopReason, idle: Iterable[JobStatus], to: JobStatus) -> Job:
         while True:
             async with self._claiming:  # no job is between its claim and its entry here
-                work = self._at_work.get(job_id)
-                if work is None:
+                active = self._active.get(job_id)
+                if active is None:
                     job = await self._jobs.get(job_id)
                     final = Changes(finished_at=now_us()) if to is JobStatus.CANCELED else None
                     moved = await self._jobs.move(job, before=idle, to=to, changes=final)
                     if moved is None:
                         return job
                     if moved.final:
-                        self._announce_end(moved)
+                        self._finisher.announce(moved)
                     return moved
-            work.stop(ask)
-            await work.over()
+            active.stop(reason)
+            await active.wait_done()
             job = await self._jobs.get(job_id)
-            if ask is Ask.PAUSE or job.final:
+            if reason is StopReason.PAUSE or job.final:
                 return job
-            # It was on its way to a rest when it was to end; now it is idle, and ends.
+            # It was about to pause when it was asked to end; now it is idle, and ends.
 
     async def _requeue(self, job_id: str, before: Iterable[JobStatus], wanted: str) -> Job:
         job = await self._jobs.get(job_id)
@@ -164,17 +165,17 @@ class Scheduler:
         """Claim jobs for every lane that has a place."""
         for lane in Lane:
             while self._waiting[lane] and not self._closing:
-                if sum(work.job.lane is lane for work in self._at_work.values()) >= MAX_ACTIVE:
+                if sum(active.job.lane is lane for active in self._active.values()) >= MAX_ACTIVE:
                     break
-                # Before the question: who queues a job meanwhile raises the flag again.
+                # Before the query: whoever queues a job meanwhile raises the flag again.
                 self._waiting[lane] = False
                 async with self._claiming:
                     job = await self._claim(lane)
                     if job is None:
                         break
                     self._waiting[lane] = True
-                    work = self._at_work[job.id] = AtWork(job)
-                tasks.create_task(self._work(work), name=f"job {job.id}")
+                    active = self._active[job.id] = ActiveJob(job)
+                tasks.create_task(self._run_job(active), name=f"job {job.id}")
 
     async def _claim(self, lane: Lane) -> Job | None:
         try:
@@ -184,124 +185,76 @@ class Scheduler:
             asyncio.get_running_loop().call_later(STORAGE_RETRY_S, self.wake, lane)
             return None
 
-    def _hand_out(self) -> None:
-        """Start chunks, as many as the models have room for."""
+    def _start_chunks(self) -> None:
+        """Start as many chunks as the models have free slots for."""
         for lane in Lane:
-            while (run := self._lanes[lane].next()) is not None:
+            while (run := self._turns[lane].next()) is not None:
                 run.start_next()
 
-    async def _work(self, work: AtWork) -> None:
+    async def _run_job(self, active: ActiveJob) -> None:
         """One job from its claim to its end."""
-        job = work.job
+        job_id = active.job.id
         try:
-            async with self._logs.use(job.id) as log:
+            async with self._logs.use(job_id) as log:
                 try:
-                    await self._speak(work, log)
-                    await self._complete(work, log)
-                except Stopped:
-                    assert work.ask is not None
-                    await self._stopped(work, log)
+                    await self._speak(active, log)
+                    await self._finisher.complete(active, log)
+                except RunStopped:
+                    await self._finisher.stop(active, log)
                 except SpeechError as error:
-                    logger.warning("job %s failed: %s: %s", job.id, error.code, error)
-                    await self._fail(work, log, error)
+                    logger.warning("job %s failed: %s: %s", job_id, error.code, error)
+                    await self._finisher.fail(active, log, error)
                 except Exception:
-                    logger.exception("job %s failed", job.id)
-                    await self._fail(work, log, SpeechError("the engine failed on this job; see its log"))
+                    logger.exception("job %s failed", job_id)
+                    error = SpeechError("the engine failed on this job; see its log")
+                    await self._finisher.fail(active, log, error)
         finally:
-            del self._at_work[job.id]
-            work.tell(done=True)
+            del self._active[job_id]
+            active.notify_done()
             self._wakeup.set()
 
-    async def _speak(self, work: AtWork, log: AudioLog) -> None:
-        text = await self._jobs.text(work.job)
-        pool = await self._models.pool(work.job.model_id)  # first: the presets of a model go with it
-        voice = await self._voices.get(work.job.voice_id)
-        plan = await planned(work.job, text, self._chunks)
-        work.job, plan = await settled(work.job, plan, log, self._chunks)
-        lane = self._lanes[work.job.lane]
-        run = work.run = JobRun(
-            work.job,
-            text,
-            plan,
-            voice=self._voice_spec(voice),
-            card=self._models.entry(work.job.model_id).card,
-            pool=pool,
-            log=log,
-            chunks=self._chunks,
-            on_progress=lambda job: self._tell(log, job),
-        )
-        if work.ask is not None:  # asked while the text was being cut
-            raise Stopped
+    async def _speak(self, active: ActiveJob, log: AudioLog) -> None:
+        text = await self._jobs.text(active.job)
+        pool = await self._models.pool(active.job.model_id)  # first: the presets of a model go with it
+        voice = await self._voices.get(active.job.voice_id)
+        plan = await plan_chunks(active.job, text, self._chunks)
+        active.job, plan = await reconcile(active.job, plan, log, self._chunks)
+        run = self._job_run(active, text, plan, voice, pool, log)
+        active.raise_if_stopped()  # while the text was being cut
+        active.on_stop(run.stop)
         log.start()
-        self._feed.publish(JobStarted(job_id=work.job.id))
-        lane.join(run)
+        self._feed.publish(JobStarted(job_id=active.job.id))
+        turns = self._turns[active.job.lane]
+        turns.join(run)
         self._wakeup.set()
         try:
             await run.speak()
         finally:
-            lane.leave(run)
-            work.job = run.job
+            turns.leave(run)
 
-    def _tell(self, log: AudioLog, job: Job) -> None:
-        event = JobProgress(job_id=job.id, progress=progress_of(job))
-        log.tell(event)
+    def _job_run(
+        self,
+        active: ActiveJob,
+        text: str,
+        plan: Sequence[ChunkRow],
+        voice: Voice,
+        pool: WorkerSupervisor,
+        log: AudioLog,
+    ) -> JobRun:
+        card = self._models.entry(active.job.model_id).card
+        pauses = Pauses(text, plan, card, rate=active.job.settings.rate)
+        requester = ChunkRequester(active.job, text, self._voice_spec(voice), card.native_settings, pool)
+        writer = ChunkWriter(
+            active, pauses, requester, log, self._chunks, lambda: self._notify_progress(active, log)
+        )
+        if active.job.lane is Lane.SPEAK:
+            delivery = ListenerDelivery(active, requester, writer, log)
+        else:
+            delivery = RenderDelivery(active, requester, writer, log, pool)
+        return JobRun(active, plan, requester, delivery, log)
+
+    def _notify_progress(self, active: ActiveJob, log: AudioLog) -> None:
+        event = JobProgress(job_id=active.job.id, progress=progress_of(active.job))
+        log.notify(event)
         self._feed.publish(event)
         self._wakeup.set()
-
-    async def _complete(self, work: AtWork, log: AudioLog) -> None:
-        """File, row, event: in this order."""
-        file_name, size = await log.publish_wav()
-        made = Artifact(format="wav", file_name=file_name, bytes=size, samples=work.job.samples)
-        done = await self._jobs.complete(work.job, made, Changes(finished_at=now_us()))
-        assert done is not None, "only the scheduler moves a running job"
-        self._announce_end(done)
-
-    async def _stopped(self, work: AtWork, log: AudioLog) -> None:
-        match work.ask:
-            case Ask.CANCEL:
-                await self._finish(work, log, JobStatus.CANCELED, Changes())
-            case Ask.VOICE_GONE:
-                gone = VoiceNotFound("the voice was deleted while the job was at work", voice_id=work.job.voice_id)
-                await self._fail(work, log, gone)
-            case Ask.PAUSE:
-                await self._persist(work, JobStatus.PAUSED, Changes())
-            case _ if work.job.lane is Lane.SPEAK:
-                error = EngineRestarted("the engine was stopped while the job was spoken to a listener")
-                await self._fail(work, log, error)
-            case _:
-                await self._persist(work, JobStatus.QUEUED, Changes())
-
-    async def _fail(self, work: AtWork, log: AudioLog, error: SpeechError) -> None:
-        await self._finish(work, log, JobStatus.FAILED, Changes(error=msgspec.to_builtins(error.body())))
-
-    async def _finish(self, work: AtWork, log: AudioLog, to: JobStatus, changes: Changes) -> None:
-        """End without an artifact; the audio that was shown is kept."""
-        log.start()  # it was, even if it failed before its first chunk
-        try:
-            if work.job.lane is Lane.SPEAK and log.published:
-                await log.sync()
-            elif work.job.lane is Lane.RENDER and (await log.end()).records > work.job.last_seq:
-                await log.cut(work.job.last_seq)  # on a full disk the row needs the room
-        except SpeechError as error:
-            logger.warning("the log of job %s cannot be tidied: %s", work.job.id, error)
-        changes = msgspec.structs.replace(changes, finished_at=now_us())
-        self._announce_end(await self._persist(work, to, changes))
-
-    async def _persist(self, work: AtWork, to: JobStatus, changes: Changes) -> Job:
-        """Write the state in which a run ends, however long the disk is full."""
-        while True:
-            try:
-                moved = await self._jobs.move(work.job, before=(JobStatus.RUNNING,), to=to, changes=changes)
-            except StorageFailed as error:
-                logger.error("job %s cannot be written as %s yet: %s", work.job.id, to, error)
-                work.tell(blocked=error)
-                await asyncio.sleep(STORAGE_RETRY_S)
-            else:
-                assert moved is not None, "only the scheduler moves a running job"
-                return moved
-
-    def _announce_end(self, job: Job) -> None:
-        event = final_event(job)
-        if (log := self._logs.live(job.id)) is not None:
-            log.close_with(event)
-        self._feed.publish(event)

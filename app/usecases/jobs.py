@@ -151,10 +151,10 @@ class Jobs:
 
     @asynccontextmanager
     async def follow(
-        self, job_id: str, *, after_seq: int = 0, paced: bool = False
+        self, job_id: str, *, after_seq: int = 0, backpressure: bool = False
     ) -> AsyncGenerator[AsyncGenerator[LogEvent]]:
-        """The job's events, from its beginning or after `after_seq`, live and replayed alike. A job that is
-        `paced` is spoken only a little ahead of what its follower reports as `heard`.
+        """The job's events, from its beginning or after `after_seq`, live and replayed alike. With
+        `backpressure` the job is spoken only a little ahead of the playhead that its follower reports.
 
         Raises `JobNotFound` before anything is sent.
         """
@@ -169,22 +169,22 @@ class Jobs:
             if job.final:
                 log.close_with(final_event(job))
             events = log.follow(after_seq)
-            if paced:
-                log.heard_char = 0
+            if backpressure:
+                log.playhead = 0
             try:
                 yield events
             finally:
-                if paced:
-                    log.heard_char = None
-                    self._scheduler.go_on()
+                if backpressure:
+                    log.playhead = None
+                    self._scheduler.playhead_moved()
                 await events.aclose()
 
-    def heard(self, job_id: str, char: int) -> None:
-        """A paced follower of a job has heard up to this character of its text."""
+    def report_playhead(self, job_id: str, char: int) -> None:
+        """The follower that sets the pace of a job is at this character of its text."""
         log = self._logs.live(job_id)
-        if log is not None and log.heard_char is not None:
-            log.heard_char = char
-            self._scheduler.go_on()
+        if log is not None and log.playhead is not None:
+            log.playhead = char
+            self._scheduler.playhead_moved()
 
     async def audio(self, job_id: str, *, format: str, partial: bool) -> WavFile:
         """The job's file, or with `partial` the audio so far as a WAV file of the moment.

@@ -201,12 +201,12 @@ async def test_progress_is_told_when_a_follower_has_caught_up_and_only_the_lates
     assert await anext(follower) == JobStarted(job_id="job")
     await write(log, 1, 2)
     for done in range(5):
-        log.tell(progress(done))
+        log.notify(progress(done))
 
     assert audio([await anext(follower), await anext(follower)]) == numbered(1, 2)
     assert await anext(follower) == progress(4)
-    log.tell(progress(5))
-    log.tell(progress(6))
+    log.notify(progress(5))
+    log.notify(progress(6))
     assert await anext(follower) == progress(6)
     log.close_with(DONE)
     assert await anext(follower) == DONE

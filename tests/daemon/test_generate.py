@@ -10,7 +10,7 @@ import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.daemon.engine import MAX_ALOUD
 from app.errors import EngineRestarted
-from app.scheduler.run import MAX_UNHEARD_CHARS
+from app.scheduler.job_run import MAX_UNHEARD_CHARS
 from tests.api.models import audio
 from tests.daemon.asking import framed, jobs_of, line, ok, refused
 from tests.daemon.conftest import Opener, Running

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from app.inference.model import FinishReason
-from app.scheduler.attempts import Part, chunk_seed, max_take_seconds, min_take_seconds, objection, parts
+from app.scheduler.attempts import Part, chunk_seed, max_take_seconds, min_take_seconds, parts, rejection_reason
 from app.text.chunking import Boundary
 
 
@@ -45,11 +45,11 @@ def test_each_chunk_and_each_attempt_has_a_seed_of_its_own_that_javascript_keeps
 def test_a_take_that_has_no_audio_or_no_end_is_objected_to(
     spoken: str, heard_s: float, reason: FinishReason, objects: bool
 ) -> None:
-    assert (objection(spoken, heard_s, reason) is not None) == objects
+    assert (rejection_reason(spoken, heard_s, reason) is not None) == objects
 
 
 def test_what_the_model_says_of_an_error_is_what_is_objected() -> None:
-    assert objection("Words.", 0.3, FinishReason.ERROR, "no memory") == "no memory"
+    assert rejection_reason("Words.", 0.3, FinishReason.ERROR, "no memory") == "no memory"
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,10 @@ SENTENCE = "It was late. The lamp was lit, and nobody spoke of the old story."
 def test_a_take_that_leaves_out_most_of_its_text_is_objected_to_at_every_rate_of_the_model(rate: float) -> None:
     all_of_it, three_words = 4.0 / rate, 0.6 / rate
 
-    assert objection(SENTENCE, all_of_it, FinishReason.STOP, rate=rate) is None
-    assert "too little for the text" in (objection(SENTENCE, three_words, FinishReason.STOP, rate=rate) or "")
+    assert rejection_reason(SENTENCE, all_of_it, FinishReason.STOP, rate=rate) is None
+    assert "too little for the text" in (
+        rejection_reason(SENTENCE, three_words, FinishReason.STOP, rate=rate) or ""
+    )
 
 
 def test_nobody_who_can_be_understood_is_too_fast() -> None:
@@ -107,7 +109,7 @@ def test_nobody_who_can_be_understood_is_too_fast() -> None:
 @pytest.mark.parametrize("spoken", ["Hm.", "Yes, of course.", "7", "1984", "1,000,000", "はい。", "你好。", ""])
 def test_a_few_words_may_be_as_short_as_they_like(spoken: str) -> None:
     assert min_take_seconds(spoken) == 0
-    assert objection(spoken, 0.05, FinishReason.STOP) is None
+    assert rejection_reason(spoken, 0.05, FinishReason.STOP) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from app.events import AudioChunk, JobDone
 from app.inference.model import Lane
-from app.scheduler.run import MAX_UNHEARD_CHARS
+from app.scheduler.job_run import MAX_UNHEARD_CHARS
 from app.store.rows import Settings
 from app.usecases.jobs import Request
 from tests.support.client import PATIENCE_S, Engine
@@ -45,17 +45,17 @@ async def rests(engine: Engine, job_id: str) -> int:
 async def test_no_more_is_spoken_than_a_while_ahead_of_what_is_heard(engine: Engine) -> None:
     job_id = await submitted(engine)
 
-    async with engine.speech.follow(job_id, paced=True) as events:
+    async with engine.speech.follow(job_id, backpressure=True) as events:
         at_first = await rests(engine, job_id)
-        engine.speech.heard(job_id, at_first - MAX_UNHEARD_CHARS + 500)
+        engine.speech.report_playhead(job_id, at_first - MAX_UNHEARD_CHARS + 500)
         assert await rests(engine, job_id) == at_first, "it rests for a while"
-        engine.speech.heard(job_id, 3_000)
+        engine.speech.report_playhead(job_id, 3_000)
         later = await rests(engine, job_id)
         heard: list[Any] = []
         async for event in events:
             heard.append(event)
             if isinstance(event, AudioChunk):
-                engine.speech.heard(job_id, event.text_range.start_char)
+                engine.speech.report_playhead(job_id, event.text_range.start_char)
 
     assert MAX_UNHEARD_CHARS <= at_first <= MAX_UNHEARD_CHARS + SLACK_CHARS
     assert 3_000 + MAX_UNHEARD_CHARS <= later <= 3_000 + MAX_UNHEARD_CHARS + SLACK_CHARS
@@ -66,7 +66,7 @@ async def test_no_more_is_spoken_than_a_while_ahead_of_what_is_heard(engine: Eng
 
 async def test_a_job_whose_pacing_follower_has_gone_is_spoken_to_its_end(engine: Engine) -> None:
     job_id = await submitted(engine)
-    async with engine.speech.follow(job_id, paced=True):
+    async with engine.speech.follow(job_id, backpressure=True):
         await rests(engine, job_id)
 
     assert (await engine.ended(job_id))["status"] == "completed"
@@ -75,6 +75,6 @@ async def test_a_job_whose_pacing_follower_has_gone_is_spoken_to_its_end(engine:
 async def test_followers_who_only_listen_hold_up_nothing(engine: Engine) -> None:
     job_id = await submitted(engine)
     async with engine.speech.follow(job_id):
-        engine.speech.heard(job_id, 0)  # not one who sets the pace
+        engine.speech.report_playhead(job_id, 0)  # not one who sets the pace
 
         assert (await engine.ended(job_id))["status"] == "completed"

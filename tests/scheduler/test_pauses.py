@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from app.audio.effects.seams import Ending
 from app.inference.espeak_voices import CARD
 from app.inference.model import ModelCard
-from app.scheduler.pauses import PAUSE_MS, Pauses
+from app.scheduler.pauses import PAUSE_MS, Pauses, pause_factor
 from app.store.rows import ChunkRow
 from app.text.chunking import Boundary, chunk_text
 
@@ -80,7 +80,7 @@ def test_between_sentences_the_pauses_are_as_the_model_makes_them_inside_a_chunk
 ) -> None:
     text = "They went on for a while. " * 8
 
-    assert CARD.pause_factor(rate) == pytest.approx(factor)
+    assert pause_factor(CARD, rate) == pytest.approx(factor)
     assert pauses_of(text, CARD, rate)[0] == pytest.approx(320 * factor, abs=0.1)
     assert pauses_of(text, PLAIN, rate)[0] == pytest.approx(320 / rate, abs=0.1)
     assert pauses_of(TEXT, CARD, rate) == pytest.approx(pauses_of(TEXT, PLAIN, rate))

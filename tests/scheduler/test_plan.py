@@ -7,7 +7,7 @@ import pytest
 
 from app.audio.log.logs import AudioLogs
 from app.inference.model import Lane
-from app.scheduler.plan import LONG_TEXT, planned, settled
+from app.scheduler.plan import LONG_TEXT, plan_chunks, reconcile
 from app.store.chunks import ChunkStore
 from app.store.database import Database
 from app.store.jobs import JobStore
@@ -48,7 +48,7 @@ async def test_a_plan_covers_the_text_and_is_kept(jobs: JobStore, chunks: ChunkS
     text = "A sentence of thirty letters.  " * repeats
     job = await in_state(jobs, JobStatus.RUNNING, text=text, settings=Settings(max_chars=100))
 
-    plan = await planned(job, text, chunks)
+    plan = await plan_chunks(job, text, chunks)
 
     assert [part.start_char for part in plan] == [0, *(part.end_char for part in plan[:-1])]
     assert plan[-1].end_char == len(text)
@@ -60,7 +60,7 @@ async def test_a_plan_that_was_made_is_never_made_again(jobs: JobStore, chunks: 
     job = await in_state(jobs, JobStatus.RUNNING, text="One. Two. Three.")
     await chunks.plan(job, plan_of(3, 16))  # as another version of the chunker might have cut it
 
-    plan = await planned(await jobs.get(job.id), "One. Two. Three.", chunks)
+    plan = await plan_chunks(await jobs.get(job.id), "One. Two. Three.", chunks)
 
     assert [part.end_char for part in plan] == [3, 16]
 
@@ -101,7 +101,7 @@ async def test_log_and_rows_agree_afterwards(
         if records:
             await log.append(0, 0, 1, [PCM] * records)
 
-        after, plan = await settled(job, await chunks.list(job), log, chunks)
+        after, plan = await reconcile(job, await chunks.list(job), log, chunks)
 
         kept = speak_keeps if lane is Lane.SPEAK else render_keeps
         assert after == await jobs.get(job.id)

@@ -462,7 +462,8 @@ async def test_a_full_disk_at_the_very_end_fails_the_job_which_can_be_tried_agai
 async def test_a_final_state_is_written_as_soon_as_the_disk_allows(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.scheduler.scheduler.STORAGE_RETRY_S", 0.01)
+    for module in ("scheduler", "finisher"):
+        monkeypatch.setattr(f"app.scheduler.{module}.STORAGE_RETRY_S", 0.01)
     move, claim = JobStore.move, JobStore.claim
     refusals = {"move": 3, "claim": 3}
 

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from app.inference.espeak_voices import CARD, espeak_voices
 from app.inference.model import SAMPLE_RATE, FinishReason
+from app.scheduler.pauses import pause_factor
 from app.workers.synthesis.espeak.model import Espeak
 from tests.support.speaking import speak, utterance
 
@@ -112,7 +113,7 @@ def test_the_card_says_how_the_pauses_between_sentences_shrink_with_the_rate(
     spoken = longest_silence(speak(espeak, replace(utterance("Era mana. Era mana.", voice), rate=rate)).samples)
 
     assert 0.29 < normal < 0.33, "what is added between chunks is as long"
-    assert spoken == pytest.approx(0.32 * CARD.pause_factor(rate), rel=0.08, abs=0.01)
+    assert spoken == pytest.approx(0.32 * pause_factor(CARD, rate), rel=0.08, abs=0.01)
 
 
 def longest_silence(samples: NDArray[np.float64]) -> float:

@@ -57,7 +57,7 @@ class AudioLog:
         self._cut_off = False
         self.published = 0
         self.started = False
-        self.heard_char: int | None = None  #: how far in the text the follower is who sets the pace, if one does
+        self.playhead: int | None = None  #: in the text, of the follower that sets the pace, if one does
         self.users = 0  #: counted by `AudioLogs`
 
     async def prepare(self) -> None:
@@ -150,8 +150,8 @@ class AudioLog:
             self.published = records
             self._wake()
 
-    def tell(self, progress: JobProgress) -> None:
-        """Replace the news of how far the job is."""
+    def notify(self, progress: JobProgress) -> None:
+        """Replace the progress that subscribers get."""
         self._progress = progress
         self._wake()
 
@@ -179,11 +179,11 @@ class AudioLog:
         """The job's events: JOB_STARTED unless the subscriber has heard audio before, the audio after
         `after_seq`, progress when caught up, and the final event.
         """
-        cursor, told = after_seq, after_seq > 0
+        cursor, announced = after_seq, after_seq > 0
         progress: JobProgress | None = None
         while not self._cut_off:
-            if not told and (self.started or self.published):
-                told = True
+            if not announced and (self.started or self.published):
+                announced = True
                 yield JobStarted(job_id=self.job_id)
             elif cursor < self.published:
                 for record in await self._behind(cursor):

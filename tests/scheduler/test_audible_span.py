@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 from app import SAMPLE_RATE
-from app.scheduler.heard import AudibleSpan
+from app.scheduler.audible_span import AudibleSpan
 
 
 def heard(*pieces: list[int]) -> int:

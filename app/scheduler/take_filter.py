@@ -1,15 +1,15 @@
-"""One take on its way from the model into the log: effects, what joins it to the audio before it, volume."""
+"""What a take passes on its way from the model into the log: effects, the seam to the audio before it, volume."""
 
 import asyncio
 
 from app.audio.effects.effects import Effects
 from app.audio.effects.seams import Ending, Seam
 from app.models.worker.take import Take
-from app.scheduler.attempts import objection
-from app.scheduler.heard import AudibleSpan
+from app.scheduler.attempts import rejection_reason
+from app.scheduler.audible_span import AudibleSpan
 
 
-class Sound:
+class TakeFilter:
     """Belongs to the event loop; what computes is done in a thread.
 
     The volume comes last: silence is judged without it, so that the pauses are the same at every volume.
@@ -17,18 +17,18 @@ class Sound:
 
     def __init__(self, take: Take, effects: Effects, seam: Seam, volume: Effects) -> None:
         self._take, self._effects, self._seam, self._volume = take, effects, seam, volume
-        self._heard = AudibleSpan()
+        self._span = AudibleSpan()
 
     @property
-    def heard(self) -> bool:
-        """Something can be heard in what the model has given so far."""
-        return self._heard.seconds > 0
+    def audible(self) -> bool:
+        """There is sound in what the model has given so far."""
+        return self._span.seconds > 0
 
     @property
-    def objection(self) -> str | None:
-        """Why the take, which is over, cannot stand for its text."""
-        asked = self._take.utterance
-        return objection(asked.text, self._heard.seconds, self._take.reason, self._take.why, rate=asked.rate)
+    def rejection_reason(self) -> str | None:
+        """Why the take, which has ended, cannot stand for its text; None if it can."""
+        utterance, reason = self._take.utterance, self._take.reason
+        return rejection_reason(utterance.text, self._span.seconds, reason, self._take.why, rate=utterance.rate)
 
     @property
     def ending(self) -> Ending:
@@ -36,8 +36,8 @@ class Sound:
         return self._seam.ending
 
     async def push(self, pcm: bytes) -> bytes:
-        """Take in what the model gave; what is ready for the log by now comes back."""
-        self._heard.add(pcm)
+        """Take in what the model gave; return what is ready for the log."""
+        self._span.add(pcm)
         if self._effects.idle and self._volume.idle:
             return self._seam.push(pcm)
         return await asyncio.to_thread(self._push, pcm)
