@@ -62,7 +62,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class JobProgress(_Event, frozen=True, tag="JOB_PROGRESS"):
-    """A chunk was finished. Sent when it is news: who reads slowly gets the latest only."""
+    """A chunk was finished. A subscriber that reads slowly gets only the latest one."""
 
     progress: Progress
 
@@ -72,7 +72,7 @@ class JobDone(_Event, frozen=True, tag="JOB_DONE"):
 
 
 class JobCanceled(_Event, frozen=True, tag="JOB_CANCELED"):
-    """Somebody canceled the job; the audio so far is kept."""
+    """The job was canceled; the audio so far is kept."""
 
 
 class ErrorBody(Struct, frozen=True):

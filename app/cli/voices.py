@@ -1,4 +1,4 @@
-"""`q3tts voices`, `clone` and `design`: who can speak, and more of them."""
+"""`q3tts voices`, `clone` and `design`: list voices and make new ones."""
 
 from pathlib import Path
 

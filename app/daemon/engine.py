@@ -23,7 +23,7 @@ class AudioOutput(Protocol):
         ...
 
     async def play(self, pcm: AsyncIterable[bytes]) -> Played:
-        """Play 16-bit mono PCM at 24 kHz, after everybody who asked before. Returns with the last sample; canceled,
+        """Play 16-bit mono PCM at 24 kHz, after all earlier requests. Returns with the last sample; canceled,
         there is silence at once. Raises `NoSpeakers`.
         """
         ...

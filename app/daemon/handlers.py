@@ -159,7 +159,7 @@ async def _made(engine: DaemonContext, request: Request, path: Path | None, *, p
 
 
 async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane) -> Request:
-    """The job, once it is clear who speaks."""
+    """The job, once its voice is known."""
     instruct = (wanted.instruct or "").strip()
     if wanted.voice is not None:
         voice = await named_voice(engine, wanted.voice)

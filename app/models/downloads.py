@@ -247,7 +247,7 @@ class Downloads:
 
 
 async def _heard(process: asyncio.subprocess.Process, download: Download) -> _Done | _Failed | None:
-    """Listen to a child until its last word; None when it ends without one."""
+    """Read a child's output until its result; None when it ends without one."""
     assert process.stdout is not None
     while True:
         try:
@@ -255,8 +255,8 @@ async def _heard(process: asyncio.subprocess.Process, download: Download) -> _Do
             if not line:
                 return None
             message = _decoder.decode(line)
-        except ValueError as error:  # a line that is too long, or that is none of these
-            logger.warning("process %d says what nobody understands: %s", process.pid, error)
+        except ValueError as error:  # a line that is too long, or not a message
+            logger.warning("unexpected output from download process %d: %s", process.pid, error)
             continue
         match message:
             case _Started():

@@ -83,7 +83,7 @@ class Place:
         self._why_none = ""
 
     def engine(self) -> SidecarEngine:
-        """The engine, which runs. Raises `Wrong`, the same for everybody who asks, when it does not start."""
+        """The running engine. Raises `Wrong`, with the same message each time, when it does not start."""
         if self._why_none:
             raise Wrong(self._why_none, "see what the check `engine` found")
         if self._engine is None:

@@ -1,4 +1,4 @@
-"""The engine as a child: it starts, and answers those who have the token, and nobody else."""
+"""The engine as a child process: it starts, and answers only requests with the token."""
 
 from app import __version__
 from app.selftest.check import Place, Wrong, form

@@ -13,11 +13,11 @@ Kind = TypeVar("Kind", bound=Struct)
 
 
 class JobStatus(StrEnum):
-    """Where a job is. Comments tell who moves it on."""
+    """The state of a job. Comments say what moves it on."""
 
     QUEUED = "queued"  #: the scheduler claims it
     RUNNING = "running"  #: its chunks are being spoken; the scheduler finishes it
-    PAUSED = "paused"  #: somebody asked for a rest; `resume` queues it again
+    PAUSED = "paused"  #: a client paused it; `resume` queues it again
     COMPLETED = "completed"  #: all of its text is in its audio
     FAILED = "failed"  #: `error` says why; `retry` queues it again, with the chunks it has
     CANCELED = "canceled"  #: somebody asked for it; the audio so far is kept

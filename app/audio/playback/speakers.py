@@ -91,7 +91,7 @@ class Speakers:
             return Played(playback.samples / SAMPLE_RATE, playback.underruns)
 
     async def close(self) -> None:
-        """Release the device for good; who still plays gets `NoSpeakers`."""
+        """Release the device for good; callers that still play get `NoSpeakers`."""
         self._closed = True
         if self._playback is not None:
             self._playback.stop.set()

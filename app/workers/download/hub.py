@@ -145,7 +145,7 @@ def passes(error: Exception) -> bool:
 
 
 def explained(error: Exception, repository: str, revision: str) -> FetchFailed:
-    """What an error means to who asked for the model."""
+    """What an error means to whoever asked for the model."""
     from httpx2 import HTTPError, InvalidURL
     from huggingface_hub import constants, errors
 
