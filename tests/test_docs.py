@@ -18,7 +18,7 @@ from app.api import stream
 from app.api.app import make_app
 from app.api.problems import HTTP_CODES, status_of
 from app.api.schemas import Chunking, SpeechSettings
-from app.api.views import DownloadView, ModelView
+from app.api.views.models import DownloadView, ModelView
 from app.cli.main import cli
 from app.daemon.handlers import ACTIONS, Generate
 from app.engine.sidecar import Payload

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from app.api import guard, schemas, stream
-from app.api.views import JobView
+from app.api.views.jobs import JobView
 from app.audio import wav
 from app.audio.log import log, logs
 from app.audio.recordings import reference

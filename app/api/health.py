@@ -4,7 +4,8 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from app import __version__
-from app.api.views import EngineWarning, Health, capabilities_of
+from app.api.views.health import EngineWarning, Health
+from app.api.views.models import capabilities_of
 from app.errors import ModelNotReady
 from app.inference.model import ModelCard
 from app.usecases.jobs import Jobs

@@ -12,7 +12,8 @@ from app import SAMPLE_RATE
 from app.api.links import AnyRequest, ws_url
 from app.api.paging import cursor_of, position_of
 from app.api.schemas import SubmitRequest
-from app.api.views import ArtifactList, ArtifactView, ChunkList, ChunkView, Deleted, JobPage, JobView
+from app.api.views.jobs import ArtifactList, ArtifactView, ChunkList, ChunkView, JobPage, JobView
+from app.api.views.shared import Deleted
 from app.errors import InvalidRequest
 from app.inference.model import Lane
 from app.scheduler.progress import progress_of

@@ -6,7 +6,8 @@ from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 
-from app.api.views import Deleted, ModelList, ModelView
+from app.api.views.models import ModelList, ModelView
+from app.api.views.shared import Deleted
 from app.usecases.models import Models
 
 ModelId = Annotated[str, PathParameter(max_length=128)]

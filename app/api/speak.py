@@ -6,7 +6,7 @@ from litestar.params import JSONBody
 
 from app.api.links import AnyRequest, ws_url
 from app.api.schemas import CancelRequest, SpeakRequest
-from app.api.views import Canceled, SpeakStarted
+from app.api.views.jobs import Canceled, SpeakStarted
 from app.inference.model import Lane
 from app.store.rows import JobStatus
 from app.usecases.jobs import Jobs, Request

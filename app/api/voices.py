@@ -10,7 +10,8 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from app.api.links import AnyRequest
 from app.api.ranges import sent
 from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeRequest
-from app.api.views import Cloned, Deleted, Heard, VoiceList, VoiceView, when
+from app.api.views.shared import Deleted, when
+from app.api.views.voices import Cloned, Heard, VoiceList, VoiceView
 from app.errors import InvalidAudio
 from app.inference.model import VoiceKind
 from app.store.rows import Voice

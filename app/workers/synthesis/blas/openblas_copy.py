@@ -1,28 +1,21 @@
-"""A copy of the packaged OpenBLAS that MLX can find its products in.
+"""Makes a copy of the packaged OpenBLAS in which MLX finds the functions that it looks up.
 
 The wheel `scipy-openblas32` puts `scipy_` in front of every name, so that several copies can live in one process.
-The copy has the names that MLX looks for without it, by patchelf. It is made once and kept in the user's cache
-folder, under a name that says its content; a bundle is built with one.
+patchelf removes that prefix from the names that MLX looks up. A child process then tries the copy: this module is
+also that child's program.
 
-Worker side, and the build of the bundle. It knows nothing of MLX but the names.
+Used in the worker, and when a bundle is built.
 """
 
 import ctypes
-import hashlib
-import os
-import shutil
-import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import files as files_of
 from pathlib import Path
 
-#: What MLX's libmlx.so looks up, and what OpenBLAS says of itself. The other 5,000 names stay as they are.
+#: What MLX's libmlx.so looks up, and OpenBLAS's description of itself. The other 5,000 names stay as they are.
 NAMES = (
     *("cblas_sgemm", "cblas_dgemm", "cblas_cgemm", "cheevd_", "cgeev_", "cgesdd_"),
     *(
@@ -38,34 +31,8 @@ PACKAGE = "scipy-openblas32"
 
 _PREFIX = "scipy_"
 
-#: After which copies of other versions, and what a kill has left, are removed. In seconds.
-_OLD_COPY_S, _OLD_WORK_S = 30 * 86_400, 3_600
-
-#: For patchelf, and for the trial of its work; each takes a tenth of a second.
+#: For patchelf, and for the trial of the copy; each takes a tenth of a second.
 _PATIENCE_S = 30.0
-
-
-@contextmanager
-def kept(folder: Path | None = None) -> Generator[Path]:
-    """The path of the copy in a folder, the user's cache folder unless said otherwise; made if it is not there.
-
-    Where that folder cannot be used, or others could put something into it, it is as `used_once`. Raises OSError.
-    """
-    path = _kept_in(folder or _cache_folder())
-    if path is not None:
-        yield path
-        return
-    with used_once() as path:
-        yield path
-
-
-@contextmanager
-def used_once() -> Generator[Path]:
-    """The path of a copy that is gone with the context; a library that has been loaded by then stays loaded. Raises
-    OSError.
-    """
-    with tempfile.TemporaryDirectory(prefix="q3tts-blas-") as folder:
-        yield _made_in(Path(folder))
 
 
 def write_copy(target: Path) -> None:
@@ -81,82 +48,6 @@ def write_copy(target: Path) -> None:
     _check(target)
 
 
-def _cache_folder() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("q3tts") / "blas"
-
-
-def _kept_in(folder: Path) -> Path | None:
-    with suppress(OSError):
-        if _may_be_made(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if _is_private(folder):
-                return _found_in(folder) or _made_in(folder)
-    return None
-
-
-def _may_be_made(folder: Path) -> bool:
-    """Whether it is there, or would be made in a folder of this user's: not in another's home, as under sudo."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    return there.stat().st_uid == os.geteuid()
-
-
-def _is_private(folder: Path) -> bool:
-    """Whether only this user and root can put a library there, which the worker would run: into it, or by moving
-    one of the folders above it.
-    """
-    if folder.stat().st_uid != os.geteuid():
-        return False
-    resolved = folder.resolve()
-    return not _others_write(resolved.stat()) and all(
-        above.st_uid in (os.geteuid(), 0) and (above.st_mode & stat.S_ISVTX or not _others_write(above))
-        for above in map(Path.stat, resolved.parents)
-    )
-
-
-def _others_write(status: os.stat_result) -> bool:
-    """Whether others may write to it. A group with the user's own number has no other members, by custom."""
-    others = stat.S_IWOTH if status.st_gid == os.geteuid() else stat.S_IWOTH | stat.S_IWGRP
-    return bool(status.st_mode & others)
-
-
-def _found_in(folder: Path) -> Path | None:
-    """A whole copy of the version that is installed."""
-    return next((path for path in folder.glob(f"{_stem()}-*.so") if path.name == _name(path)), None)
-
-
-def _made_in(folder: Path) -> Path:
-    """Make the copy. It appears at once and whole; what is old and of no use any more is removed."""
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as making:
-        made = Path(making) / "libopenblas.so"
-        write_copy(made)
-        target = folder / _name(made)
-        os.replace(made, target)
-    now = time.time()
-    for other in folder.glob(f"libopenblas-*-{os.uname().machine}-*.so"):
-        if other != target and now - other.stat().st_mtime > _OLD_COPY_S:
-            other.unlink(missing_ok=True)
-    for left in folder.glob(".making-*"):
-        if now - left.stat().st_mtime > _OLD_WORK_S:
-            shutil.rmtree(left, ignore_errors=True)
-    return target
-
-
-def _name(copy: Path) -> str:
-    with copy.open("rb") as content:
-        return f"{_stem()}-{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}.so"
-
-
-def _stem() -> str:
-    """Changes with the version, with what is renamed, and with the machine: several may share a home folder."""
-    names = hashlib.sha256(" ".join(NAMES).encode()).hexdigest()[:8]
-    try:
-        return f"libopenblas-{version(PACKAGE)}-{names}-{os.uname().machine}"
-    except PackageNotFoundError as error:
-        raise FileNotFoundError(f"the package {PACKAGE} is not installed") from error
-
-
 def installed(package: str, name: str) -> Path:
     """A file of an installed package, by its name."""
     try:
@@ -170,7 +61,7 @@ def installed(package: str, name: str) -> Path:
 
 
 def _check(copy: Path) -> None:
-    """Have a child process multiply with it, which a damaged library may end. Raises OSError."""
+    """Have a child process multiply with it, since a damaged library may crash. Raises OSError."""
     command = [sys.executable, "-P", "-m", __name__, str(copy)]
     done = _run(command)
     if done.returncode:

@@ -1,9 +1,9 @@
 """The BLAS that MLX multiplies with on Linux, loaded before MLX is imported.
 
 MLX's wheel for Linux is linked to the reference BLAS, some twenty times slower than OpenBLAS. MLX looks functions
-up by name, and finds them first in a library whose names are open to the whole process. On macOS it has Accelerate.
+up by name, and finds them first in a library whose symbols are global in the process. On macOS it uses Accelerate.
 
-Worker side: `load` runs on the thread that will import MLX.
+`load` runs on the worker's thread that will import MLX.
 """
 
 import ctypes
@@ -14,21 +14,21 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from app.workers.synthesis.blas import openblas_copy
+from app.workers.synthesis.blas import cache as copies
 
 logger = logging.getLogger(__name__)
 
 #: Where a bundle has the copy, below its folder.
 BUNDLED = "blas/libopenblas.so"
 
-#: The name of the library in Debian, Fedora and conda. It is used if there is no copy.
+#: The names of the library in Debian, Fedora and conda, for when there is no copy.
 SYSTEM_LIBRARIES = ("libopenblas.so.0", "libopenblas.so")
 
 
 def load(cache: Path | None = None) -> str:
-    """Load an OpenBLAS with its names open to the process: "OpenBLAS 0.3.34 (Zen)"; empty where there is none.
+    """Load an OpenBLAS with global symbols: its name, "OpenBLAS 0.3.34 (Zen)", or empty if there is none.
 
-    `cache` is the folder of the copy, the user's cache folder unless said otherwise.
+    `cache` is the folder of the copy, by default the user's cache folder.
     """
     if sys.platform != "linux":
         return ""
@@ -41,17 +41,20 @@ def load(cache: Path | None = None) -> str:
 
 
 def _libraries(cache: Path | None) -> Generator[ctypes.CDLL]:
-    """From the best to what is better than nothing; each is tried only when it is asked for."""
+    """Libraries from the best to the last resort; each is loaded only when it is asked for."""
     bundle = getattr(sys, "_MEIPASS", "")
     if bundle:
         yield from _opened(str(Path(bundle) / BUNDLED))
     else:
-        for copy in (openblas_copy.kept(cache), openblas_copy.used_once()):
+        path: Path | None = None
+        for copy in (copies.kept(cache), copies.used_once()):
             try:
                 with copy as path:
                     library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
             except OSError as error:  # the cache may be on a medium from which nothing can be run
                 logger.warning("this copy of OpenBLAS cannot be used: %s", error)
+                if path is None:  # it could not be made, wherever it goes
+                    break
             else:
                 yield library
     for name in SYSTEM_LIBRARIES:
