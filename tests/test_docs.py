@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -24,16 +23,10 @@ from app.daemon.handlers import ACTIONS, Generate
 from app.engine.sidecar import Payload
 from app.events import BINARY_HEAD, BINARY_MAGIC, Event
 from app.models.registry import State
+from tests.support.pages import PAGE_NAMES, section_of, text_of
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tauri/*/*.md")])
-PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 NOTHING: Any = object()  # of a description nothing is asked
-
-
-@cache
-def text_of(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
 
 
 # Asked of the code.
@@ -465,14 +458,6 @@ def test_the_changelog_has_an_unreleased_section() -> None:
 
 
 # How the pages are read.
-
-
-def section_of(page: str, heading: str) -> str:
-    """From a heading to the next one of its level, or above."""
-    level = heading.index(" ")
-    found = re.search(rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} |\Z)", page, re.MULTILINE | re.DOTALL)
-    assert found is not None, f"there is no section {heading!r}"
-    return found[1]
 
 
 def without_code(page: str) -> str:

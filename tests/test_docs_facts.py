@@ -30,7 +30,7 @@ from app.store.tables import SEARCHED_CHARS
 from app.text.chunking import Boundary
 from app.usecases.jobs import MAX_TEXT_CHARS
 from app.usecases.voice_names import MIN_ID_CHARS
-from tests.test_docs import PAGE_NAMES, section_of, text_of
+from tests.support.pages import PAGE_NAMES, section_of, text_of
 
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DEFAULTS = schemas.SpeechSettings()

@@ -22,15 +22,15 @@ class Check(NamedTuple):
 CHECKS = (
     Check("folder", "a private temporary folder can be made and written to"),
     Check("database", "it is created, and upgraded from the oldest schema by the migrations"),
-    Check("engine", "it starts as a child, says that it is ready, and answers those who have the token"),
-    Check("unix_socket", "the engine answers there, too"),
-    Check("speech", "espeak-ng speaks: what is streamed is what is downloaded, and can be heard"),
+    Check("engine", "it starts as a child process, reports that it is ready, and answers requests with the token"),
+    Check("unix_socket", "the engine answers there as well"),
+    Check("speech", "espeak-ng speaks: the streamed audio equals the download, and is audible"),
     Check("tokenizers", "text becomes tokens, and tokens become text"),
     Check("qwen3", "a worker loads a Qwen3-TTS checkpoint with MLX and speaks with it"),
-    Check("clone", "a recording becomes a voice, and is spoken with"),
+    Check("clone", "a recording becomes a voice, and speech is made with it"),
     Check("listening", "the models that turn speech into text can be loaded"),
     Check("encoders", "WAV, FLAC, Ogg, MP3, AAC and Opus are written, and read by the process for recordings"),
-    Check("ending", "the engine ends with its standard input, and nothing of it is left"),
+    Check("ending", "the engine ends with its standard input, and leaves nothing running"),
 )
 
 NAMES = tuple(check.name for check in CHECKS)
