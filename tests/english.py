@@ -40,7 +40,6 @@ COVERED = (
 LEFT_OUT = frozenset(
     {
         "node_modules",
-        "scheduler",
         "target",
         "dist",
         "__pycache__",

@@ -24,7 +24,7 @@ ATTEMPTS_ALLOWED = 3
 RUNAWAY, RUNAWAY_S = 4.0, 8.0
 
 #: A take that is not even this part of what its words seem to need has left most of them out: nobody speaks four
-#: times as fast as the estimate, 800 words a minute. Of words for less than so many seconds nothing can be said.
+#: times as fast as the estimate, 800 words a minute. Words for less than this many seconds cannot be judged.
 TOO_SHORT, SOME_WORDS_S = 0.25, 1.0
 
 _REPEATED = re.compile(r"(.)\1+")
@@ -38,7 +38,7 @@ def chunk_seed(job_seed: int, chunk_index: int, attempt: int, part: int = 0) -> 
 
 
 class Part(NamedTuple):
-    """What the model is to say in one go."""
+    """What the model says in one go."""
 
     spoken: str
     ends: Boundary | None = None  #: what ends it; None where the chunk ends

@@ -21,7 +21,7 @@ class Delivery(Protocol):
     """Belongs to the event loop; one job has one."""
 
     def free_slots(self, pending: int) -> int:
-        """How many more chunks may be started while so many are `pending`; not more if zero or less."""
+        """How many more chunks may be started while `pending` have been; none if zero or less."""
         ...
 
     async def deliver(self, pending: deque[PendingChunk]) -> None:
@@ -110,7 +110,7 @@ class RenderDelivery:
                 self._log.show(self._active.job.last_seq)
 
     async def _whole(self, chunk: PendingChunk) -> tuple[bytes, Ending] | None:
-        """All audio of a chunk, none if it is given up, and how it ends; None when it is to be spoken again."""
+        """All audio of a chunk, none if it is given up, and how it ends; None when it must be spoken again."""
         pieces, ending = list[bytes](), self._writer.ending
         for take, ends in chunk.requests:
             filtered = self._requester.filter_for(take, await self._writer.seam(ending, chunk.row, ends))

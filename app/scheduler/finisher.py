@@ -62,7 +62,7 @@ class Finisher:
                 await self._finish(active, log, JobStatus.CANCELED, Changes())
             case StopReason.VOICE_GONE:
                 voice_id = active.job.voice_id
-                gone = VoiceNotFound("the voice was deleted while the job was at work", voice_id=voice_id)
+                gone = VoiceNotFound("the voice was deleted while the job was running", voice_id=voice_id)
                 await self.fail(active, log, gone)
             case StopReason.PAUSE:
                 await self._persist(active, JobStatus.PAUSED, Changes())

@@ -29,8 +29,8 @@ async def reconcile(
     """Make log and rows agree after whatever ended the last run. The job and its chunks as they are then.
 
     A listener's log may be ahead of the rows: what was heard stays. A render's log is cut back to its last
-    committed chunk. A log that is behind its rows has lost committed audio, by a fault of the disk: the rows
-    are taken back, and the chunks are spoken again.
+    committed chunk. A log that is shorter than its rows say has lost committed audio, by a fault of the disk: the
+    rows are taken back, and the chunks are spoken again.
     """
     await log.prepare()
     end = await log.end()
