@@ -441,7 +441,7 @@ SABOTAGES = (
         "app/workers/synthesis/qwen3/references.py",
         "{self._fingerprint}\\0{VERSION}",
         "{self._fingerprint}",
-        ("tests/workers/test_qwen3.py",),
+        ("tests/workers/test_qwen3_references.py",),
     ),
     Sabotage(
         "a checkpoint may name code",

@@ -11,7 +11,7 @@ from app.workers.synthesis.espeak.model import Espeak
 
 if TYPE_CHECKING:  # MLX is for those who need it
     from app.inference.model import VoiceSpec
-    from tests.workers.qwen3_checkpoints import Alone, Models
+    from tests.support.qwen3_checkpoints import Alone, Models
 
 
 BLAS = preload.load()  # as in the worker, before any test file imports MLX
@@ -46,20 +46,20 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[SpeechRequest, list[int
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> "Models":
-    from tests.workers.qwen3_checkpoints import Models
+    from tests.support.qwen3_checkpoints import Models
 
     return Models(tmp_path_factory.mktemp("qwen3"))
 
 
 @pytest.fixture(scope="session")
 def alone() -> "Alone":
-    from tests.workers.qwen3_checkpoints import Alone
+    from tests.support.qwen3_checkpoints import Alone
 
     return Alone()
 
 
 @pytest.fixture(scope="session")
 def cloned(tmp_path_factory: pytest.TempPathFactory) -> "VoiceSpec":
-    from tests.workers.qwen3_checkpoints import clone
+    from tests.support.qwen3_checkpoints import clone
 
     return clone(tmp_path_factory.mktemp("voice"))

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from app.inference.model import FinishReason, Lane, Utterance
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.sampling import SamplingParams, stack_sampling
+from tests.support.qwen3_checkpoints import LONGER, Models, endless, utterance
 from tests.support.speaking import Spoken, collect, finish, speak
-from tests.workers.qwen3_checkpoints import LONGER, Models, endless, utterance
 
 RENDERS = [endless(id=number, seed=number, max_seconds=2) for number in (1, 2, 3)]
 RENDERS[1] = replace(RENDERS[1], text="∞ " + LONGER * 3, text_layout="beside")

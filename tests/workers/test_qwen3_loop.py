@@ -31,10 +31,7 @@ from app.workers.synthesis.qwen3.sampling import FirstCodeProcessor
 from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES, SPEAK_FRAMES, SpeechSequence
 from app.workers.synthesis.qwen3.talker import Talker
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
-from tests.support.speaking import Spoken, collect, finish, speak
-from tests.workers.codes import Codes, their_codes
-from tests.workers.codes import generated as generated
-from tests.workers.qwen3_checkpoints import (
+from tests.support.qwen3_checkpoints import (
     DEEP,
     FRAME_BYTES,
     LONGER,
@@ -46,6 +43,9 @@ from tests.workers.qwen3_checkpoints import (
     tone,
     utterance,
 )
+from tests.support.qwen3_codes import Codes, their_codes
+from tests.support.qwen3_codes import generated as generated
+from tests.support.speaking import Spoken, collect, finish, speak
 
 GREEDY = Sampling(temperature=0)
 

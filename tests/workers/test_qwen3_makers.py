@@ -31,10 +31,10 @@ from tests.golden.cases import (
     checkpoint_sum,
     recording,
 )
+from tests.support.qwen3_checkpoints import Models, clone
+from tests.support.qwen3_codes import Codes
+from tests.support.qwen3_codes import generated as generated
 from tests.support.speaking import finish
-from tests.workers.codes import Codes
-from tests.workers.codes import generated as generated
-from tests.workers.qwen3_checkpoints import Models, clone
 
 pytestmark = pytest.mark.skipif(mlx_runtime.device() != "cpu", reason="elsewhere, talkers are not in float32")
 

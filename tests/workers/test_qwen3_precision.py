@@ -27,10 +27,10 @@ from app.workers.synthesis.qwen3.loading import load_checkpoint
 from app.workers.synthesis.qwen3.prompts import PromptBuilder
 from app.workers.synthesis.qwen3.sampling import FrameSampler, SamplingParams, stack_sampling
 from app.workers.synthesis.qwen3.talker import Talker
+from tests.support.qwen3_checkpoints import Models, endless
+from tests.support.qwen3_codes import Codes, their_codes
+from tests.support.qwen3_codes import generated as generated
 from tests.support.speaking import speak
-from tests.workers.codes import Codes, their_codes
-from tests.workers.codes import generated as generated
-from tests.workers.qwen3_checkpoints import Models, endless
 
 Logits: TypeAlias = NDArray[np.float32]
 

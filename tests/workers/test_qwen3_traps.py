@@ -1,4 +1,6 @@
-"""What mlx-audio does to the audio of Qwen3-TTS, and we do not; where it is cheap, it is shown to do it."""
+"""What mlx-audio does to the audio of Qwen3-TTS, and we do not. Where it is cheap, a canary shows that it still
+does: such a test expects a bug of mlx-audio, and turns nothing red when that is fixed.
+"""
 
 # mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -22,8 +24,7 @@ from app.workers.synthesis.qwen3.references import Reference
 from app.workers.synthesis.qwen3.sampling import FirstCodeProcessor
 from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
-from tests.support.speaking import Spoken, collect, finish, speak
-from tests.workers.qwen3_checkpoints import (
+from tests.support.qwen3_checkpoints import (
     FRAME_SAMPLES,
     LONGER,
     REFERENCE_FRAMES,
@@ -37,11 +38,14 @@ from tests.workers.qwen3_checkpoints import (
     tone,
     utterance,
 )
+from tests.support.speaking import Spoken, collect, finish, speak
 
 Samples = NDArray[np.float32]
 
 GROUPS, CODES = 16, 2_048
 GREEDY = Sampling(temperature=0)
+
+canary = pytest.mark.xfail(strict=False, reason="fixed in mlx-audio; then this test can go")
 
 
 @pytest.fixture(scope="module")
@@ -161,17 +165,25 @@ def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 
 
 def test_frames_whose_first_code_is_zero_are_not_taken_for_padding(
-    preset: Qwen3, their_preset: Any, zeros: set[int], vocoded: Vocoded
+    preset: Qwen3, zeros: set[int], vocoded: Vocoded
 ) -> None:
     zeros |= {1, 4, 5}
 
     spoken = speak(preset, endless(max_seconds=0.8))
-    audio = of_theirs(their_preset.generate("A ∞.", voice="ryan", max_tokens=10))
 
     assert [int(codes[0]) for codes in vocoded.codes].count(0) == 3
     assert spoken.reason is FinishReason.LENGTH
     assert len(spoken.samples) == 10 * FRAME_SAMPLES
-    assert audio.size == 7 * FRAME_SAMPLES, "theirs lacks as many at the end"
+
+
+@canary
+def test_they_take_frames_whose_first_code_is_zero_for_padding(their_preset: Any, zeros: set[int]) -> None:
+    """What `test_frames_whose_first_code_is_zero_are_not_taken_for_padding` would find if ours were as theirs."""
+    zeros |= {1, 4, 5}
+
+    audio = of_theirs(their_preset.generate("A ∞.", voice="ryan", max_tokens=10))
+
+    assert audio.size == 7 * FRAME_SAMPLES, "as many are missing at the end"
 
 
 def test_codes_of_zeros_are_frames_like_any_other(vocoder: Vocoder, theirs: Any) -> None:
@@ -205,8 +217,11 @@ def test_a_clone_begins_exactly_where_its_reference_ends(
     assert apart(cold[:FRAME_SAMPLES], expected[:FRAME_SAMPLES]) > 0.1, "a cold vocoder would be heard"
 
 
+@canary
 def test_their_streamed_clone_begins_with_a_cold_vocoder(theirs: Any, cloned: VoiceSpec) -> None:
-    """What `test_a_clone_begins_exactly_where_its_reference_ends` would find if ours were as theirs."""
+    """What `test_a_clone_begins_exactly_where_its_reference_ends` would find if ours were as theirs; see
+    github.com/Blaizzy/mlx-audio/pull/946.
+    """
     decoder = theirs.speech_tokenizer.decoder.streaming_step.__self__
     codes: list[mx.array] = []
     step = decoder.streaming_step
@@ -229,17 +244,24 @@ def test_their_streamed_clone_begins_with_a_cold_vocoder(theirs: Any, cloned: Vo
 def test_nothing_is_cut_by_its_share_of_the_length(theirs: Any, vocoder: Vocoder) -> None:
     reference, generated = codes_of(REFERENCE_FRAMES, 1), codes_of(10, 2)
     expected = decoded(theirs, mx.concatenate([reference, generated], axis=-1))[REFERENCE_FRAMES * FRAME_SAMPLES :]
-    with_zeros = np.array(generated)
-    with_zeros[0, 0, [2, 7]] = 0
 
     ours = stepped(vocoder, generated, 4, 4, 2, state=primed(vocoder, reference))
+
+    assert apart(ours, expected) < 1e-4
+
+
+@canary
+def test_their_clone_is_cut_by_its_share_of_the_length(theirs: Any) -> None:
+    """What `test_nothing_is_cut_by_its_share_of_the_length` would find if ours were as theirs."""
+    reference, generated = codes_of(REFERENCE_FRAMES, 1), codes_of(10, 2)
+    with_zeros = np.array(generated)
+    with_zeros[0, 0, [2, 7]] = 0
 
     def cut_by_theirs(codes: mx.array) -> Samples:
         return np.array(theirs._decode_icl_generated_codes(list(codes.transpose(2, 0, 1)), reference))
 
-    assert apart(ours, expected) < 1e-4
-    assert cut_by_theirs(generated).size == expected.size + 1, "theirs has a sample of the reference"
-    assert cut_by_theirs(mx.array(with_zeros)).size < expected.size, "and loses its end"
+    assert cut_by_theirs(generated).size == 10 * FRAME_SAMPLES + 1, "it has a sample of the reference"
+    assert cut_by_theirs(mx.array(with_zeros)).size < 10 * FRAME_SAMPLES, "and loses its end"
 
 
 @pytest.mark.parametrize(
@@ -315,6 +337,7 @@ def test_two_utterances_at_once_are_as_each_alone(preset: Qwen3, alone: Alone) -
     assert [spoken[one.id].pcm for one in wanted] == [alone(preset, one) for one in wanted]
 
 
+@canary
 def test_their_two_streams_are_one(their_preset: Any) -> None:
     """What `test_two_utterances_at_once_are_as_each_alone` would find if ours were as theirs."""
 
@@ -355,7 +378,7 @@ def test_an_abandoned_utterance_leaves_nothing_to_the_next(
 
 
 def test_references_of_the_same_length_and_sum_are_not_taken_for_each_other(
-    models: Models, base: Qwen3, theirs: Any, tmp_path: Path
+    models: Models, base: Qwen3, tmp_path: Path
 ) -> None:
     recordings = tone(), tone()[::-1]
     voices = [clone(tmp_path / str(number), samples) for number, samples in enumerate(recordings)]
@@ -372,6 +395,13 @@ def test_references_of_the_same_length_and_sum_are_not_taken_for_each_other(
     assert spoken == [first, second]
     assert first != second
 
+
+@canary
+def test_they_take_references_of_the_same_length_and_sum_for_each_other(theirs: Any) -> None:
+    """What `test_references_of_the_same_length_and_sum_are_not_taken_for_each_other` would find if ours were as
+    theirs.
+    """
+    recordings = tone(), tone()[::-1]
     audios = [mx.array(samples / np.float32(32_768)) for samples in recordings]
     assert float(audios[0].sum()) == float(audios[1].sum())
     codes = [np.array(theirs.speech_tokenizer.encode(audio[None, None])) for audio in audios]

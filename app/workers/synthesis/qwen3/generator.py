@@ -89,7 +89,7 @@ class BatchGenerator:
 
     @property
     def sequence_count(self) -> int:
-        """Sequences that are not finished, running or preempted."""
+        """Sequences that are not finished: running, preempted, or waiting for a slot."""
         return len(self.allocator.sequences) + len(self._finishing)
 
     @property

@@ -81,7 +81,7 @@ class PromptBuilder:
         text = mx.concatenate([self._embed_spoken(utterance.text), self._text_end], axis=1)
         prefix = [self._role, self._codec_prefix(voice.name, language, reference)]
         if instruction:
-            prefix.insert(0, self._embed_text(self._tokens(_INSTRUCTION.format(self._defuse(instruction)))))
+            prefix.insert(0, self._embed_text(self._tokens(_INSTRUCTION.format(self.defuse(instruction)))))
         key = f"{voice.kind}\0{voice.name}\0{language}\0{instruction}"
         codes, transcript = self._codec_begin, text[:, :0]
         if reference is not None:
@@ -151,9 +151,9 @@ class PromptBuilder:
 
     def _spoken_tokens(self, text: str) -> list[int]:
         """The tokens of a text that is spoken, tokenized in their context."""
-        return self._tokens(_TURN.format(self._defuse(text)))[_ROLE_TOKENS:-_END_TOKENS]
+        return self._tokens(_TURN.format(self.defuse(text)))[_ROLE_TOKENS:-_END_TOKENS]
 
-    def _defuse(self, text: str) -> str:
+    def defuse(self, text: str) -> str:
         """Text without special tokens: the tokenizer would take `<|im_end|>` for the end of the turn, and `<think>`
         for something that no voice has learned to say.
         """
