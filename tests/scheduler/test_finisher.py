@@ -89,6 +89,8 @@ async def test_the_file_is_there_before_the_row_and_the_row_before_the_event(log
 
         assert len(job.states.files) == 1
         assert job.feed.events == [JobDone(job_id="job")]
+        async with asyncio.timeout(10):
+            assert [event async for event in job.log.follow(0)] == [JobDone(job_id="job")], "followers end with it"
 
 
 @pytest.mark.parametrize(
