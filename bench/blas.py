@@ -53,11 +53,11 @@ class Comparison(Report, frozen=True, kw_only=True):
 async def speak(choice: str, folder: Path, seconds: float) -> Round:
     """Start a worker, have it speak, and end it."""
     command = (sys.executable, "-P", "-m", "bench.blas_worker", choice, str(folder))
-    async with WorkerSupervisor(command, idle_unload_s=60, answer_s=_PATIENCE_S, start_s=_PATIENCE_S) as pool:
-        await pool.load()
+    async with WorkerSupervisor(command, idle_unload_s=60, answer_s=_PATIENCE_S, start_s=_PATIENCE_S) as worker:
+        await worker.load()
         voice = VoiceSpec(VoiceKind.PRESET, name="ryan")
         began = time.monotonic()
-        take = pool.submit(
+        take = worker.submit(
             Utterance(text=SENTENCE, voice=voice, lane=Lane.SPEAK, seed=1, language="en", max_seconds=seconds)
         )
         first, first_samples, samples = 0.0, 0, 0
@@ -65,7 +65,7 @@ async def speak(choice: str, folder: Path, seconds: float) -> Round:
             samples += len(pcm) // 2
             if not first:
                 first, first_samples = time.monotonic(), samples
-        ended, processor = time.monotonic(), pool.processor
+        ended, processor = time.monotonic(), worker.processor
     assert processor is not None
     assert samples > first_samples, f"{take.finish_reason}: {take.why}"
     return Round(

@@ -1,4 +1,4 @@
-"""One sentence of a Qwen3-TTS checkpoint, through the pool and a real worker: `python -m bench.sentence FOLDER`.
+"""One sentence of a Qwen3-TTS checkpoint through a supervisor and a real worker: `python -m bench.sentence FOLDER`.
 
 Prints how long loading and the first audio took, how the work compares with the length of the audio, and the most
 memory that the worker had (VmHWM of its status, so on Linux only). The audio ends by itself, or after `--seconds`.
@@ -30,11 +30,11 @@ async def measure(folder: Path, seconds: float, text: str) -> None:
         if speakers
         else VoiceSpec(VoiceKind.DESIGN, description="An old man.")
     )
-    async with WorkerSupervisor(entry.command, idle_unload_s=60, answer_s=entry.answer_s, start_s=600) as pool:
+    async with WorkerSupervisor(entry.command, idle_unload_s=60, answer_s=entry.answer_s, start_s=600) as worker:
         started = time.monotonic()
-        await pool.load()
+        await worker.load()
         loaded = time.monotonic()
-        take = pool.submit(
+        take = worker.submit(
             Utterance(text=text, voice=voice, lane=Lane.SPEAK, seed=1, language="en", max_seconds=seconds)
         )
         first, samples = 0.0, 0
@@ -43,12 +43,12 @@ async def measure(folder: Path, seconds: float, text: str) -> None:
             samples += len(pcm) // 2
         ended = time.monotonic()
         audio_s = samples / SAMPLE_RATE
-        print(f"{folder.name}: {checkpoint.bytes / 1e9:.2f} GB on disk, {_computed_by(pool.processor)}")
+        print(f"{folder.name}: {checkpoint.bytes / 1e9:.2f} GB on disk, {_computed_by(worker.processor)}")
         print(f"loaded in            {loaded - started:8.1f} s")
         print(f"first audio after    {first - loaded:8.1f} s")
         print(f"audio                {audio_s:8.2f} s, ended with {take.finish_reason} {take.why}")
         print(f"work / audio         {(ended - loaded) / audio_s if audio_s else float('nan'):8.1f}")
-        print(f"most memory          {_most_memory_mb(pool.worker_pid):8.0f} MB")
+        print(f"most memory          {_most_memory_mb(worker.worker_pid):8.0f} MB")
 
 
 def _computed_by(processor: Processor | None) -> str:

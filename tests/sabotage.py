@@ -257,15 +257,15 @@ SABOTAGES = (
     Sabotage(
         "a worker that hangs is waited for",
         "app/models/worker/watchdog.py",
-        "return Finding.HUNG if now - self._heard_at > self._answer_s else Finding.FINE",
-        "return Finding.FINE",
+        "return WorkerHealth.HUNG if now - self._heard_at > self._answer_s else WorkerHealth.FINE",
+        "return WorkerHealth.FINE",
         POOL,
     ),
     Sabotage(
         "an idle worker stays",
         "app/models/worker/watchdog.py",
-        "return Finding.IDLE if now - self._busy_at >= self._idle_s else Finding.FINE",
-        "return Finding.FINE",
+        "return WorkerHealth.IDLE if now - self._busy_at >= self._idle_s else WorkerHealth.FINE",
+        "return WorkerHealth.FINE",
         POOL,
     ),
     Sabotage(

@@ -22,7 +22,7 @@ from app.cli.main import cli
 from app.daemon.handlers import ACTIONS, Generate
 from app.engine.sidecar import Payload
 from app.events import BINARY_HEAD, BINARY_MAGIC, Event
-from app.models.registry import State
+from app.models.listed import State
 from tests.support.pages import PAGE_NAMES, section_of, text_of
 
 ROOT = Path(__file__).resolve().parents[1]

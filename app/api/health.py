@@ -35,5 +35,5 @@ async def health(speech: NamedDependency[Jobs]) -> Health:
         capabilities=capabilities_of(card, transcribes=models.transcriber() is not None),
         jobs_queued=counts["queued"],
         jobs_running=counts["running"],
-        worker_running=any(pool.worker_pid is not None for pool in models.pools),
+        worker_running=any(worker.worker_pid is not None for worker in models.workers),
     )

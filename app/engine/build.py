@@ -227,8 +227,8 @@ async def _models(
 
     downloads = Downloads(fetch, folder / ".downloads")
 
-    def watch(pool: WorkerSupervisor) -> None:
-        pool.task.add_done_callback(partial(_watch, on_failure))
+    def watch(supervisor: WorkerSupervisor) -> None:
+        supervisor.task.add_done_callback(partial(_watch, on_failure))
 
     async with (
         downloads,
@@ -238,7 +238,7 @@ async def _models(
             downloads,
             idle_unload_s=config.idle_unload_s,
             wakeup=wakeup,
-            on_pool=watch,
+            on_supervisor=watch,
         ) as models,
     ):
         yield models
@@ -281,8 +281,8 @@ async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
                 await parts.scheduler.shut_down()
             break
         if not last:
-            for pool in parts.speech.models.pools:
-                pool.kill_worker()  # it does not come to its next step
+            for supervisor in parts.speech.models.workers:
+                supervisor.kill_worker()  # it does not come to its next step
     parts.logs.cut_off()
     parts.feed.close()
     await _canceled(scheduling)

@@ -1,5 +1,5 @@
 """All models of this machine: what is built in, what lies in the models folder, what could be downloaded; which one
-is active, and the pool of each one that is in use.
+is active, and the supervisor of each one that is in use.
 
 It does not know voices, jobs or where the choice of the active model is remembered.
 """
@@ -11,17 +11,16 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState
 from app.inference.families import Task
 from app.inference.processor import Processor
-from app.models.downloads import Download, Downloads
+from app.models.downloads import Downloads
 from app.models.installed import InstalledModel, InstalledModels
+from app.models.listed import Listed, State
 from app.models.published import PUBLISHED, Published
 from app.models.spec import ModelSpec
 from app.models.worker.residency import ModelResidency
@@ -30,31 +29,11 @@ from app.models.worker.supervisor import WorkerSupervisor
 logger = logging.getLogger(__name__)
 
 
-class State(StrEnum):
-    """Where a model is."""
+class Loaded(NamedTuple):
+    """The supervisor of a model that is or was in use, and the fingerprint of the files that it speaks with."""
 
-    ABSENT = "absent"  #: published, not on this machine
-    DOWNLOADING = "downloading"
-    INSTALLED = "installed"
-    LOADING = "loading"  #: its worker is on its way
-    ACTIVE = "active"  #: the one that new voices are made for; it is loaded at first use
-    BROKEN = "broken"  #: on this machine, and of no use; `reason` says why
-
-
-class Listed(Struct, frozen=True, kw_only=True):
-    """A model, as it is now."""
-
-    model_id: str
-    display_name: str
-    state: State
-    task: Task = Task.TTS
-    entry: ModelSpec | None = None  #: None when it is not here, broken, or does not speak
-    published: Published | None = None
-    folder: Path | None = None
-    bytes: int | None = None  #: on disk, or to download when it is absent
-    loaded: bool = False
-    download: Download | None = None  #: the one in work, or the last one that failed
-    reason: str = ""
+    supervisor: WorkerSupervisor
+    fingerprint: str
 
 
 class ModelRegistry:
@@ -68,14 +47,13 @@ class ModelRegistry:
         *,
         idle_unload_s: float,
         wakeup: asyncio.Event,
-        on_pool: Callable[[WorkerSupervisor], None] = lambda _: None,
+        on_supervisor: Callable[[WorkerSupervisor], None] = lambda _: None,
     ) -> None:
         self._builtin = {entry.card.model_id: entry for entry in builtin}
         self._shelf, self._downloads = shelf, downloads
-        self._idle_unload_s, self._on_pool = idle_unload_s, on_pool
+        self._idle_unload_s, self._on_supervisor = idle_unload_s, on_supervisor
         self._residency = ModelResidency()
-        self._pools: dict[str, WorkerSupervisor] = {}
-        self._files: dict[str, str] = {}  #: by id: the fingerprint of what its pool speaks with
+        self._loaded: dict[str, Loaded] = {}  #: by id
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._wakeup = wakeup
@@ -119,7 +97,7 @@ class ModelRegistry:
         """One model. Raises `ModelNotFound`."""
         if (builtin := self._builtin.get(model_id)) is not None:
             state = State.ACTIVE if model_id == self._active_id else State.INSTALLED
-            loaded = self._loaded(model_id)
+            loaded = self._in_memory(model_id)
             return Listed(model_id=model_id, display_name=model_id, state=state, entry=builtin, loaded=loaded)
         published, found = PUBLISHED.get(model_id), self._shelf.found.get(model_id)
         if published is None and found is None:
@@ -141,11 +119,12 @@ class ModelRegistry:
         )
 
     def _installed(self, model_id: str, name: str, found: InstalledModel, published: Published | None) -> Listed:
-        pool = self._pools.get(model_id)
-        reason = found.reason or self._load_error(model_id, found)
+        loaded = self._loaded.get(model_id)
+        load_error = loaded.supervisor.load_error if loaded and loaded.fingerprint == found.fingerprint else ""
+        reason = found.reason or load_error
         if reason:
             state = State.BROKEN
-        elif pool is not None and pool.loading:
+        elif loaded is not None and loaded.supervisor.loading:
             state = State.LOADING
         elif model_id in (self._active_id, self.transcriber_id):
             state = State.ACTIVE
@@ -160,65 +139,58 @@ class ModelRegistry:
             published=published,
             folder=found.folder,
             bytes=found.bytes,
-            loaded=self._loaded(model_id),
+            loaded=self._in_memory(model_id),
             reason=reason,
         )
 
     def entry(self, model_id: str) -> ModelSpec:
         """A model that can speak. Raises `ModelNotReady`."""
         try:
-            listed = self.get(model_id)
+            return self.get(model_id).usable
         except ModelNotFound:
             raise ModelNotReady(f"the model {model_id} is not on this machine", model_id=model_id) from None
-        if listed.entry is not None and not listed.reason:
-            return listed.entry
-        why = listed.reason or f"it is {listed.state}"
-        if listed.task is not Task.TTS and listed.state is not State.ABSENT:
-            why = "it turns speech into text"
-        raise ModelNotReady(f"the model {model_id} cannot speak: {why}", model_id=model_id)
 
-    async def pool(self, model_id: str) -> WorkerSupervisor:
-        """The pool that speaks with a model. Raises `ModelNotReady`."""
-        return await self._pool(model_id, self.entry(model_id))
+    async def worker(self, model_id: str) -> WorkerSupervisor:
+        """The supervisor of the worker that speaks with a model. Raises `ModelNotReady`."""
+        return await self._worker(self.entry(model_id))
 
-    async def _pool(self, model_id: str, entry: ModelSpec) -> WorkerSupervisor:
+    async def _worker(self, entry: ModelSpec) -> WorkerSupervisor:
+        model_id = entry.card.model_id
         async with self._opening:
-            if (pool := self._pools.get(model_id)) is not None and self._files[model_id] != entry.fingerprint:
-                # Other files than those it has loaded. What is being spoken with these may end.
-                pool = None if await self._closed(model_id) else pool
-            if pool is None:
-                pool = WorkerSupervisor(
-                    entry.command,
-                    idle_unload_s=self._idle_unload_s,
-                    answer_s=entry.answer_s,
-                    model_id=model_id,
-                    residency=self._residency if entry.large else None,
-                    wakeup=self._wakeup,
-                )
-                await self._stack.enter_async_context(pool)
-                self._pools[model_id], self._files[model_id] = pool, entry.fingerprint
-                self._on_pool(pool)
-        return pool
+            loaded = self._loaded.get(model_id)
+            # If the files are others than those it has loaded, what is being spoken with these may end.
+            if loaded is not None and (loaded.fingerprint == entry.fingerprint or not await self._close(model_id)):
+                return loaded.supervisor
+            supervisor = WorkerSupervisor(
+                entry.command,
+                idle_unload_s=self._idle_unload_s,
+                answer_s=entry.answer_s,
+                model_id=model_id,
+                residency=self._residency if entry.large else None,
+                wakeup=self._wakeup,
+            )
+            await self._stack.enter_async_context(supervisor)
+            self._loaded[model_id] = Loaded(supervisor, entry.fingerprint)
+            self._on_supervisor(supervisor)
+            return supervisor
 
     @property
     def processor(self) -> Processor:
         """What the active model computes on. Until it has been loaded once, what this kind of machine has."""
-        pool = self._pools.get(self._active_id)
-        if pool is not None and pool.processor is not None:
-            return pool.processor
+        loaded = self._loaded.get(self._active_id)
+        if loaded is not None and loaded.supervisor.processor is not None:
+            return loaded.supervisor.processor
         apple = sys.platform == "darwin" and platform.machine() == "arm64"
         return Processor("metal" if apple and self._active_id not in self._builtin else "cpu")
 
     @property
-    def pools(self) -> list[WorkerSupervisor]:
-        """Every pool that is in use."""
-        return [*self._pools.values()]
+    def workers(self) -> list[WorkerSupervisor]:
+        """The supervisor of every model that is or was in use."""
+        return [loaded.supervisor for loaded in self._loaded.values()]
 
     def choose(self, model_id: str) -> None:
         """Make a model the active one without loading it. Raises `ModelNotFound`, `ModelNotReady`."""
-        self.get(model_id)
-        self.entry(model_id)
-        self._active_id = model_id
+        self._active_id = self.get(model_id).usable.card.model_id
 
     async def activate(self, model_id: str) -> Listed:
         """Load a model and make it the active one, or the one that transcribes. Raises `ModelNotFound`, or
@@ -229,9 +201,9 @@ class ModelRegistry:
         if listed.task is Task.STT and not listed.reason and listed.folder is not None:
             self.transcriber_id = model_id
             return self.get(model_id)
-        entry = listed.entry or self.entry(model_id)  # also one that did not load before: perhaps it does now
-        pool = await self._pool(model_id, entry)
-        await pool.load()
+        entry = listed.entry or listed.usable  # also one that did not load before: perhaps it does now
+        supervisor = await self._worker(entry)
+        await supervisor.load()
         self._active_id = model_id
         return self.get(model_id)
 
@@ -240,11 +212,10 @@ class ModelRegistry:
         self.get(model_id)
         if model_id == self.transcriber_id:
             self.transcriber_id = ""
-        pool = self._pools.get(model_id)
-        if pool is not None:
-            if not pool.unload():
+        if (loaded := self._loaded.get(model_id)) is not None:
+            if not loaded.supervisor.unload():
                 raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
-            await pool.wait_stopped()
+            await loaded.supervisor.wait_stopped()
         return self.get(model_id)
 
     async def download(self, model_id: str) -> Listed:
@@ -279,7 +250,7 @@ class ModelRegistry:
         if model_id in (self._active_id, self.transcriber_id):
             raise WrongState(f"the model {model_id} is active; activate another one first")
         if listed.folder is not None:
-            if not await self._closed(model_id):
+            if not await self._close(model_id):
                 raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
             try:
                 await asyncio.to_thread(_removed, listed.folder)
@@ -293,24 +264,19 @@ class ModelRegistry:
         found = self._shelf.found.get(self.transcriber_id)
         return None if found is None or found.reason else found.folder
 
-    async def _closed(self, model_id: str) -> bool:
-        """Let go of a model's pool; False when it has work."""
-        pool = self._pools.get(model_id)
-        if pool is None:
-            return True
-        if not pool.unload():
-            return False
-        del self._pools[model_id], self._files[model_id]
-        await pool.close()
+    async def _close(self, model_id: str) -> bool:
+        """End a model's worker and forget its supervisor; False when it has work."""
+        loaded = self._loaded.get(model_id)
+        if loaded is not None:
+            if not loaded.supervisor.unload():
+                return False
+            del self._loaded[model_id]
+            await loaded.supervisor.close()
         return True
 
-    def _loaded(self, model_id: str) -> bool:
-        pool = self._pools.get(model_id)
-        return pool is not None and pool.loaded
-
-    def _load_error(self, model_id: str, found: InstalledModel) -> str:
-        pool = self._pools.get(model_id)
-        return pool.load_error if pool is not None and self._files[model_id] == found.fingerprint else ""
+    def _in_memory(self, model_id: str) -> bool:
+        loaded = self._loaded.get(model_id)
+        return loaded is not None and loaded.supervisor.loaded
 
 
 def _removed(folder: Path) -> None:

@@ -217,11 +217,11 @@ class Scheduler:
 
     async def _speak(self, active: ActiveJob, log: AudioLog) -> None:
         text = await self._jobs.text(active.job)
-        pool = await self._models.pool(active.job.model_id)  # first: the presets of a model go with it
+        worker = await self._models.worker(active.job.model_id)  # first: the presets of a model go with it
         voice = await self._voices.get(active.job.voice_id)
         plan = await plan_chunks(active.job, text, self._chunks)
         active.job, plan = await reconcile(active.job, plan, log, self._chunks)
-        run = self._job_run(active, text, plan, voice, pool, log)
+        run = self._job_run(active, text, plan, voice, worker, log)
         active.raise_if_stopped()  # while the text was being cut
         active.on_stop(run.stop)
         log.start()
@@ -240,19 +240,19 @@ class Scheduler:
         text: str,
         plan: Sequence[ChunkRow],
         voice: Voice,
-        pool: WorkerSupervisor,
+        worker: WorkerSupervisor,
         log: AudioLog,
     ) -> JobRun:
         card = self._models.entry(active.job.model_id).card
         pauses = Pauses(text, plan, card, rate=active.job.settings.rate)
-        requester = ChunkRequester(active.job, text, self._voice_spec(voice), card.native_settings, pool)
+        requester = ChunkRequester(active.job, text, self._voice_spec(voice), card.native_settings, worker)
         writer = ChunkWriter(
             active, pauses, requester, log, self._chunks, lambda: self._notify_progress(active, log)
         )
         if active.job.lane is Lane.SPEAK:
             delivery = ListenerDelivery(active, requester, writer, log)
         else:
-            delivery = RenderDelivery(active, requester, writer, log, pool)
+            delivery = RenderDelivery(active, requester, writer, log, worker)
         return JobRun(active, plan, requester, delivery, log)
 
     def _notify_progress(self, active: ActiveJob, log: AudioLog) -> None:

@@ -8,7 +8,8 @@ import logging
 from app.errors import ModelNotFound, ModelNotReady, WrongState
 from app.inference.families import Task
 from app.inference.model import VoiceKind
-from app.models.registry import Listed, ModelRegistry
+from app.models.listed import Listed
+from app.models.registry import ModelRegistry
 from app.models.spec import ModelSpec
 from app.store.clock import now_us
 from app.store.jobs import JobStore

@@ -221,8 +221,8 @@ class Voices:
         return await self._transcriber.transcribe(model, recording.wav, language)
 
     async def _spoken(self, voice: Voice, text: str) -> bytes:
-        pool = await self._models.pool(voice.model_id)
-        take = pool.submit(
+        worker = await self._models.worker(voice.model_id)
+        take = worker.submit(
             Utterance(
                 text=text,
                 voice=voice_spec(self._folder, voice),
@@ -234,7 +234,7 @@ class Voices:
         try:
             pcm = b"".join([piece async for piece in take.pcm()])
         finally:
-            pool.cancel(take)
+            worker.cancel(take)
         if take.reason not in (FinishReason.STOP, FinishReason.LENGTH) or not pcm:
             raise InferenceFailed(take.why or "the model gave no sound for the preview", voice_id=voice.id)
         return pcm

@@ -100,15 +100,15 @@ class Room:
         return b"".join(with_pauses(zip(takes, pauses, strict=True), rate=job.settings.rate))
 
     @property
-    def pool(self) -> WorkerSupervisor:
+    def worker(self) -> WorkerSupervisor:
         """The fake's, once it has had work."""
-        (pool,) = self.speech.models.pools
-        return pool
+        (worker,) = self.speech.models.workers
+        return worker
 
     @property
     def worker_pid(self) -> int | None:
         """The process of the fake, if one runs."""
-        return next((pool.worker_pid for pool in self.speech.models.pools), None)
+        return next((worker.worker_pid for worker in self.speech.models.workers), None)
 
     def release(self, name: str) -> None:
         (self.control / name).touch()

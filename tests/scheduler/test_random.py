@@ -23,7 +23,7 @@ ENDS = {JobStatus.COMPLETED: JobDone, JobStatus.FAILED: JobError, JobStatus.CANC
 
 
 def kill(worker_pid: int) -> None:
-    """It may have been killed a moment ago, and the pool has not seen that yet."""
+    """It may have been killed a moment ago, and its supervisor has not seen that yet."""
     with suppress(ProcessLookupError):
         os.kill(worker_pid, signal.SIGKILL)
 

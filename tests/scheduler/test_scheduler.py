@@ -111,8 +111,8 @@ async def test_the_model_is_told_behind_which_chunk_each_is_heard(
     given: list[Utterance] = []
     submit = WorkerSupervisor.submit
 
-    def noted(pool: WorkerSupervisor, utterance: Utterance, *, after: Take | None = None) -> Take:
-        take = submit(pool, utterance, after=after)
+    def noted(worker: WorkerSupervisor, utterance: Utterance, *, after: Take | None = None) -> Take:
+        take = submit(worker, utterance, after=after)
         given.append(take.utterance)
         return take
 
@@ -202,7 +202,7 @@ async def test_a_job_has_not_failed_before_the_model_has_let_go_of_all_of_its_ch
         assert (await room.job(job_id)).status is JobStatus.RUNNING
 
     for take in asked:
-        cancel(room.pool, take)
+        cancel(room.worker, take)
     assert (await room.ended(job_id)).status is JobStatus.FAILED
 
 

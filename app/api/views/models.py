@@ -7,7 +7,7 @@ from msgspec import Struct
 from app.events import ErrorBody
 from app.inference.model import ModelCard
 from app.models.downloads import Download
-from app.models.registry import Listed
+from app.models.listed import Listed
 
 
 class Capabilities(Struct, frozen=True):

@@ -6,6 +6,8 @@ The messages are those of `app/inference/wire.py`.
 import asyncio
 from collections.abc import Sequence
 
+from msgspec import DecodeError
+
 from app.inference import wire
 from app.process import children
 
@@ -16,6 +18,10 @@ class WorkerLost(Exception):
 
 class LoadError(Exception):
     """The worker says that its model cannot be loaded; another worker would say the same."""
+
+
+#: What is raised when a worker dies, hangs or sends nonsense, or cannot be spawned.
+LOST = (WorkerLost, OSError, DecodeError, ValueError)
 
 
 class WorkerProcess:

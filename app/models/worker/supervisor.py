@@ -1,9 +1,8 @@
 """Supervises the worker process of one model: starts it on first use, sends it takes, stops it when it is idle, and
-starts another when it dies or hangs. Knows utterances and takes; nothing of jobs, chunks or files.
+starts another when it dies or hangs.
 
-Its decisions are made elsewhere, by classes that know no process: in which state the worker is in `state.py`, which
-takes it may have now in `dispatch.py`, whether it hangs in `watchdog.py`, whether its model may be in memory in
-`residency.py`. `process.py` is the process and its pipe.
+Decisions are made by classes that know no process: `state.py` (what state the worker is in), `dispatch.py` (which
+takes it may have now), `watchdog.py` (does it hang?) and `residency.py` (may its model be in memory?).
 """
 
 import asyncio
@@ -11,9 +10,6 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
-
-from msgspec import DecodeError
 
 from app.errors import ModelNotReady
 from app.inference import wire
@@ -21,23 +17,16 @@ from app.inference.model import Utterance
 from app.inference.processor import Processor
 from app.models.worker.dispatch import Dispatcher
 from app.models.worker.load_requests import LoadRequests
-from app.models.worker.process import LoadError, WorkerLost, WorkerProcess
+from app.models.worker.process import LOST, LoadError, WorkerLost, WorkerProcess
 from app.models.worker.residency import Demand, ModelResidency, TimeSlice, Verdict
 from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, step
 from app.models.worker.take import Take
-from app.models.worker.watchdog import Finding, Watchdog
+from app.models.worker.watchdog import Watchdog, WorkerHealth
 
 #: Workers in a row that may fail to start before everything that waits for the model is refused.
 MAX_FAILED_STARTS = 3
 
-_EVENTS = {
-    Verdict.KEEP: WorkerEvent.KEEP,
-    Verdict.DRAIN: WorkerEvent.DRAIN,
-    Verdict.RELEASE: WorkerEvent.STOP,
-}
-
-#: What is raised when a worker dies, hangs or sends nonsense, or cannot be spawned.
-_LOST = (WorkerLost, OSError, DecodeError, ValueError)
+_EVENTS = {Verdict.KEEP: WorkerEvent.KEEP, Verdict.DRAIN: WorkerEvent.DRAIN, Verdict.RELEASE: WorkerEvent.STOP}
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +68,7 @@ class WorkerSupervisor:
         self._task = asyncio.create_task(self._supervise(), name="worker supervisor")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -179,7 +166,7 @@ class WorkerSupervisor:
                 try:
                     if self._has_work:  # all of it may have been canceled by now
                         await self._run_worker()
-                except _LOST as error:
+                except LOST as error:
                     why = str(error) or type(error).__name__
                     logger.warning("worker %s is lost: %s", self.worker_pid, why)
                     self._apply(WorkerEvent.LOST, why)
@@ -189,7 +176,7 @@ class WorkerSupervisor:
                 self._work.clear()
 
     async def _run_worker(self) -> None:
-        """Start a worker and look after it until it has to be stopped. Raises one of `_LOST` when it is lost."""
+        """Start a worker and look after it until it has to be stopped. Raises one of `LOST` when it is lost."""
         self._process = process = await WorkerProcess.start(self._command)
         self._apply(WorkerEvent.SPAWNED)
         logger.info("worker %d started", process.pid)
@@ -207,7 +194,7 @@ class WorkerSupervisor:
             await self._watch(watchdog, reader)
         finally:
             reader.cancel()
-            with suppress(asyncio.CancelledError, *_LOST):
+            with suppress(asyncio.CancelledError, *LOST):
                 await reader
 
     async def _stop_worker(self) -> None:
@@ -233,22 +220,20 @@ class WorkerSupervisor:
         """Return when the worker has to be stopped, raise when it is lost."""
         while True:
             await self._wait_for_change(reader)
-            busy = (activity := self._takes.activity).busy
+            activity = self._takes.activity
             self._apply(_EVENTS[self._time_slice.verdict(self._residency.demand, activity)])
             if self._state not in LOADED:
                 logger.info("worker %s is stopped, to free its memory", self.worker_pid)
                 return
-            match watchdog.look(time.monotonic(), busy=busy):
-                case Finding.HUNG:
-                    raise WorkerLost(f"it has not answered for {self._answer_s:.1f} s")
-                case Finding.IDLE:
-                    logger.info("worker %s has been idle for %.0f s", self.worker_pid, self._idle_unload_s)
-                    self._apply(WorkerEvent.STOP)  # what is submitted from here on waits for the next one
-                    return
-                case Finding.FINE if busy:
-                    self._send(wire.Ping())
-                case _:
-                    pass
+            health = watchdog.look(time.monotonic(), busy=activity.busy)
+            if health is WorkerHealth.HUNG:
+                raise WorkerLost(f"it has not answered for {self._answer_s:.1f} s")
+            if health is WorkerHealth.IDLE:
+                logger.info("worker %s has been idle for %.0f s", self.worker_pid, self._idle_unload_s)
+                self._apply(WorkerEvent.STOP)  # what is submitted from here on waits for the next one
+                return
+            if activity.busy:
+                self._send(wire.Ping())
 
     async def _wait_for_change(self, reader: "asyncio.Task[None]") -> None:
         """Wait until there may be something to decide. Raises what the reader ended with."""

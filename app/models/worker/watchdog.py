@@ -3,8 +3,8 @@
 from enum import Enum, auto
 
 
-class Finding(Enum):
-    """What the watchdog finds."""
+class WorkerHealth(Enum):
+    """How a worker is."""
 
     FINE = auto()
     HUNG = auto()  #: busy, and silent for too long
@@ -22,10 +22,10 @@ class Watchdog:
         """The worker has sent something."""
         self._heard_at = now
 
-    def look(self, now: float, *, busy: bool) -> Finding:
+    def look(self, now: float, *, busy: bool) -> WorkerHealth:
         """What to think of the worker. Whether it is `busy` is believed until the next look."""
         if busy:
             self._busy_at = now
-            return Finding.HUNG if now - self._heard_at > self._answer_s else Finding.FINE
+            return WorkerHealth.HUNG if now - self._heard_at > self._answer_s else WorkerHealth.FINE
         self._heard_at = now  # a worker without work is asked nothing
-        return Finding.IDLE if now - self._busy_at >= self._idle_s else Finding.FINE
+        return WorkerHealth.IDLE if now - self._busy_at >= self._idle_s else WorkerHealth.FINE
