@@ -134,7 +134,7 @@ def test_what_is_not_a_socket_stays_as_it_is(folder: Path, kind: str) -> None:
     refused = refusal(path)
 
     assert refused.exit_code == 74
-    assert "no socket" in str(refused)
+    assert "is not a socket" in str(refused)
     assert path.lstat() == before
 
 
