@@ -8,7 +8,7 @@ from pathlib import Path
 from app import SAMPLE_RATE
 from app.config import Config, private_folder
 from app.engine.build import serving
-from app.engine.sidecar import Announcer, Payload, hold_lease, read_payload
+from app.engine.sidecar import Payload, StatusPipe, read_payload, watch_lifeline
 from app.engine.start import bind
 from app.inference.model import ModelCard
 from app.models.spec import ModelSpec, Preset
@@ -29,18 +29,18 @@ PACED = ModelSpec(
 )
 
 
-async def _serve(payload: Payload, announcer: Announcer) -> None:
+async def _serve(payload: Payload, status: StatusPipe) -> None:
     assert payload.data_dir is not None
     sock = bind("127.0.0.1", payload.port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    hold_lease(lambda: loop.call_soon_threadsafe(stop.set) and None)
+    watch_lifeline(lambda: loop.call_soon_threadsafe(stop.set) and None)
     config = Config(data_dir=private_folder(Path(payload.data_dir)), token=payload.token, model_id="paced")
     async with serving(config, sock, builtin=[PACED]):
-        announcer.say("ready", port=sock.getsockname()[1], pid=os.getpid(), sample_rate=SAMPLE_RATE)
+        status.send("ready", port=sock.getsockname()[1], pid=os.getpid(), sample_rate=SAMPLE_RATE)
         await stop.wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(read_payload(), Announcer()))
+    asyncio.run(_serve(read_payload(), StatusPipe()))

@@ -292,7 +292,7 @@ SABOTAGES = (
     Sabotage(
         "the engine outlives its app",
         "app/engine/lifecycle.py",
-        "    if lease:\n",
+        "    if lifeline:\n",
         "    if False:\n",
         PROCESS,
     ),

@@ -56,7 +56,7 @@ def millis_of(rust: str, constant: str) -> float:
 ARCHITECTURE = [
     f"writing and syncing audio, up to {logs.WRITERS} |",
     f"{WORDS[members(properties=False)]} methods and {WORDS[members(properties=True)]} properties",
-    f"after {wav.HEAD_BYTES} bytes that are kept free",
+    f"after {wav.HEADER_BYTES} bytes that are kept free",
     f"The newest {log.KEPT_RECORDS} records are kept in memory",
     f"{log.BATCH_BYTES >> 10} KiB at a time",
     f"is silent for {ANSWER_S:.0f} s",

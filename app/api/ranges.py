@@ -40,7 +40,7 @@ async def sent(
     """
     content, file = await _opened(find)
     etag = f'"{content.version}"'
-    total = len(content.head) + content.size
+    total = len(content.header) + content.size
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
@@ -115,11 +115,11 @@ def _wanted(header: str | None, total: int) -> tuple[int, int] | None:
 async def _pieces(content: WavFile, file: BinaryIO, first: int, end: int) -> AsyncGenerator[bytes]:
     """The bytes of [first, end) of head and file together, some at a time."""
     with file:
-        head = content.head[first:end]
+        head = content.header[first:end]
         if head:
             yield head
-        position = max(0, first - len(content.head))
-        left = end - max(first, len(content.head))
+        position = max(0, first - len(content.header))
+        left = end - max(first, len(content.header))
         while left > 0:
             piece = await asyncio.to_thread(_read, file, content.offset + position, min(left, PIECE_BYTES))
             if not piece:

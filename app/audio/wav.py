@@ -1,6 +1,6 @@
 """The header of a WAV file of 16-bit mono PCM: the bytes in front of the samples.
 
-The head always has the same size, so that it can be reserved before the length is known. Its spare room is a
+The header always has the same size, so that it can be reserved before the length is known. Its spare room is a
 JUNK chunk in a plain file and the `ds64` chunk with 64-bit sizes in an RF64 file (EBU Tech 3306), which a file
 becomes when its sizes do not fit into 32 bits.
 """
@@ -13,7 +13,7 @@ from msgspec import Struct
 from app import SAMPLE_RATE
 from app.process.files import atomic_write
 
-HEAD_BYTES = 80
+HEADER_BYTES = 80
 
 _RIFF = struct.Struct("<4sI4s")
 _SPARE = struct.Struct("<4sI28s")
@@ -24,9 +24,9 @@ _MAX_32 = 0xFFFFFFFF
 
 
 class WavFile(Struct, frozen=True):
-    """A WAV file as it can be sent: `head`, then `size` bytes of the file at `path` from `offset` on."""
+    """A WAV file as it can be sent: `header`, then `size` bytes of the file at `path` from `offset` on."""
 
-    head: bytes
+    header: bytes
     path: Path
     offset: int
     size: int
@@ -36,13 +36,13 @@ class WavFile(Struct, frozen=True):
 def write_wav(path: Path, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
     """Make a whole file or none: mode 0600, written atomically. Blocks; raises OSError."""
     with atomic_write(path, mode=0o600) as file:
-        file.write(wav_head(len(pcm) // 2, sample_rate=sample_rate) + pcm)
+        file.write(wav_header(len(pcm) // 2, sample_rate=sample_rate) + pcm)
 
 
-def wav_head(samples: int, *, sample_rate: int) -> bytes:
+def wav_header(samples: int, *, sample_rate: int) -> bytes:
     """The 80 bytes that make a WAV file of the `samples` samples of 16-bit mono PCM after them."""
     data_bytes = 2 * samples
-    riff_bytes = HEAD_BYTES - 8 + data_bytes
+    riff_bytes = HEADER_BYTES - 8 + data_bytes
     rf64 = riff_bytes > _MAX_32
     return b"".join(
         (

@@ -49,8 +49,8 @@ class DaemonContext:
         self.aloud = asyncio.Semaphore(MAX_ALOUD)  #: jobs that are played, or will be next
         self.designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
         self.started = time.monotonic()
-        self.told_to_stop = False
+        self.stop_requested = False
 
     def stop(self) -> None:
         """End the engine, once whoever asks for that has been answered."""
-        self.told_to_stop = True
+        self.stop_requested = True

@@ -42,7 +42,7 @@ def save(wav: WavFile, path: Path, *, umask: int) -> None:
             open(wav.path, "rb") as source,
             atomic_write(path, mode=FILE_MODE & ~umask, unique=True) as target,
         ):
-            target.write(wav.head)
+            target.write(wav.header)
             source.seek(wav.offset)
             left = wav.size
             while left and (block := source.read(min(left, COPIED_AT_ONCE))):

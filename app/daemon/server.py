@@ -87,7 +87,7 @@ class Daemon:
                 if answer is not None:
                     await _send(writer, answer)
             finally:
-                if self._engine.told_to_stop:
+                if self._engine.stop_requested:
                     self._on_stop()
             # A socket that is closed while something in it is unread takes the answer away from a client that
             # still sends: the client goes first.

@@ -1,4 +1,4 @@
-"""The engine's life as a process: it serves until a signal or the end of its lease, and is gone soon after,
+"""The engine's life as a process: it serves until a signal or the end of its lifeline, and is gone soon after,
 whatever hangs. It knows nothing of what is served.
 """
 
@@ -15,7 +15,7 @@ from functools import partial
 from app.config import Config
 from app.daemon.binding import Bound
 from app.engine.build import serving
-from app.engine.sidecar import hold_lease
+from app.engine.sidecar import watch_lifeline
 from app.process.parent import when_gone
 
 #: From the order to stop until the process is gone, whatever hangs.
@@ -29,14 +29,14 @@ def run(
     sock: socket.socket,
     *,
     on_ready: Callable[[], None],
-    lease: bool,
+    lifeline: bool,
     parent_pid: int | None = None,
     bound: Bound | None = None,
 ) -> int:
-    """Serve until a signal, an order of a client, or the end of standard input where that is the lease; the exit
+    """Serve until a signal, an order of a client, or the end of standard input where that is the lifeline; the exit
     code. A parent that is named is watched besides: somebody else may hold the other end of standard input.
     """
-    return asyncio.run(_run(config, sock, bound, on_ready=on_ready, lease=lease, parent_pid=parent_pid))
+    return asyncio.run(_run(config, sock, bound, on_ready=on_ready, lifeline=lifeline, parent_pid=parent_pid))
 
 
 async def _run(
@@ -45,7 +45,7 @@ async def _run(
     bound: Bound | None,
     *,
     on_ready: Callable[[], None],
-    lease: bool,
+    lifeline: bool,
     parent_pid: int | None,
 ) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -68,10 +68,10 @@ async def _run(
     code = 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, signaled)
-    if lease:
-        hold_lease(partial(_end_of_lease, loop, order))
+    if lifeline:
+        watch_lifeline(partial(_end_of_lifeline, loop, order))
     if parent_pid is not None:
-        when_gone(parent_pid, partial(_end_of_lease, loop, order))
+        when_gone(parent_pid, partial(_end_of_lifeline, loop, order))
     async with serving(config, sock, bound=bound, on_failure=fail, on_stop=order):
         on_ready()
         await stop.wait()
@@ -79,8 +79,8 @@ async def _run(
     return code
 
 
-def _end_of_lease(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
-    """From the thread of the lease or of the parent, which ends the process even when the loop hangs."""
+def _end_of_lifeline(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
+    """From the thread of the lifeline or of the parent, which ends the process even when the loop hangs."""
     _exit_after(DRAIN_S, 3)
     with suppress(RuntimeError):  # a loop that is closed needs no more orders
         loop.call_soon_threadsafe(order)

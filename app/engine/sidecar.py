@@ -1,6 +1,6 @@
 """How a desktop app starts the engine and ends it: one line of JSON on standard input, JSON lines on standard
-output, and standard input as a lease. When it ends, for whatever reason, the engine stops: no orphan is left by an
-app that crashed or was killed.
+output, and standard input as a lifeline. When it ends, for whatever reason, the engine stops: an app that crashed
+or was killed leaves no orphan.
 """
 
 import json
@@ -66,21 +66,21 @@ def read_payload(fd: int = 0) -> Payload:
     return payload
 
 
-class Announcer:
+class StatusPipe:
     """Standard output for the app alone: JSON lines, whatever libraries may print goes to standard error."""
 
     def __init__(self) -> None:
         self._fd = os.dup(1)  # which what the engine starts does not inherit
         os.dup2(2, 1)
 
-    def say(self, event: str, **fields: Any) -> None:
+    def send(self, event: str, **fields: Any) -> None:
         """Write one line; it does not matter if the app has stopped reading."""
         line = json.dumps({"event": event, **fields}, separators=(",", ":")) + "\n"
         with suppress(OSError):
             os.write(self._fd, line.encode())
 
 
-def hold_lease(on_end: Callable[[], None], fd: int = 0) -> threading.Thread:
+def watch_lifeline(on_end: Callable[[], None], fd: int = 0) -> threading.Thread:
     """Call back, from a thread, when standard input ends or says `{"op":"shutdown"}`."""
 
     def wait() -> None:
@@ -98,7 +98,7 @@ def hold_lease(on_end: Callable[[], None], fd: int = 0) -> threading.Thread:
             unread = unread[-MAX_BYTES:]
         on_end()
 
-    thread = threading.Thread(target=wait, name="lease", daemon=True)
+    thread = threading.Thread(target=wait, name="lifeline", daemon=True)
     thread.start()
     return thread
 

@@ -27,7 +27,7 @@ from app.config import (
     write_token,
 )
 from app.daemon.binding import bind_socket
-from app.engine.sidecar import Announcer, Payload, read_payload
+from app.engine.sidecar import Payload, StatusPipe, read_payload
 from app.errors import StartFailed
 
 MAX_OPEN_FILES = 4_096
@@ -58,26 +58,26 @@ def start(options: Options, *, sidecar: bool = False, announce: bool = False) ->
     started = time.monotonic()
     umask = os.umask(0o077)
     allow_many_connections()
-    announcer = Announcer() if sidecar or announce else None
+    status = StatusPipe() if sidecar or announce else None
     try:
         if sidecar:
-            options = _as_told(options, read_payload())
+            options = _apply_payload(options, read_payload())
         with ExitStack() as stack:
-            return _start(options, announcer, started, umask, stack, lease=sidecar)
+            return _start(options, status, started, umask, stack, lifeline=sidecar)
     except StartFailed as error:
-        if announcer is None:
+        if status is None:
             raise
-        announcer.say("error", code=error.code, message=error.message, exit_code=error.exit_code)
+        status.send("error", code=error.code, message=error.message, exit_code=error.exit_code)
         return error.exit_code
     except Exception as error:
-        if announcer is None:
+        if status is None:
             raise
         logging.getLogger(__name__).exception("the engine failed")
-        announcer.say("error", code="INTERNAL", message=f"{type(error).__name__}: {error}", exit_code=70)
+        status.send("error", code="INTERNAL", message=f"{type(error).__name__}: {error}", exit_code=70)
         return 70
 
 
-def _as_told(options: Options, payload: Payload) -> Options:
+def _apply_payload(options: Options, payload: Payload) -> Options:
     return msgspec.structs.replace(
         options,
         port=payload.port,
@@ -93,12 +93,12 @@ def _as_told(options: Options, payload: Payload) -> Options:
 
 def _start(
     options: Options,
-    announcer: Announcer | None,
+    status: StatusPipe | None,
     started: float,
     umask: int,
     stack: ExitStack,
     *,
-    lease: bool,
+    lifeline: bool,
 ) -> int:
     token = _checked(options.token)
     bound = None
@@ -109,8 +109,8 @@ def _start(
     port: int = sock.getsockname()[1]
     data_dir = private_folder(options.data_dir or default_data_dir())
     _log_to_stderr()
-    if announcer is not None:
-        announcer.say("phase", phase="importing")
+    if status is not None:
+        status.send("phase", phase="importing")
     config = Config(
         data_dir=data_dir,
         token=token,
@@ -129,8 +129,8 @@ def _start(
         logging.getLogger(__name__).info("ready in %.3f s", time.monotonic() - started)
         if config.token_file is not None:
             write_token(config.token_file, config.token)
-        if announcer is not None:
-            announcer.say("ready", port=port, pid=os.getpid(), version=__version__)
+        if status is not None:
+            status.send("ready", port=port, pid=os.getpid(), version=__version__)
             return
         where = f"[{options.host}]" if ":" in options.host else options.host
         print(f"q3tts {__version__} listens on http://{where}:{port}/v1", file=sys.stderr)
@@ -141,7 +141,7 @@ def _start(
 
     from app.engine.lifecycle import run
 
-    return run(config, sock, on_ready=ready, lease=lease, parent_pid=options.parent_pid, bound=bound)
+    return run(config, sock, on_ready=ready, lifeline=lifeline, parent_pid=options.parent_pid, bound=bound)
 
 
 def allow_many_connections() -> None:

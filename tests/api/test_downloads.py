@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from app.audio.wav import HEAD_BYTES, wav_head
+from app.audio.wav import HEADER_BYTES, wav_header
 from tests.api.asking import finished, job_in, open_files, render, speak
 from tests.api.raw import AUTHORIZATION, error_in, host, wire
 from tests.support.client import PATIENCE_S, Engine, audio_of, next_event
@@ -251,7 +251,9 @@ async def test_a_job_that_is_not_completed_has_no_file_unless_a_part_is_asked_fo
             assert "no audio yet" in error_in(part)["message"]
             return
         assert part.status_code == 200
-        assert part.content[:HEAD_BYTES] == wav_head((len(part.content) - HEAD_BYTES) // 2, sample_rate=24_000)
+        assert part.content[:HEADER_BYTES] == wav_header(
+            (len(part.content) - HEADER_BYTES) // 2, sample_rate=24_000
+        )
 
 
 async def test_the_part_of_a_running_render_is_what_is_committed(shared: Engine) -> None:
@@ -264,12 +266,12 @@ async def test_the_part_of_a_running_render_is_what_is_committed(shared: Engine)
     url = f"/v1/jobs/{job_id}/audio?partial=true"
 
     part = await shared.http.get(url)
-    piece = await shared.http.get(url, headers={"Range": f"bytes={HEAD_BYTES}-{HEAD_BYTES + 9}"})
+    piece = await shared.http.get(url, headers={"Range": f"bytes={HEADER_BYTES}-{HEADER_BYTES + 9}"})
     seam = await shared.http.get(url, headers={"Range": "bytes=70-99"})
     again = await shared.http.get(url, headers={"If-None-Match": part.headers["etag"]})
 
     assert (seam.status_code, seam.content) == (206, part.content[70:100])
-    assert part.content[HEAD_BYTES:] == audio_of(events) != b""
+    assert part.content[HEADER_BYTES:] == audio_of(events) != b""
     assert piece.content == audio_of(events)[:10]
     assert again.status_code == 304
     shared.release("part")
@@ -282,8 +284,8 @@ async def test_the_part_of_a_running_render_is_what_is_committed(shared: Engine)
     whole = await shared.http.get(url, headers={"If-None-Match": more.headers["etag"]})
     assert more.status_code == whole.status_code == 200
     assert len({part.headers["etag"], more.headers["etag"], whole.headers["etag"]}) == 3
-    assert more.content[HEAD_BYTES:].startswith(part.content[HEAD_BYTES:])
-    assert whole.content[HEAD_BYTES:].startswith(more.content[HEAD_BYTES:])
+    assert more.content[HEADER_BYTES:].startswith(part.content[HEADER_BYTES:])
+    assert whole.content[HEADER_BYTES:].startswith(more.content[HEADER_BYTES:])
     assert len(whole.content) > len(more.content) > len(part.content)
 
 
@@ -303,7 +305,7 @@ async def test_the_part_of_a_job_that_did_not_complete_is_what_its_listeners_hea
 
     part = await shared.wav(job_id, partial="true")
 
-    assert part[HEAD_BYTES:] == audio_of(await shared.events(job_id)) != b""
+    assert part[HEADER_BYTES:] == audio_of(await shared.events(job_id)) != b""
 
 
 async def test_a_file_that_is_gone_from_the_folder_is_not_found(shared: Engine) -> None:

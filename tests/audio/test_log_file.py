@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.audio.log.log_file import INDEX_NAME, PCM_NAME, WAV_NAME, LogFile, Record
-from app.audio.wav import HEAD_BYTES
+from app.audio.wav import HEADER_BYTES
 from app.errors import StorageFailed
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -129,7 +129,7 @@ class LogMachine(RuleBasedStateMachine):
         self.log.close()
         samples = sum(len(pcm) // 2 for *_, pcm in self.said[: self.synced])
         safe = {
-            WAV_NAME if self.wav else PCM_NAME: HEAD_BYTES + 2 * samples,
+            WAV_NAME if self.wav else PCM_NAME: HEADER_BYTES + 2 * samples,
             INDEX_NAME: INDEX_HEAD + ENTRY * self.synced,
         }
         for name, start in safe.items():
@@ -260,7 +260,7 @@ def test_records_that_a_torn_one_hides_do_not_come_back_when_it_is_written_anew(
     log.close()
     path = tmp_path / "job" / PCM_NAME
     content = bytearray(path.read_bytes())
-    content[HEAD_BYTES + 8] ^= 1  # the second of the three
+    content[HEADER_BYTES + 8] ^= 1  # the second of the three
     path.write_bytes(content)
 
     log = LogFile(tmp_path / "job")

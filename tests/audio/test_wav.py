@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from app.audio.wav import HEAD_BYTES, wav_head
+from app.audio.wav import HEADER_BYTES, wav_header
 
 
 @pytest.mark.parametrize("samples", [0, 1, 2, 1_920, 24_000, 100_001])
@@ -17,7 +17,7 @@ def test_other_readers_find_rate_length_and_samples(samples: int, rate: int) -> 
     pcm = bytes(range(256)) * (samples // 128 + 1)
     pcm = pcm[: 2 * samples]
 
-    file = wav_head(samples, sample_rate=rate) + pcm
+    file = wav_header(samples, sample_rate=rate) + pcm
 
     with wave.open(io.BytesIO(file)) as reader:
         assert (reader.getframerate(), reader.getnchannels(), reader.getsampwidth()) == (rate, 1, 2)
@@ -31,23 +31,23 @@ def test_other_readers_find_rate_length_and_samples(samples: int, rate: int) -> 
 
 @pytest.mark.parametrize("samples", [0, 1, 2**31 - 37, 2**31 - 36, 2**33])
 def test_the_head_always_has_the_same_size(samples: int) -> None:
-    assert len(wav_head(samples, sample_rate=24_000)) == HEAD_BYTES
+    assert len(wav_header(samples, sample_rate=24_000)) == HEADER_BYTES
 
 
 def test_a_file_becomes_rf64_with_the_first_sample_that_does_not_fit_into_32_bits() -> None:
-    most = (2**32 - 1 - (HEAD_BYTES - 8)) // 2
+    most = (2**32 - 1 - (HEADER_BYTES - 8)) // 2
 
-    assert wav_head(most, sample_rate=24_000)[:4] == b"RIFF"
-    assert wav_head(most + 1, sample_rate=24_000)[:4] == b"RF64"
+    assert wav_header(most, sample_rate=24_000)[:4] == b"RIFF"
+    assert wav_header(most + 1, sample_rate=24_000)[:4] == b"RF64"
 
 
 @pytest.mark.parametrize(
-    "samples", [(2**32 - 1 - (HEAD_BYTES - 8)) // 2, (2**32 - 1 - (HEAD_BYTES - 8)) // 2 + 1, 2**31 + 12_345]
+    "samples", [(2**32 - 1 - (HEADER_BYTES - 8)) // 2, (2**32 - 1 - (HEADER_BYTES - 8)) // 2 + 1, 2**31 + 12_345]
 )
 def test_a_file_around_and_beyond_4_gigabytes_is_read_to_its_end(tmp_path: Path, samples: int) -> None:
     path = tmp_path / "long.wav"
-    path.write_bytes(wav_head(samples, sample_rate=24_000))
-    os.truncate(path, HEAD_BYTES + 2 * samples)
+    path.write_bytes(wav_header(samples, sample_rate=24_000))
+    os.truncate(path, HEADER_BYTES + 2 * samples)
     if path.stat().st_blocks * 512 > 1 << 20:
         path.unlink()
         pytest.skip("THE FILE SYSTEM HAS NO SPARSE FILES: RF64 IS NOT TESTED")

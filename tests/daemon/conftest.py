@@ -47,7 +47,7 @@ async def handle(engine, request):
         case "bytes":
             return {"status": b"ok"}
         case "stop":
-            engine.told_to_stop = True
+            engine.stop_requested = True
     return {"status": "ok", "asked": request}
 """
 
@@ -70,7 +70,7 @@ class Fake:
     def __init__(self) -> None:
         self.go = asyncio.Event()
         self.waiting = self.ended = 0
-        self.told_to_stop = False
+        self.stop_requested = False
 
 
 class Small(NamedTuple):

@@ -1,4 +1,4 @@
-"""The first line of standard input, the lines of standard output, and the lease."""
+"""The first line of standard input, the lines of standard output, and the lifeline."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from app.config import TAURI_ORIGINS
 from app.engine import sidecar
-from app.engine.sidecar import MAX_BYTES, Payload, hold_lease, read_payload
+from app.engine.sidecar import MAX_BYTES, Payload, read_payload, watch_lifeline
 from app.errors import StartFailed
 
 
@@ -143,16 +143,16 @@ def test_an_app_that_says_nothing_is_not_waited_for_for_ever(pipe: Pipe, monkeyp
 
 ANNOUNCING = """
 import ctypes, os, subprocess, sys
-from app.engine.sidecar import Announcer
+from app.engine.sidecar import StatusPipe
 
 print("before", flush=True)
-announcer = Announcer()
+status = StatusPipe()
 print("a library prints", flush=True)
 ctypes.CDLL(None).puts(b"native code prints")
 ctypes.CDLL(None).fflush(None)
 subprocess.run([sys.executable, "-c", "print('a child prints')"])
-announcer.say("ready", port=1, text="\\u00fc\\nline")
-announcer.say("phase", phase="x")
+status.send("ready", port=1, text="\\u00fc\\nline")
+status.send("phase", phase="x")
 """
 
 
@@ -170,8 +170,8 @@ def test_standard_output_belongs_to_the_app_alone() -> None:
 
 
 def test_an_app_that_has_stopped_reading_does_not_stop_the_engine() -> None:
-    program = "from app.engine.sidecar import Announcer\nimport os, sys\n" + (
-        "announcer = Announcer()\nsys.stdin.read()\nannouncer.say('ready')\nannouncer.say('ready')\nos._exit(7)"
+    program = "from app.engine.sidecar import StatusPipe\nimport os, sys\n" + (
+        "status = StatusPipe()\nsys.stdin.read()\nstatus.send('ready')\nstatus.send('ready')\nos._exit(7)"
     )
     with subprocess.Popen(
         [sys.executable, "-P", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -184,12 +184,12 @@ def test_an_app_that_has_stopped_reading_does_not_stop_the_engine() -> None:
         assert process.wait(20) == 7
 
 
-class Lease:
-    """A lease that is held, and whether it has ended."""
+class Lifeline:
+    """A lifeline that is held, and whether it has ended."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._ended = threading.Event()
-        self.thread = hold_lease(self._ended.set, pipe.source)
+        self.thread = watch_lifeline(self._ended.set, pipe.source)
 
     def ended(self) -> bool:
         return self._ended.wait(10)
@@ -201,46 +201,46 @@ class Lease:
 
 
 def test_the_end_of_standard_input_ends_the_lease(pipe: Pipe) -> None:
-    lease = Lease(pipe)
-    assert lease.held_after(pipe)
+    lifeline = Lifeline(pipe)
+    assert lifeline.held_after(pipe)
 
     pipe.end()
 
-    assert lease.ended()
+    assert lifeline.ended()
 
 
 @pytest.mark.parametrize(
     "said", [b'{"op":"shutdown"}\n', b'{"op": "shutdown", "why": "bye"}\r\n', b'\n{"op":"shutdown"}\n']
 )
 def test_the_word_shutdown_ends_the_lease(pipe: Pipe, said: bytes) -> None:
-    lease = Lease(pipe)
+    lifeline = Lifeline(pipe)
 
     pipe.write(said[:5])
     pipe.write(said[5:])
 
-    assert lease.ended()
-    lease.thread.join(10)
+    assert lifeline.ended()
+    lifeline.thread.join(10)
 
 
 @pytest.mark.parametrize(
     "said", [b"hello\n", b"[]\n", b"null\n", b'{"op":"dance"}\n', b"\xff\n", b"x" * 70_000 + b"\n"]
 )
 def test_other_words_do_not_end_the_lease_and_do_not_break_it(pipe: Pipe, said: bytes) -> None:
-    lease = Lease(pipe)
+    lifeline = Lifeline(pipe)
 
     pipe.write(said)
-    assert lease.held_after(pipe)
+    assert lifeline.held_after(pipe)
 
     pipe.end()
-    assert lease.ended()
+    assert lifeline.ended()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_line_of_brackets_does_not_break_the_lease(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease = Lease(pipe)
+    lifeline = Lifeline(pipe)
 
     pipe.write(b"[" * 60_000 + b"\n")
     pipe.end()
 
-    lease.thread.join(10)
-    assert lease._ended.is_set()  # pyright: ignore[reportPrivateUsage]
+    lifeline.thread.join(10)
+    assert lifeline._ended.is_set()  # pyright: ignore[reportPrivateUsage]

@@ -28,7 +28,7 @@ from tests.support.waiting import until
 
 PATIENCE_S = 30.0
 
-HEAD_BYTES = 80
+HEADER_BYTES = 80
 
 
 class Room:
@@ -84,7 +84,7 @@ class Room:
         audio = await self.speech.audio(job_id, format="wav", partial=False)
         content = await anyio.Path(audio.path).read_bytes()
         assert len(content) == audio.size
-        return content[HEAD_BYTES:]
+        return content[HEADER_BYTES:]
 
     async def expected(self, job_id: str) -> bytes:
         """What the fake says for the chunks of the job that are done, with the seeds that the design gives them and

@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from app import SAMPLE_RATE
-from app.audio.wav import HEAD_BYTES, wav_head
+from app.audio.wav import HEADER_BYTES, wav_header
 from app.errors import StorageFailed
 from app.process.files import sync_folder
 
@@ -110,9 +110,9 @@ class LogFile:
         if len(entry) < _ENTRY.size:
             return False
         *_, count, end, crc, _zero = _ENTRY.unpack(entry)
-        if count > end or 2 * end > max(0, os.fstat(self._pcm).st_size - HEAD_BYTES):
+        if count > end or 2 * end > max(0, os.fstat(self._pcm).st_size - HEADER_BYTES):
             return False
-        pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
+        pcm = os.pread(self._pcm, 2 * count, HEADER_BYTES + 2 * (end - count))
         return len(pcm) == 2 * count and crc == zlib.crc32(pcm, zlib.crc32(entry[: _ENTRY_FIELDS.size]))
 
     def _entry_at(self, seq: int) -> int:
@@ -141,11 +141,11 @@ class LogFile:
                 os.ftruncate(self._index, self._entry_at(self.records + 1))
             self._tidy = False
             try:
-                _write_all(self._pcm, b"".join(pcms), HEAD_BYTES + 2 * self.samples)
+                _write_all(self._pcm, b"".join(pcms), HEADER_BYTES + 2 * self.samples)
                 _write_all(self._index, bytes(entries), self._entry_at(self.records + 1))
             except OSError:
                 with suppress(OSError):  # the room is needed for the row that says that the disk is full
-                    os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
+                    os.ftruncate(self._pcm, HEADER_BYTES + 2 * self.samples)
                 raise
             self._tidy = True
         self.records += len(added)
@@ -169,14 +169,14 @@ class LogFile:
             self.samples = self._end_sample(records)
             self.records = records
             os.ftruncate(self._index, self._entry_at(records + 1))
-            os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
+            os.ftruncate(self._pcm, HEADER_BYTES + 2 * self.samples)
 
     def read(self, after_seq: int, *, until_seq: int, max_bytes: int) -> list[Record]:
         """Records after `after_seq`, up to `until_seq`; at least one if there is one, else as fit."""
         found: list[Record] = []
         total = 0
         with self._in_use("the job's audio cannot be read"):
-            size = max(0, os.fstat(self._pcm).st_size - HEAD_BYTES)
+            size = max(0, os.fstat(self._pcm).st_size - HEADER_BYTES)
             wanted = min(until_seq - after_seq, 1024)
             entries = os.pread(self._index, wanted * _ENTRY.size, self._entry_at(after_seq + 1))
             for seq, fields in enumerate(_ENTRY.iter_unpack(entries), after_seq + 1):
@@ -186,7 +186,7 @@ class LogFile:
                     break
                 if 2 * end > size:
                     raise StorageFailed(f"the job's audio is damaged at record {seq}")
-                pcm = os.pread(self._pcm, 2 * count, HEAD_BYTES + 2 * (end - count))
+                pcm = os.pread(self._pcm, 2 * count, HEADER_BYTES + 2 * (end - count))
                 if crc != zlib.crc32(pcm, zlib.crc32(_ENTRY_FIELDS.pack(*fields[:5]))):
                     raise StorageFailed(f"the job's audio is damaged at record {seq}")
                 found.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
@@ -196,7 +196,7 @@ class LogFile:
         """The first `records` records as a WAV file: a head, and the path, offset and bytes of what follows it."""
         with self._in_use("the job's audio cannot be read"):
             samples = self._end_sample(records)
-        return wav_head(samples, sample_rate=SAMPLE_RATE), self._pcm_path, HEAD_BYTES, 2 * samples
+        return wav_header(samples, sample_rate=SAMPLE_RATE), self._pcm_path, HEADER_BYTES, 2 * samples
 
     def publish(self) -> tuple[str, int]:
         """Make the audio a WAV file, under its name and flushed to disk: the name and the size in bytes.
@@ -205,14 +205,14 @@ class LogFile:
         """
         target = self._folder / WAV_NAME
         with self._in_use("the WAV file cannot be written"):
-            _write_all(self._pcm, wav_head(self.samples, sample_rate=SAMPLE_RATE), 0)
-            os.ftruncate(self._pcm, HEAD_BYTES + 2 * self.samples)
+            _write_all(self._pcm, wav_header(self.samples, sample_rate=SAMPLE_RATE), 0)
+            os.ftruncate(self._pcm, HEADER_BYTES + 2 * self.samples)
             _sync(self._pcm)
             if self._pcm_path != target:
                 os.rename(self._pcm_path, target)
                 self._pcm_path = target
             sync_folder(self._folder)
-        return WAV_NAME, HEAD_BYTES + 2 * self.samples
+        return WAV_NAME, HEADER_BYTES + 2 * self.samples
 
     def close(self) -> None:
         """Let go of the files; at once, or when the thread that still reads them is done."""

@@ -17,7 +17,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from app import SAMPLE_RATE
-from app.audio.wav import wav_head, write_wav
+from app.audio.wav import wav_header, write_wav
 from app.errors import InvalidAudio, StorageFailed
 from app.process.files import sync_folder
 
@@ -54,7 +54,7 @@ class Recording(Struct, frozen=True):
     @property
     def wav(self) -> bytes:
         """As a WAV file."""
-        return wav_head(len(self.pcm) // 2, sample_rate=self.sample_rate) + self.pcm
+        return wav_header(len(self.pcm) // 2, sample_rate=self.sample_rate) + self.pcm
 
 
 class DecodeRequest(Struct):
