@@ -23,7 +23,7 @@ UNIT_STATES = 4
 
 
 class DecodedAudio(NamedTuple):
-    """Samples of a segment that have been launched: [1, samples]."""
+    """A segment whose decoding has been started: its samples, [1, samples], perhaps not launched yet."""
 
     sequence: SpeechSequence
     samples: mx.array
@@ -45,8 +45,8 @@ class AudioDecoder:
     """Schedules the vocoder. Runs on the worker's thread.
 
     On an accelerator, where launching is what costs, all sequences with segments of one length are decoded in one
-    step. On a CPU, which has a `second_stream`, they are decoded one after the other and unit by unit, and between
-    two units a new listener may come in.
+    step. On a CPU they are decoded one after the other and unit by unit on `second_stream`, beside the decode steps
+    on the first, and between two units a new listener may come in.
     """
 
     def __init__(self, vocoder: Vocoder, second_stream: mx.Stream | None) -> None:

@@ -47,7 +47,9 @@ class CostModel:
 
     @property
     def real_time_sequences(self) -> int:
-        """How many sequences have been measured to keep real time, or are worth a try; 0 if not even one does."""
+        """How many sequences have been measured to keep real time, or are worth a try; 0 if not even one does, or
+        if nothing has been measured for `VALID_S`.
+        """
         max_s, since = self.real_time_share * FRAME_S, self._clock() - VALID_S
         # Something else may have slowed an old measurement down.
         recent = {slots: took_s for slots, (took_s, at) in self._steps.items() if at >= since}
@@ -57,8 +59,9 @@ class CostModel:
         return most
 
     def budget_prefill(self, *, has_listener: bool, awaiting_first_audio: bool) -> int:
-        """Positions of prompts that one iteration may prefill: beside a listener, for one who awaits their first
-        audio, or for renders alone.
+        """Positions of prompts that one iteration may prefill: beside a prefilled listener, as many as leave the
+        listener's frames in time; for one who awaits the first audio, with no other, the largest chunk, whatever it
+        costs; for renders alone, as many as a listener may wait for.
         """
         if awaiting_first_audio and not has_listener:
             return PREFILL_CHUNKS[-1]

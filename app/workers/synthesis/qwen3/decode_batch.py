@@ -18,7 +18,7 @@ _EMPTY_SLOT = SamplingParams(seed=0, temperature=0.0, top_k=0, top_p=1.0, penalt
 
 
 class StepInFlight(NamedTuple):
-    """A decode step that has been built, but whose codes nobody has read yet."""
+    """A decode step whose codes nobody has read yet. Its units may be launched or not: none, some or all."""
 
     step: PendingStep
     sequences: list[tuple[SpeechSequence, int]]  #: each with its slot
@@ -57,7 +57,8 @@ class DecodeBatcher:
             return None
         self._allocator.reserve_positions(1)
         batch = self._batch_of(sequences)
-        # Every slot is written to. One that takes no part is written at its next position, where nothing is lost.
+        # Every slot is written to. One that takes no part is written at its next position, where nothing is lost,
+        # and an empty one at 0.
         next_positions = {each.slot: each.position for each in self._allocator.sequences}
         positions = mx.array([next_positions.get(slot, 0) for slot in range(len(batch.by_slot))], mx.int32)
         frames = mx.array([0 if each is None else each.generated for each in batch.by_slot], mx.int32)

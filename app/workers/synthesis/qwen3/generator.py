@@ -1,8 +1,9 @@
 """The decode loop: continuous batching of sequences, one bounded iteration for each call of `BatchGenerator.step`.
 
-The phases of an iteration are the methods that `step` calls, in that order. It waits for the machine once, for
-audio and for the codes of the decode step before, while the next one is being computed. So it learns one frame late
-that a sequence has ended, and that frame is dropped. docs/qwen3.md draws it. Nothing here knows text or utterances.
+The phases of an iteration are the methods that `step` calls, in that order. It evaluates once: audio and the codes
+of the decode step before, while the next one is being computed. (On a CPU, launching itself takes the time.) So it
+learns one frame late that a sequence has ended, and drops that frame. docs/qwen3.md draws it. Nothing here knows
+text or utterances.
 """
 
 # MLX's types are partly unknown.
@@ -28,7 +29,8 @@ from app.workers.synthesis.qwen3.slot_allocator import SlotAllocator
 from app.workers.synthesis.qwen3.talker import Talker
 from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder
 
-#: An iteration launches nothing more after this time. A GPU has everything launched long before.
+#: An iteration launches no further unit once this time has passed since it began, prefill included. A GPU has
+#: everything launched long before.
 MAX_ITERATION_S = 0.02
 
 
@@ -45,11 +47,12 @@ class _Iteration:
     """What one call of `step` has come to so far."""
 
     began: float  #: on the clock
-    between_steps: bool  #: no decode step is launched in part, so slots may change hands
+    between_steps: bool  #: no decode step is built but not fully launched, so slots may change hands
     prefilled: int = 0  #: positions
     finished: StepInFlight | None = None  #: the decode step whose codes are read now
     awaiting: list[SpeechSequence] = field(default_factory=list[SpeechSequence])  #: for their first audio
-    urgent: bool = False  #: a first audio segment is on its way, and nothing is launched after it
+    #: A first audio segment is on its way, and nothing is launched after it; never on an accelerator.
+    urgent: bool = False
     audio: list[DecodedAudio] = field(default_factory=list[DecodedAudio])  #: read now
 
     @property
@@ -83,13 +86,13 @@ class BatchGenerator:
         self._prefill = Prefill(talker, self._cache, self.allocator)
         self._batcher = DecodeBatcher(talker, self._cache, self.allocator)
         self._audio = AudioDecoder(vocoder, second_stream)
-        self._finishing: list[SpeechSequence] = []  #: have left their slots; some of their audio is still to come
+        self._finishing: list[SpeechSequence] = []  #: have all their codes, but not all their audio
         self._in_flight: StepInFlight | None = None
         self._last_read_at = clock()  #: when codes were last read
 
     @property
     def sequence_count(self) -> int:
-        """Sequences that are not finished: running, preempted, or waiting for a slot."""
+        """Sequences that wait for a slot, run, are preempted, or have all their codes but not all their audio."""
         return len(self.allocator.sequences) + len(self._finishing)
 
     @property
@@ -138,8 +141,8 @@ class BatchGenerator:
     # The phases of an iteration, in order
 
     def _begin_iteration(self) -> _Iteration:
-        """Roll the decode step in flight back if a new listener should not wait for the rest of it, or if all of
-        its sequences are gone. Sequences that lose a frame by that generate the same one later.
+        """Roll a partly launched decode step back if a sequence that awaits its first audio could get a slot, or if
+        all sequences of the step are gone. Sequences that lose a frame by that generate the same one later.
         """
         began = self._clock()
         in_flight = self._in_flight
@@ -166,8 +169,8 @@ class BatchGenerator:
             iteration.prefilled = self._prefill.advance(positions)
 
     def _decode_audio(self, iteration: _Iteration) -> None:
-        """Take up the audio that was launched before, and start what is due. Listeners who wait for their first
-        audio go first.
+        """Collect the audio that was launched earlier, and start what is due. Listeners who wait for their first
+        audio go first. Renders' is not waited for while a decode step is partly launched.
         """
         iteration.awaiting = [
             sequence
@@ -182,13 +185,15 @@ class BatchGenerator:
         if not iteration.between_steps:
             return
         iteration.finished, self._in_flight = self._in_flight, None
-        # While nobody listens, all prompts are prefilled first, so that the steps have as many sequences as can be.
+        # Until a listener is prefilled, all prompts come first, so that the steps have as many sequences as can be.
         prefill_first = iteration.prefilled and not self.allocator.has_listener
         if not iteration.urgent and not prefill_first:
             self._in_flight = self._batcher.build_step(iteration.began, alone=not iteration.prefilled)
 
     def _launch(self, iteration: _Iteration) -> None:
-        """Launch units of audio and of the decode step in turn, until all are launched or time is up."""
+        """Launch units of audio and of the decode step in turn, audio first, until all are launched or time is up,
+        but at least one.
+        """
         if iteration.urgent:
             return
         launched = True
@@ -204,7 +209,7 @@ class BatchGenerator:
                 return
 
     def _sync(self, iteration: _Iteration) -> None:
-        """Wait for the machine: the only time in an iteration, however many sequences there are."""
+        """Evaluate what this iteration reads, for all sequences at once, or else the prefill if there was one."""
         if iteration.urgent or self._in_flight is None or self._audio.batched:
             iteration.audio += self._audio.collect(renders=True)
         if iteration.reads:

@@ -11,9 +11,9 @@ class SequenceStats(NamedTuple):
 
     has_slot: bool  #: else it waits for one, is preempted, or has all its codes
     is_prefilled: bool
-    generated: int  #: frames whose codes have been launched
+    generated: int  #: frames whose decode step has been fully launched
     checked: int  #: frames whose codes have been read
-    decoded: int  #: frames whose audio has been launched, or filled in at the end of a segment
+    decoded: int  #: frames whose segment has been started, padding included
 
 
 class GeneratorStats(NamedTuple):

@@ -125,7 +125,7 @@ class KVCache:
         self.history[slot : slot + 1] = self._make_history(1)
 
     def clear_slot(self, slot: int) -> None:
-        """Zero a slot. A mask does not remove the NaN of the sequence before, since 0 x NaN is NaN."""
+        """Zero the keys and values of a slot. A mask does not remove an old NaN, since 0 x NaN is NaN."""
         for layer in range(len(self.keys)):
             self.keys[layer][slot : slot + 1] = 0
             self.values[layer][slot : slot + 1] = 0

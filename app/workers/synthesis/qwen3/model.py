@@ -103,7 +103,7 @@ class Qwen3:
 
     @property
     def capacity(self) -> int:
-        """Sequences of renders that can run at once; listeners are admitted beyond it."""
+        """Sequences of renders that can run at once; listeners are accepted beyond it, and wait for a slot."""
         return self.generator.max_sequences
 
     def add(self, utterances: Sequence[Utterance]) -> None:
@@ -118,8 +118,9 @@ class Qwen3:
             self._canceled.add(utterance_id)
 
     def step(self) -> Sequence[Frame]:
-        """The final frames of canceled utterances, or else those of one iteration of the loop. A frame is empty at
-        the end of an utterance, and where an iteration had no audio.
+        """The final frames of canceled utterances, or that of one that cannot be spoken, or else those of one
+        iteration of the loop. A frame is empty at the end of an utterance, and where an iteration had no audio.
+        It may encode a whole recording first.
         """
         if self._canceled:
             return self._end_canceled()

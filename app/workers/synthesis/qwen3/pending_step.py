@@ -1,4 +1,4 @@
-"""One pending decode step. It is launched whole or unit by unit, and can be rolled back until its last unit is
+"""The graph of one decode step. It is launched whole or unit by unit, and can be rolled back until its last unit is
 launched, so that a new listener need not wait for it.
 """
 

@@ -35,8 +35,8 @@ class Prefill:
             self._start_if_prefilled(sequence)
 
     def advance(self, max_positions: int) -> int:
-        """Prefill up to `max_positions`, and at least `QUERIES`, of prompts that are not complete. Returns how
-        many.
+        """Prefill up to `max_positions`, or `QUERIES` if that is more, of prompts that are not complete. Returns
+        how many; fewer where the prompts end.
         """
         done = 0
         for sequence in self._allocator.sequences:

@@ -38,16 +38,17 @@ class SpeechSequence:
         *,
         after: int = 0,
     ) -> None:
-        self.utterance_id, self.lane, self.after = utterance_id, lane, after
+        self.utterance_id, self.lane = utterance_id, lane
+        self.after = after  #: the id of the utterance that is heard before it; 0 for none
         self.prompt, self.sampling, self.max_frames = prompt, sampling, max_frames
         self.reference = reference
         self.vocoder: VocoderState | None = None  #: None at its start
         self.slot: int | None = None  #: in the KV cache
-        self.preempted: PreemptedState | None = None  #: what its slot held when it had to give it up
+        self.preempted: PreemptedState | None = None  #: what its slot held, until it has another one
         self.prefilled = 0  #: positions of the prompt that are in the KV cache
-        self.generated = 0  #: frames whose codes have been launched
+        self.generated = 0  #: frames whose decode step has been fully launched
         self.checked = 0  #: frames whose codes have been read
-        self.decoded = 0  #: frames whose audio has been launched
+        self.decoded = 0  #: frames whose segment has been started, padding included
         self.reason: FinishReason | None = None
         self.kept_frames = 0  #: once there is a reason: frames that count
         self._undecoded: list[mx.array] = []
@@ -70,7 +71,7 @@ class SpeechSequence:
 
     @property
     def done(self) -> bool:
-        """All of its codes are generated and all of its audio is launched."""
+        """All of its codes are generated, and the segments of all frames that count have been started."""
         return self.reason is not None and self.decoded >= self.kept_frames
 
     @property

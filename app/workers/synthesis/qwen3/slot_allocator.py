@@ -1,6 +1,6 @@
-"""Decides which sequences have a slot of the KV cache: listeners' first chunks, then what listeners will hear
-later, then renders. At most as many as fit into memory and, beside listeners, as keep real time. A sequence that
-has to give way is preempted with all that its slot holds, and goes on later.
+"""Decides which sequences have a slot of the KV cache: first listeners', then those of listeners
+that follow one that still generates, then renders. At most as many as fit into memory and, beside listeners, as
+keep real time. A sequence that has to give way is preempted with all that its slot holds, and goes on later.
 """
 
 from app.inference.model import Lane
@@ -21,7 +21,7 @@ class SlotAllocator:
 
     @property
     def has_listener(self) -> bool:
-        """Somebody is listening to a sequence that generates."""
+        """Whether a listener's sequence that still generates is prefilled, even if it has no slot now."""
         return any(each.lane is Lane.SPEAK and each.is_prefilled for each in self.sequences)
 
     @property
