@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app import SAMPLE_RATE
 from app.config import Config, private_folder
-from app.engine.build import serving
+from app.engine.serving import serving
 from app.engine.sidecar import Payload, StatusPipe, read_payload, watch_lifeline
 from app.engine.start import bind
 from app.inference.model import ModelCard

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from app.config import Config
-from app.engine.build import serving
+from app.engine.serving import serving
 from app.engine.start import bind
 from tests.support.client import PATIENCE_S, TOKEN, Engine
 from tests.support.fakes import fake_entry

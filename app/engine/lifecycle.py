@@ -14,7 +14,7 @@ from functools import partial
 
 from app.config import Config
 from app.daemon.binding import Bound
-from app.engine.build import serving
+from app.engine.serving import serving
 from app.engine.sidecar import watch_lifeline
 from app.process.parent import when_gone
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.config import Config
 from app.engine import build
-from app.engine.build import serving
+from app.engine.serving import serving
 from app.engine.start import bind
 from app.models import spec
 from app.models.spec import ModelSpec

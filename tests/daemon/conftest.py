@@ -17,7 +17,7 @@ from app.daemon.binding import bind_socket
 from app.daemon.engine import DaemonContext as Asked
 from app.daemon.reloading import Handlers
 from app.daemon.server import Daemon
-from app.engine.build import serving
+from app.engine.serving import serving
 from app.engine.start import bind
 from app.errors import NoSpeakers
 from app.models.spec import ModelSpec

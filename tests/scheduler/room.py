@@ -12,7 +12,7 @@ import msgspec
 
 from app.audio.log.log import LogEvent
 from app.config import Config
-from app.engine.build import serving
+from app.engine.serving import serving
 from app.engine.start import bind
 from app.events import AudioChunk, JobStarted
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec

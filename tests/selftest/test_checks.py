@@ -67,7 +67,7 @@ def test_every_check_has_a_module_with_a_look() -> None:
 
 def test_the_engine_never_loads_the_self_test() -> None:
     program = (
-        "import sys, app.engine.build, app.engine.start, app.engine.lifecycle, app.workers.synthesis.main\n"
+        "import sys, app.engine.serving, app.engine.start, app.engine.lifecycle, app.workers.synthesis.main\n"
         "print([name for name in sys.modules if name.startswith('app.selftest')])"
     )
 

@@ -1,0 +1,138 @@
+"""Runs what `build.py` builds: uvicorn on its socket, the scheduler, the daemon; and ends them in reverse."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
+
+import uvicorn
+
+from app.config import Config
+from app.daemon.binding import Bound
+from app.daemon.engine import AudioOutput
+from app.engine.build import Parts, build_daemon, build_parts
+from app.errors import StorageFailed
+from app.models.spec import ModelSpec, espeak
+from app.usecases.jobs import Jobs
+
+#: How long running jobs have to finish their step, out of the time that a stop may take.
+SETTLE_S = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: when to stop is the engine's affair."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    config: Config,
+    sock: socket.socket,
+    *,
+    bound: Bound | None = None,
+    builtin: Sequence[ModelSpec] | None = None,
+    speakers: AudioOutput | None = None,
+    on_failure: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
+) -> AsyncGenerator[Jobs]:
+    """The whole engine, listening; taken down in reverse when the block ends.
+
+    `bound` is the Unix socket of the configuration, if it is bound already. `builtin` stands in for the models
+    that are built in, `speakers` for this machine's. `on_failure` is called when a task without which there is no
+    engine comes to an end: whoever started it should stop, and start again. `on_stop` is called when a client of
+    the daemon says so.
+    """
+    logging.getLogger("uvicorn.error").addFilter(_expected)  # the same one is added once
+
+    def watch(task: asyncio.Task[None]) -> None:
+        task.add_done_callback(partial(_report, on_failure))
+
+    async with AsyncExitStack() as stack:
+        parts = await build_parts(config, builtin or [espeak()], sock, stack, watch)
+        server = Server(
+            uvicorn.Config(
+                parts.app,
+                http="h11",
+                ws="websockets-sansio",
+                loop="asyncio",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws_max_size=64 * 1024,
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        task = asyncio.create_task(server.serve(sockets=[sock]), name="uvicorn")
+        stack.push_async_callback(_stop_serving, server, task)
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.001)
+        daemon = build_daemon(config, sock, bound, parts, speakers, stack, on_stop)
+        # From here on in reverse: jobs stop and tell their listeners while these can still be reached.
+        scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
+        stack.push_async_callback(_settle, parts, scheduling)
+        sweep = asyncio.create_task(_sweep(parts), name="sweep")
+        stack.push_async_callback(_cancel, sweep)
+        for vital in (task, scheduling):
+            watch(vital)
+        if daemon is not None:
+            await daemon.open()
+            stack.callback(daemon.close)
+        yield parts.speech
+
+
+async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
+    """Bring every running job to a state from which the next engine can continue, within the time allowed."""
+    for last in (False, True):
+        with suppress(TimeoutError, StorageFailed):
+            async with asyncio.timeout(SETTLE_S / 2):
+                await parts.scheduler.shut_down()
+            break
+        if not last:
+            for supervisor in parts.speech.models.workers:
+                supervisor.kill_worker()  # it does not come to its next step
+    parts.logs.cut_off()
+    parts.feed.close()
+    await _cancel(scheduling)
+
+
+async def _stop_serving(server: Server, task: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await task
+
+
+def _expected(record: logging.LogRecord) -> bool:
+    """uvicorn calls it an error when a WebSocket is refused with an answer, which is the guard's everyday work."""
+    return "without completing handshake" not in record.getMessage()
+
+
+def _report(on_failure: Callable[[], None], task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("%s has failed; the engine stops", task.get_name(), exc_info=error)
+        on_failure()
+
+
+async def _sweep(parts: Parts) -> None:
+    try:
+        await parts.speech.sweep()
+        await parts.voices.sweep()
+    except Exception:
+        logger.exception("what a crash left behind cannot be removed")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
