@@ -68,7 +68,8 @@ ARCHITECTURE = [
     f"A render job has at most {delivery.RENDER_AHEAD} chunks in progress, a speak job {delivery.LISTENER_AHEAD}.",
     f"{WORDS[int(attempts.RUNAWAY_S)]} seconds, plus {WORDS[int(attempts.RUNAWAY)]} times what a calm speaker",
     f"all of the pause but {LEFT_MS} ms is added at once",
-    f"gives way after {residency.SLICE_S:.0f} seconds, between two chunks",
+    f"has held the residency for {residency.SLICE_S:.0f} seconds, after all chunks",
+    f"until {residency.LINGER_S:.0f} seconds after its last listener",
     f"begins more than {job_run.MAX_UNHEARD_CHARS:,} characters after the playhead",
 ]
 HTTP = [

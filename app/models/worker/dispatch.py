@@ -1,8 +1,9 @@
 """The takes of one model that have not ended, and which of them its worker may have now. It knows no process.
 
 A worker that dies makes suspects of the takes that it had. Native code gives no reason for its end, so suspects are
-sent one at a time, until the one that kills is found: after `MAX_KILLS` workers it is quarantined, that is, ended
-with an error. The others are spoken again from their beginning.
+sent alone, one after another, until the one that kills is found: it fails when `MAX_KILLS` workers have died while
+they had it. The others are spoken again from their beginning. While there are suspects, listeners' takes that are
+not suspects are sent first, and together; renders that are not suspects wait.
 """
 
 import asyncio
@@ -16,14 +17,14 @@ from app.inference.model import FinishReason, Frame, Lane, Utterance
 from app.models.worker.residency import Activity, TimeSlice
 from app.models.worker.take import Take
 
-#: Workers that a take may kill before it is quarantined.
+#: A take fails when this many workers have died while they had it.
 MAX_KILLS = 3
 
 
 class Dispatcher:
     """Takes from their submission to their end. Belongs to the event loop.
 
-    `wakeup` is set when a take has ended, and the time slice is told when somebody listened to it.
+    `wakeup` is set when a take has ended, however it ended; the time slice is told of each of lane `speak`.
     """
 
     def __init__(self, time_slice: TimeSlice, wakeup: asyncio.Event) -> None:
@@ -53,10 +54,10 @@ class Dispatcher:
         return take
 
     def send(self) -> list[Take]:
-        """The takes that the worker may have now; they count as sent.
+        """The takes to send to the worker now; they count as sent.
 
-        All that it does not have, or, while there are suspects, one of these alone. Listeners whose takes are
-        not suspects come before the suspects.
+        All that it does not have; while there are suspects, none before it is done with what it has, then the takes
+        of listeners that are not suspects, or else one suspect.
         """
         takes = self._takes.values()
         suspects = [take for take in takes if take.kills]
@@ -101,12 +102,12 @@ class Dispatcher:
             if take.kills < MAX_KILLS or take.canceled:
                 self._start_over(take)
                 continue
-            quarantined = InferenceFailed(
+            error = InferenceFailed(
                 f"the model's process was lost {take.kills} times while it spoke this chunk; "
                 "change the text or the voice, then retry the job",
                 reason=why,
             )
-            self._end(take, FinishReason.ERROR, quarantined)
+            self._end(take, FinishReason.ERROR, error)
 
     def refuse(self, error: SpeechError) -> None:
         """The model cannot be loaded: end everything."""

@@ -20,7 +20,8 @@ class LoadError(Exception):
     """The worker says that its model cannot be loaded; another worker would say the same."""
 
 
-#: What is raised when a worker dies, hangs or sends nonsense, or cannot be spawned.
+#: What is raised when a worker dies, hangs or sends nonsense, cannot be spawned, or takes too long to load (a
+#: `TimeoutError` is an `OSError`).
 LOST = (WorkerLost, OSError, DecodeError, ValueError)
 
 
@@ -48,7 +49,7 @@ class WorkerProcess:
         return self._process.pid
 
     def send(self, message: wire.ToWorker) -> None:
-        """Put a message into the pipe. Not drained: it is small, and bounded by the chunks in work."""
+        """Put a message into the pipe, without waiting: there is little to send, as few chunks are in work."""
         assert self._process.stdin is not None
         self._process.stdin.write(wire.packed(message))
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from enum import Enum, IntEnum, auto
 from typing import NamedTuple
 
-#: How long renders of one model may keep those of another waiting.
+#: How long a holder that has work may keep an equal or lower demand waiting, from when it got the residency.
 SLICE_S = 60.0
 
 #: Whoever has just listened to a model may want to hear it again: renders of another wait this long.
@@ -38,8 +38,8 @@ class Activity(NamedTuple):
     """What the holder of the residency is busy with."""
 
     busy: bool = False  #: with anything at all
-    speaking: bool = False  #: a chunk at this moment
-    listened_to: bool = False  #: by somebody
+    speaking: bool = False  #: its worker has takes that have not ended
+    listened_to: bool = False  #: somebody listens, or will
 
 
 class TimeSlice:
@@ -54,12 +54,12 @@ class TimeSlice:
         self._since = time.monotonic()
 
     def note_listener(self) -> None:
-        """Somebody has just been spoken to."""
+        """A take of lane `speak` has just ended."""
         self._listened_at = time.monotonic()
 
     @property
     def patience_s(self) -> float:
-        """How long until the verdict may be another one, when somebody waits."""
+        """How often the holder asks for a verdict while somebody waits."""
         return min(self._slice_s, self._linger_s)
 
     def verdict(self, demand: Demand, activity: Activity) -> Verdict:

@@ -13,7 +13,7 @@ class WorkerState(StrEnum):
 
     STOPPED = "stopped"  #: there is no process
     STARTING = "starting"  #: there is a process, and it loads the model
-    READY = "ready"  #: it speaks, and takes whatever is submitted
+    READY = "ready"  #: it speaks, and is given takes
     DRAINING = "draining"  #: it finishes what it is speaking and is given nothing more
     STOPPING = "stopping"  #: it is given nothing more and will be gone soon
 

@@ -23,7 +23,7 @@ from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, st
 from app.models.worker.take import Take
 from app.models.worker.watchdog import Watchdog, WorkerHealth
 
-#: Workers in a row that may fail to start before everything that waits for the model is refused.
+#: After this many failed starts in a row, everything that waits for the model is refused.
 MAX_FAILED_STARTS = 3
 
 _EVENTS = {Verdict.KEEP: WorkerEvent.KEEP, Verdict.DRAIN: WorkerEvent.DRAIN, Verdict.RELEASE: WorkerEvent.STOP}
@@ -35,7 +35,8 @@ class WorkerSupervisor:
     """One worker at a time for one model. Belongs to the event loop; entering it starts the task that supervises.
 
     `ping_s` is how often a busy worker is asked, `answer_s` how long it may be silent, `start_s` how long loading
-    may take, all in seconds. `wakeup` is set whenever there may be a free slot for another utterance.
+    may take, all in seconds. `wakeup` is set whenever there may be a free slot for another utterance. Without a
+    `residency` the model is in memory beside any other.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class WorkerSupervisor:
         await self.close()
 
     async def close(self) -> None:
-        """Stop the worker and start no other; what is being spoken is left as it is."""
+        """Stop the worker and start no other; takes that have not ended never end."""
         self.task.cancel()
         with suppress(asyncio.CancelledError):
             await self.task
@@ -95,7 +96,7 @@ class WorkerSupervisor:
 
     @property
     def loading(self) -> bool:
-        """The model is on its way into memory."""
+        """The model is on its way into memory: not while there is no worker and the residency is awaited."""
         return self._state in (WorkerState.STARTING, WorkerState.STOPPING) and self._has_work
 
     @property
@@ -114,9 +115,7 @@ class WorkerSupervisor:
         return self._process.pid if self._process is not None else None
 
     def submit(self, utterance: Utterance, *, after: Take | None = None) -> Take:
-        """Have an utterance spoken, under an id that it is given here. `after` is what is heard before it: until
-        that has ended, this one can wait.
-        """
+        """Have an utterance spoken, under a new id; until `after`, heard before it, has ended, it can wait."""
         take = self._takes.add(utterance, after=after)
         self._note_work()
         self._dispatch()
@@ -139,7 +138,7 @@ class WorkerSupervisor:
             await loaded
 
     def unload(self) -> bool:
-        """Stop the worker now; False when it has work. What is submitted from here on waits for the next worker."""
+        """Stop the worker, once it has loaded; False when it has work. What is submitted now waits for the next."""
         if self._has_work:
             return False
         self._apply(WorkerEvent.STOP)
@@ -153,7 +152,7 @@ class WorkerSupervisor:
             await self._stopped.wait()
 
     def kill_worker(self) -> None:
-        """Kill the worker without asking it, because it does not answer."""
+        """Kill the worker without asking it to end."""
         if self._process is not None:
             self._process.kill()
 

@@ -1,7 +1,7 @@
-"""One attempt to have an utterance spoken, as the engine sees it: PCM as it comes, then the reason why it ended.
+"""One utterance, spoken once from one seed, as the engine sees it: PCM as it comes, then the reason why it ended.
 
-A take outlives the worker. When the worker dies, the same utterance is spoken again by the next one, and what
-had been delivered before is dropped: models are deterministic, so the listener hears no seam.
+A take outlives its worker. When that dies or has to make room, the next one speaks the utterance from its beginning
+again, and what had been delivered before is dropped: models are deterministic, so the listener hears no seam.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Take:
 
     async def pcm(self) -> AsyncGenerator[bytes]:
         """The audio, as much as there is at each time. Raises why it was given up, not what the model says of an
-        error of its own: another attempt may do better.
+        error of its own: another seed may do better.
         """
         while True:
             if self._pieces:
@@ -78,6 +78,6 @@ class Take:
         self._changed.set()
 
     def start_over(self) -> None:
-        """The worker died: the next one speaks it from its beginning."""
+        """The worker is gone or about to be stopped: the next one speaks the take from its beginning."""
         self.sent = False
         self._drop_bytes = self._received_bytes

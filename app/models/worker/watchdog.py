@@ -23,9 +23,11 @@ class Watchdog:
         self._heard_at = now
 
     def look(self, now: float, *, busy: bool) -> WorkerHealth:
-        """What to think of the worker. Whether it is `busy` is believed until the next look."""
+        """Judge the worker. It has been idle since the last look that found it `busy`; its silence counts from the
+        last message, or the last look that found it idle.
+        """
         if busy:
             self._busy_at = now
             return WorkerHealth.HUNG if now - self._heard_at > self._answer_s else WorkerHealth.FINE
-        self._heard_at = now  # a worker without work is asked nothing
+        self._heard_at = now  # an idle worker is not pinged
         return WorkerHealth.IDLE if now - self._busy_at >= self._idle_s else WorkerHealth.FINE
