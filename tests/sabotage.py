@@ -341,7 +341,7 @@ SABOTAGES = (
     Sabotage(
         "a clone's vocoder begins cold",
         "app/workers/synthesis/qwen3/audio_decoder.py",
-        "if sequence.vocoder is None and sequence.reference is not None:",
+        "if sequence.vocoder_state is None and sequence.reference is not None:",
         "if False:",
         ("tests/workers/test_qwen3_traps.py",),
     ),
@@ -369,20 +369,20 @@ SABOTAGES = (
     Sabotage(
         "a new listener waits for the rest of a step",
         "app/workers/synthesis/qwen3/generator.py",
-        "if self.allocator.has_listener_without_slot() or orphaned:",
+        "if self.allocator.would_admit_first_audio() or orphaned:",
         "if orphaned:",
         ("tests/workers/test_qwen3_launch_units.py",),
     ),
     Sabotage(
         "a step that is taken again begins with what the one that was rolled back left",
-        "app/workers/synthesis/qwen3/pending_step.py",
+        "app/workers/synthesis/qwen3/step_graph.py",
         "cache.inputs, cache.history = before.inputs, before.history",
         "pass",
         ("tests/workers/test_qwen3_launch_units.py",),
     ),
     Sabotage(
         "a step copies all keys and values",
-        "app/workers/synthesis/qwen3/pending_step.py",
+        "app/workers/synthesis/qwen3/step_graph.py",
         "self._before.keys[layer] = self._before.values[layer] = None",
         "pass",
         ("tests/workers/test_qwen3_launch_units.py",),

@@ -209,7 +209,7 @@ class Ours:
 
         def ask(frame: int) -> mx.array:
             positions, frames = mx.array([last + frame] * rows, mx.int32), mx.array([frame] * rows, mx.int32)
-            step = self._talker.step(cache, positions, frames, sampling, mode)
+            step = self._talker.build_step(cache, positions, frames, sampling, mode)
             while not step.launched:
                 step.launch_unit()
             return step.codes

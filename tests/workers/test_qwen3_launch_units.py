@@ -179,7 +179,7 @@ def test_keys_and_values_are_written_in_place(model: Qwen3) -> None:
     mx.reset_peak_memory()
     before = mx.get_active_memory()
 
-    step = talker.step(cache, mx.array([3_000] * 8), mx.array([9] * 8), sampling, mode)
+    step = talker.build_step(cache, mx.array([3_000] * 8), mx.array([9] * 8), sampling, mode)
     while not step.launched:
         step.launch_unit()
     mx.eval(step.codes)
@@ -197,7 +197,7 @@ def test_a_step_that_is_rolled_back_is_the_same_when_it_is_taken_again(model: Qw
         found: list[list[int]] = []
         for frame in range(4):
             for units in (rolled_back, UNITS):
-                step = talker.step(cache, mx.array([frame]), mx.array([frame]), sampling, mode)
+                step = talker.build_step(cache, mx.array([frame]), mx.array([frame]), sampling, mode)
                 for _ in range(units):
                     step.launch_unit()
                 if step.launched:

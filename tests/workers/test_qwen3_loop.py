@@ -25,10 +25,10 @@ from app.workers.synthesis.qwen3.attention import QUERIES
 from app.workers.synthesis.qwen3.cost_model import CostModel
 from app.workers.synthesis.qwen3.kv_cache import POSITIONS, SLOTS, KVCache, round_up_positions
 from app.workers.synthesis.qwen3.model import Qwen3
-from app.workers.synthesis.qwen3.pending_step import PendingStep
 from app.workers.synthesis.qwen3.prompts import Prompt, PromptBuilder
 from app.workers.synthesis.qwen3.sampling import FirstCodeProcessor
 from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES, SPEAK_FRAMES, SpeechSequence
+from app.workers.synthesis.qwen3.step_graph import StepGraph
 from app.workers.synthesis.qwen3.talker import Talker
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
 from tests.support.qwen3_checkpoints import (
@@ -148,13 +148,13 @@ def test_codes_are_those_of_mlx_audio_in_a_batch_of_any_width(
 def shapes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[Any, ...]]:
     """Of the steps that are taken: each would be compiled once."""
     found: set[tuple[Any, ...]] = set()
-    step = Talker.step
+    step = Talker.build_step
 
-    def noted(talker: Talker, cache: KVCache, *rest: Any) -> PendingStep:
+    def noted(talker: Talker, cache: KVCache, *rest: Any) -> StepGraph:
         found.add((cache.slots, cache.positions, rest[3]))
         return step(talker, cache, *rest)
 
-    monkeypatch.setattr(Talker, "step", noted)
+    monkeypatch.setattr(Talker, "build_step", noted)
     return found
 
 
@@ -446,8 +446,8 @@ def test_a_prefill_chunk_is_as_long_as_there_is_time_for() -> None:
     def chunks() -> tuple[int, int, int]:
         """Beside somebody who listens, of renders alone, and for one who cannot be heard before."""
         beside, also_beside, alone, awaited = (
-            costs.budget_prefill(has_listener=has_listener, awaiting_first_audio=awaiting)
-            for has_listener, awaiting in ((True, True), (True, False), (False, False), (False, True))
+            costs.budget_prefill(has_prefilled_listener=has_prefilled_listener, awaiting_first_audio=awaiting)
+            for has_prefilled_listener, awaiting in ((True, True), (True, False), (False, False), (False, True))
         )
         assert beside == also_beside
         return beside, alone, awaited

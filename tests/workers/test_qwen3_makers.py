@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.inference.model import FinishReason, Lane, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.selftest.checkpoint.dims import Kind
 from app.workers.synthesis import mlx_runtime
-from app.workers.synthesis.qwen3.generator import BatchGenerator, StepOutput
+from app.workers.synthesis.qwen3.generator import BatchGenerator, IterationOutput
 from app.workers.synthesis.qwen3.loading import load_checkpoint
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.reference_encoder import ReferenceEncoder
@@ -77,7 +77,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[NDArray[np.float32]
     found: dict[int, list[NDArray[np.float32]]] = {}
     step = BatchGenerator.step
 
-    def noted(generator: BatchGenerator) -> list[StepOutput]:
+    def noted(generator: BatchGenerator) -> list[IterationOutput]:
         outputs = step(generator)
         for one in outputs:
             found.setdefault(one.sequence.utterance_id, []).append(one.samples)

@@ -163,7 +163,7 @@ def our_logits(folder: Path, codes: Codes, monkeypatch: pytest.MonkeyPatch) -> L
     monkeypatch.setattr(FrameSampler, "sample", told)
     sampling, mode = stack_sampling([SamplingParams(1, 0.0, 0, 1.0, 1.0, 0)])
     for frame in range(len(codes)):
-        step = talker.step(cache, mx.array([last + frame]), mx.array([frame]), sampling, mode)
+        step = talker.build_step(cache, mx.array([last + frame]), mx.array([frame]), sampling, mode)
         assert np.array_equal(np.array(step.codes)[0], codes[frame])
     return np.stack(found).reshape(len(codes), GROUPS, -1)
 

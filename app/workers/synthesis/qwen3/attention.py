@@ -44,7 +44,7 @@ def _attend_in_blocks(q: mx.array, keys: mx.array, values: mx.array, mask: mx.ar
     q = q.reshape(batch, key_heads, heads // key_heads, time, width)
     keys, values = keys[:, :, None], values[:, :, None]
     blocks = [slice(start, start + KEYS) for start in range(0, positions, KEYS)]
-    scores = _joined([q @ keys[..., block, :].swapaxes(-1, -2) for block in blocks])
+    scores = _join([q @ keys[..., block, :].swapaxes(-1, -2) for block in blocks])
     if mask is not None:
         if mask.ndim == 4:  # [batch, heads, time, positions]
             mask = mask.reshape(mask.shape[0], -1, 1 if mask.shape[1] == 1 else heads // key_heads, *mask.shape[2:])
@@ -56,5 +56,5 @@ def _attend_in_blocks(q: mx.array, keys: mx.array, values: mx.array, mask: mx.ar
     return total.reshape(batch, heads, time, width)
 
 
-def _joined(parts: list[mx.array]) -> mx.array:
+def _join(parts: list[mx.array]) -> mx.array:
     return mx.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]

@@ -22,7 +22,7 @@ from app.workers.synthesis.qwen3.vocoder import Vocoder, select_state, stack_sta
 UNIT_STATES = 4
 
 
-class DecodedAudio(NamedTuple):
+class AudioSegment(NamedTuple):
     """A segment whose decoding has been started: its samples, [1, samples], perhaps not launched yet."""
 
     sequence: SpeechSequence
@@ -30,10 +30,10 @@ class DecodedAudio(NamedTuple):
     end: int  #: frames of the sequence up to the end of this segment
 
 
-class _Decoding:
+class _VocoderStep:
     """One vocoder step: a segment of each of some sequences, and its launch units."""
 
-    def __init__(self, audio: list[DecodedAudio], units: Sequence[Sequence[Any]]) -> None:
+    def __init__(self, audio: list[AudioSegment], units: Sequence[Sequence[Any]]) -> None:
         self.audio, self.units = audio, deque(units)
 
     @property
@@ -52,17 +52,17 @@ class AudioDecoder:
     def __init__(self, vocoder: Vocoder, second_stream: mx.Stream | None) -> None:
         self._vocoder, self.batched = vocoder, second_stream is None
         self._stream = second_stream or mx.default_stream(mx.default_device())
-        self._in_part: dict[Lane, _Decoding] = {}  #: launched in part, at most one in each lane
-        self._launched: list[_Decoding] = []  #: launched as a whole, not read yet
+        self._in_part: dict[Lane, _VocoderStep] = {}  #: launched in part, at most one in each lane
+        self._launched: list[_VocoderStep] = []  #: launched as a whole, not read yet
 
     def start_due(self, sequences: Sequence[SpeechSequence], awaiting: Sequence[SpeechSequence]) -> bool:
         """Start to decode the segments that are due. Returns whether there is one of a sequence that is `awaiting`
         its first audio; such a segment is launched as a whole.
         """
         if self.batched:
-            self._start_batched([each for each in sequences if each.due_frames and self._prime(each)])
+            self._start_batched([each for each in sequences if each.due_frames and self._advance_priming(each)])
             return False
-        first = [each for each in awaiting if each.due_frames and self._prime(each)]
+        first = [each for each in awaiting if each.due_frames and self._advance_priming(each)]
         for sequence in first:
             decoding = self._start([sequence])
             while decoding.units:
@@ -71,7 +71,7 @@ class AudioDecoder:
             # Somebody's first audio would queue after a render's, which takes a second.
             for lane in (Lane.SPEAK,) if awaiting else Lane:
                 due = [each for each in sequences if each.due_frames and each.lane == lane and each not in awaiting]
-                if due and lane not in self._in_part and self._prime(due[0]):
+                if due and lane not in self._in_part and self._advance_priming(due[0]):
                     self._in_part[lane] = self._start(due[:1])
         return bool(first)
 
@@ -86,7 +86,7 @@ class AudioDecoder:
                 return True
         return False
 
-    def collect(self, *, renders: bool) -> list[DecodedAudio]:
+    def collect(self, *, renders: bool) -> list[AudioSegment]:
         """Take what has been launched: all of it, or only what listeners hear."""
         taken = [decoding for decoding in self._launched if renders or decoding.has_listener]
         self._launched = [decoding for decoding in self._launched if decoding not in taken]
@@ -107,7 +107,7 @@ class AudioDecoder:
         return {lane: len(decoding.units) for lane, decoding in self._in_part.items()}
 
     @property
-    def _all(self) -> list[_Decoding]:
+    def _all(self) -> list[_VocoderStep]:
         return [*self._launched, *self._in_part.values()]
 
     def _start_batched(self, due: list[SpeechSequence]) -> None:
@@ -115,32 +115,34 @@ class AudioDecoder:
         for _, alike in groupby(by_length, key=lambda each: each.due_frames):
             self._launch(self._start(list(alike)))
 
-    def _start(self, sequences: list[SpeechSequence]) -> _Decoding:
-        states = [each.vocoder or self._vocoder.make_state() for each in sequences]
+    def _start(self, sequences: list[SpeechSequence]) -> _VocoderStep:
+        states = [each.vocoder_state or self._vocoder.make_state() for each in sequences]
         codes = mx.concatenate([each.take_segment() for each in sequences])
         with mx.stream(self._stream):
             samples, after = self._vocoder.step(codes, stack_states(states))
-        audio: list[DecodedAudio] = []
+        audio: list[AudioSegment] = []
         for number, sequence in enumerate(sequences):
-            sequence.vocoder = after if len(sequences) == 1 else select_state(after, number)
-            audio.append(DecodedAudio(sequence, samples[number : number + 1], sequence.decoded))
+            sequence.vocoder_state = after if len(sequences) == 1 else select_state(after, number)
+            audio.append(AudioSegment(sequence, samples[number : number + 1], sequence.decoded))
         if self.batched:
-            return _Decoding(audio, [[samples, *(array for each in sequences for array in each.vocoder or ())]])
+            return _VocoderStep(
+                audio, [[samples, *(array for each in sequences for array in each.vocoder_state or ())]]
+            )
         pasts = [after.pasts[start : start + UNIT_STATES] for start in range(0, len(after.pasts), UNIT_STATES)]
-        return _Decoding(audio, [*pasts, (samples, after.frames)])
+        return _VocoderStep(audio, [*pasts, (samples, after.frames)])
 
-    def _launch(self, decoding: _Decoding) -> None:
+    def _launch(self, decoding: _VocoderStep) -> None:
         with mx.stream(self._stream):
             mx.async_eval(decoding.units.popleft())
         if not decoding.units:
             self._launched.append(decoding)
 
-    def _prime(self, sequence: SpeechSequence) -> bool:
-        """Whether the vocoder has the state it starts from: for a clone, that after its reference. If not, decode
-        some more of the reference.
+    def _advance_priming(self, sequence: SpeechSequence) -> bool:
+        """Decode some more of a clone's reference, unless the vocoder has the state after it. Returns whether it
+        has the state that the sequence starts from.
         """
-        if sequence.vocoder is None and sequence.reference is not None:
+        if sequence.vocoder_state is None and sequence.reference is not None:
             with mx.stream(self._stream):
-                sequence.vocoder = sequence.reference.prime(self._vocoder)
-            return sequence.vocoder is not None
+                sequence.vocoder_state = sequence.reference.prime(self._vocoder)
+            return sequence.vocoder_state is not None
         return True

@@ -58,14 +58,14 @@ class CostModel:
             return 2 * most
         return most
 
-    def budget_prefill(self, *, has_listener: bool, awaiting_first_audio: bool) -> int:
+    def budget_prefill(self, *, has_prefilled_listener: bool, awaiting_first_audio: bool) -> int:
         """Positions of prompts that one iteration may prefill: beside a prefilled listener, as many as leave the
         listener's frames in time; for one who awaits the first audio, with no other, the largest chunk, whatever it
         costs; for renders alone, as many as a listener may wait for.
         """
-        if awaiting_first_audio and not has_listener:
+        if awaiting_first_audio and not has_prefilled_listener:
             return PREFILL_CHUNKS[-1]
         if self.position_s is None:
-            return PREFILL_CHUNKS[0] if has_listener else PREFILL_CHUNKS[-1]
-        max_s = (1 - self.real_time_share) * FRAME_S if has_listener else MAX_RENDER_CHUNK_S
+            return PREFILL_CHUNKS[0] if has_prefilled_listener else PREFILL_CHUNKS[-1]
+        max_s = (1 - self.real_time_share) * FRAME_S if has_prefilled_listener else MAX_RENDER_CHUNK_S
         return max((size for size in PREFILL_CHUNKS if size <= max_s / self.position_s), default=PREFILL_CHUNKS[0])

@@ -8,30 +8,30 @@ from typing import NamedTuple
 import mlx.core as mx
 
 from app.workers.synthesis.qwen3.kv_cache import KVCache
-from app.workers.synthesis.qwen3.pending_step import PendingStep
 from app.workers.synthesis.qwen3.sampling import SamplingArrays, SamplingMode, SamplingParams, stack_sampling
 from app.workers.synthesis.qwen3.sequence import SpeechSequence
 from app.workers.synthesis.qwen3.slot_allocator import SlotAllocator
+from app.workers.synthesis.qwen3.step_graph import StepGraph
 from app.workers.synthesis.qwen3.talker import Talker
 
 _EMPTY_SLOT = SamplingParams(seed=0, temperature=0.0, top_k=0, top_p=1.0, penalty=1.0, min_frames=0)
 
 
-class StepInFlight(NamedTuple):
+class DecodeStep(NamedTuple):
     """A decode step whose codes nobody has read yet. Its units may be launched or not: none, some or all."""
 
-    step: PendingStep
+    graph: StepGraph
     sequences: list[tuple[SpeechSequence, int]]  #: each with its slot
     began: float  #: when its iteration began
-    alone: bool  #: no prompt was prefilled in the same iteration
+    without_prefill: bool  #: no prompt was prefilled in the same iteration
 
     def launch_unit(self) -> None:
         """Launch the next unit; with the last one, the sequences are given their codes."""
-        self.step.launch_unit()
-        if self.step.launched:
+        self.graph.launch_unit()
+        if self.graph.launched:
             for sequence, slot in self.sequences:
                 if sequence.reason is None:
-                    sequence.append_codes(self.step.codes[slot : slot + 1])
+                    sequence.append_codes(self.graph.codes[slot : slot + 1])
 
 
 class _Batch(NamedTuple):
@@ -49,29 +49,29 @@ class DecodeBatcher:
         self._talker, self._cache, self._allocator = talker, cache, allocator
         self._batch: _Batch | None = None  #: of the step before
 
-    def build_step(self, began: float, *, alone: bool) -> StepInFlight | None:
+    def build_step(self, began: float, *, without_prefill: bool) -> DecodeStep | None:
         """The next frame of every sequence that can generate one; None when there is none."""
         running = (each for each in self._allocator.sequences if each.slot is not None)
         sequences = [each for each in running if each.is_prefilled and each.generated < each.max_frames]
         if not sequences:
             return None
         self._allocator.reserve_positions(1)
-        batch = self._batch_of(sequences)
+        batch = self._group_by_slot(sequences)
         # Every slot is written to. One that takes no part is written at its next position, where nothing is lost,
         # and an empty one at 0.
         next_positions = {each.slot: each.position for each in self._allocator.sequences}
         positions = mx.array([next_positions.get(slot, 0) for slot in range(len(batch.by_slot))], mx.int32)
         frames = mx.array([0 if each is None else each.generated for each in batch.by_slot], mx.int32)
         text = [None if each is None else each.next_text for each in batch.by_slot]
-        step = self._talker.step(self._cache, positions, frames, batch.sampling, batch.mode, text)
+        graph = self._talker.build_step(self._cache, positions, frames, batch.sampling, batch.mode, text)
         with_slots = [(each, slot) for slot, each in enumerate(batch.by_slot) if each is not None]
-        return StepInFlight(step, with_slots, began, alone)
+        return DecodeStep(graph, with_slots, began, without_prefill)
 
     def clear(self) -> None:
         """Let go of the sequences of the last step."""
         self._batch = None
 
-    def _batch_of(self, sequences: list[SpeechSequence]) -> _Batch:
+    def _group_by_slot(self, sequences: list[SpeechSequence]) -> _Batch:
         """The sequences by slot. Mostly they are the same as before, and the sampling arrays are kept."""
         by_slot: list[SpeechSequence | None] = [None] * self._cache.slots
         for sequence in sequences:

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.model import FinishReason, Lane
-from app.workers.synthesis.qwen3.audio_decoder import AudioDecoder, DecodedAudio
+from app.workers.synthesis.qwen3.audio_decoder import AudioDecoder, AudioSegment
 from app.workers.synthesis.qwen3.cost_model import CostModel
-from app.workers.synthesis.qwen3.decode_batch import DecodeBatcher, StepInFlight
+from app.workers.synthesis.qwen3.decode_batch import DecodeBatcher, DecodeStep
 from app.workers.synthesis.qwen3.generator_stats import GeneratorStats, describe_sequence
 from app.workers.synthesis.qwen3.prefill import Prefill
 from app.workers.synthesis.qwen3.sequence import SpeechSequence
@@ -34,7 +34,7 @@ from app.workers.synthesis.qwen3.vocoder import FRAME_SAMPLES, Vocoder
 MAX_ITERATION_S = 0.02
 
 
-class StepOutput(NamedTuple):
+class IterationOutput(NamedTuple):
     """What an iteration produced for a sequence: samples, and a reason if they are its last."""
 
     sequence: SpeechSequence
@@ -49,15 +49,16 @@ class _Iteration:
     began: float  #: on the clock
     between_steps: bool  #: no decode step is built but not fully launched, so slots may change hands
     prefilled: int = 0  #: positions
-    finished: StepInFlight | None = None  #: the decode step whose codes are read now
-    awaiting: list[SpeechSequence] = field(default_factory=list[SpeechSequence])  #: for their first audio
+    step_to_read: DecodeStep | None = None  #: the decode step whose codes are read now
+    #: Await their first audio, whether or not they have all their codes.
+    awaiting: list[SpeechSequence] = field(default_factory=list[SpeechSequence])
     #: A first audio segment is on its way, and nothing is launched after it; never on an accelerator.
-    urgent: bool = False
-    audio: list[DecodedAudio] = field(default_factory=list[DecodedAudio])  #: read now
+    first_audio_launched: bool = False
+    audio: list[AudioSegment] = field(default_factory=list[AudioSegment])  #: read now
 
     @property
-    def reads(self) -> bool:
-        return bool(self.audio) or self.finished is not None
+    def has_something_to_read(self) -> bool:
+        return bool(self.audio) or self.step_to_read is not None
 
 
 class BatchGenerator:
@@ -87,7 +88,7 @@ class BatchGenerator:
         self._batcher = DecodeBatcher(talker, self._cache, self.allocator)
         self._audio = AudioDecoder(vocoder, second_stream)
         self._finishing: list[SpeechSequence] = []  #: have all their codes, but not all their audio
-        self._in_flight: StepInFlight | None = None
+        self._in_flight: DecodeStep | None = None
         self._last_read_at = clock()  #: when codes were last read
 
     @property
@@ -118,12 +119,12 @@ class BatchGenerator:
         in_flight = self._in_flight
         return GeneratorStats(
             {each.utterance_id: describe_sequence(each) for each in (*self.allocator.sequences, *self._finishing)},
-            None if in_flight is None else in_flight.step.units_left,
+            None if in_flight is None else in_flight.graph.units_left,
             self._audio.units_left(),
             self._cache.position_bytes,
         )
 
-    def step(self) -> list[StepOutput]:
+    def step(self) -> list[IterationOutput]:
         """Run one iteration: a bounded piece of work. Returns the audio that is ready."""
         iteration = self._begin_iteration()
         self._admit(iteration)
@@ -146,12 +147,12 @@ class BatchGenerator:
         """
         began = self._clock()
         in_flight = self._in_flight
-        if in_flight is not None and not in_flight.step.launched:
+        if in_flight is not None and not in_flight.graph.launched:
             orphaned = all(sequence.reason is not None for sequence, _ in in_flight.sequences)
-            if self.allocator.has_listener_without_slot() or orphaned:
-                in_flight.step.rollback()
+            if self.allocator.would_admit_first_audio() or orphaned:
+                in_flight.graph.rollback()
                 self._in_flight = None
-        return _Iteration(began, between_steps=self._in_flight is None or self._in_flight.step.launched)
+        return _Iteration(began, between_steps=self._in_flight is None or self._in_flight.graph.launched)
 
     def _admit(self, iteration: _Iteration) -> None:
         """Give slots to the sequences that should run now, and preempt the others."""
@@ -164,9 +165,10 @@ class BatchGenerator:
         allocator = self.allocator
         if iteration.between_steps:
             positions = self.cost_model.budget_prefill(
-                has_listener=allocator.has_listener, awaiting_first_audio=bool(allocator.awaiting_first_audio)
+                has_prefilled_listener=allocator.has_prefilled_listener,
+                awaiting_first_audio=bool(allocator.awaiting_first_audio),
             )
-            iteration.prefilled = self._prefill.advance(positions)
+            iteration.prefilled = self._prefill.prefill_next(positions)
 
     def _decode_audio(self, iteration: _Iteration) -> None:
         """Collect the audio that was launched earlier, and start what is due. Listeners who wait for their first
@@ -178,85 +180,87 @@ class BatchGenerator:
             if sequence.lane is Lane.SPEAK and not sequence.decoded
         ]
         iteration.audio = self._audio.collect(renders=iteration.between_steps)
-        iteration.urgent = self._audio.start_due([*self._finishing, *self.allocator.sequences], iteration.awaiting)
+        iteration.first_audio_launched = self._audio.start_due(
+            [*self._finishing, *self.allocator.sequences], iteration.awaiting
+        )
 
     def _build_decode_step(self, iteration: _Iteration) -> None:
         """Put the next decode step in the place of the launched one, whose codes are read in this iteration."""
         if not iteration.between_steps:
             return
-        iteration.finished, self._in_flight = self._in_flight, None
+        iteration.step_to_read, self._in_flight = self._in_flight, None
         # Until a listener is prefilled, all prompts come first, so that the steps have as many sequences as can be.
-        prefill_first = iteration.prefilled and not self.allocator.has_listener
-        if not iteration.urgent and not prefill_first:
-            self._in_flight = self._batcher.build_step(iteration.began, alone=not iteration.prefilled)
+        prefill_first = iteration.prefilled and not self.allocator.has_prefilled_listener
+        if not iteration.first_audio_launched and not prefill_first:
+            self._in_flight = self._batcher.build_step(iteration.began, without_prefill=not iteration.prefilled)
 
     def _launch(self, iteration: _Iteration) -> None:
         """Launch units of audio and of the decode step in turn, audio first, until all are launched or time is up,
         but at least one.
         """
-        if iteration.urgent:
+        if iteration.first_audio_launched:
             return
         launched = True
         while launched:
             launched = self._audio.launch_unit(iteration.awaiting)
-            if launched and self._is_over(iteration):
+            if launched and self._time_is_up(iteration):
                 return
             in_flight = self._in_flight
-            if in_flight is not None and not in_flight.step.launched:
+            if in_flight is not None and not in_flight.graph.launched:
                 in_flight.launch_unit()
                 launched = True
-            if self._is_over(iteration):
+            if self._time_is_up(iteration):
                 return
 
     def _sync(self, iteration: _Iteration) -> None:
         """Evaluate what this iteration reads, for all sequences at once, or else the prefill if there was one."""
-        if iteration.urgent or self._in_flight is None or self._audio.batched:
+        if iteration.first_audio_launched or self._in_flight is None or self._audio.batched:
             iteration.audio += self._audio.collect(renders=True)
-        if iteration.reads:
-            codes = [] if iteration.finished is None else iteration.finished.step.codes
+        if iteration.has_something_to_read:
+            codes = [] if iteration.step_to_read is None else iteration.step_to_read.graph.codes
             mx.eval([each.samples for each in iteration.audio], codes)
         elif iteration.prefilled and self._in_flight is None:
             mx.eval(self._cache.keys, self._cache.values)
             self.cost_model.record_prefill(iteration.prefilled, self._clock() - iteration.began)
 
     def _read_codes(self, iteration: _Iteration) -> None:
-        """Check the first code of each sequence of the finished decode step for the end or an error."""
-        if iteration.finished is not None:
+        """Check the first code of each sequence of the decode step before for the end or an error."""
+        if iteration.step_to_read is not None:
             # To index the MLX array would launch a kernel, which would queue after the next decode step.
-            first = np.array(iteration.finished.step.codes)[:, 0]
-            for sequence, slot in iteration.finished.sequences:
+            first = np.array(iteration.step_to_read.graph.codes)[:, 0]
+            for sequence, slot in iteration.step_to_read.sequences:
                 self._check_code(sequence, int(first[slot]))
 
-    def _emit_audio(self, iteration: _Iteration) -> list[StepOutput]:
+    def _emit_audio(self, iteration: _Iteration) -> list[IterationOutput]:
         """The samples that count of the audio that was read, and the ends of sequences."""
-        outputs: list[StepOutput] = []
+        outputs: list[IterationOutput] = []
         for sequence, samples, end in iteration.audio:
-            surplus = max(0, end - sequence.kept_frames) if sequence.reason is not None else 0
-            kept = np.array(samples)[0]
-            last = sequence.done and end == sequence.decoded
-            kept = kept[: kept.size - surplus * FRAME_SAMPLES]
-            outputs.append(StepOutput(sequence, kept, sequence.reason if last else None))
+            surplus_frames = max(0, end - sequence.kept_frames) if sequence.reason is not None else 0
+            whole = np.array(samples)[0]
+            kept = whole[: whole.size - surplus_frames * FRAME_SAMPLES]
+            last = sequence.all_audio_started and end == sequence.decoded
+            outputs.append(IterationOutput(sequence, kept, sequence.reason if last else None))
         ended = {id(output.sequence) for output in outputs if output.reason is not None}
-        done = [each for each in self._finishing if each.done and not self._audio.is_decoding(each)]
+        done = [each for each in self._finishing if each.all_audio_started and not self._audio.is_decoding(each)]
         nothing = np.zeros(0, np.float32)
-        outputs += [StepOutput(each, nothing, each.reason) for each in done if id(each) not in ended]
+        outputs += [IterationOutput(each, nothing, each.reason) for each in done if id(each) not in ended]
         self._finishing = [each for each in self._finishing if each not in done]
         return outputs
 
     def _record_times(self, iteration: _Iteration) -> None:
-        """Tell the cost model how long the finished decode step took, if nothing was prefilled beside it."""
-        finished = iteration.finished
-        if finished is not None:
+        """Tell the cost model how long the decode step just read took, if nothing was prefilled beside it."""
+        step = iteration.step_to_read
+        if step is not None:
             now = self._clock()
-            if finished.alone and not iteration.prefilled:
-                self.cost_model.record_step(len(finished.sequences), now - max(finished.began, self._last_read_at))
+            if step.without_prefill and not iteration.prefilled:
+                self.cost_model.record_step(len(step.sequences), now - max(step.began, self._last_read_at))
             self._last_read_at = now
 
     def _clear_if_idle(self) -> None:
         """Free the KV cache when no sequence is left."""
         if not self.sequence_count:
-            if self._in_flight is not None and not self._in_flight.step.launched:
-                self._in_flight.step.rollback()
+            if self._in_flight is not None and not self._in_flight.graph.launched:
+                self._in_flight.graph.rollback()
             self._in_flight = None
             self._batcher.clear()
             self._cache.resize(0, 1)
@@ -264,7 +268,7 @@ class BatchGenerator:
 
     # Parts of the phases
 
-    def _is_over(self, iteration: _Iteration) -> bool:
+    def _time_is_up(self, iteration: _Iteration) -> bool:
         return self._clock() - iteration.began >= self.max_iteration_s
 
     def _check_code(self, sequence: SpeechSequence, code: int) -> None:
@@ -272,11 +276,11 @@ class BatchGenerator:
             return
         sequence.checked += 1
         if code == self.talker.end_code:
-            sequence.finish(FinishReason.STOP, sequence.checked - 1)
+            sequence.stop_generating(FinishReason.STOP, sequence.checked - 1)
         elif code == self.talker.non_finite_code:
-            sequence.finish(FinishReason.ERROR, sequence.checked - 1)
+            sequence.stop_generating(FinishReason.ERROR, sequence.checked - 1)
         elif sequence.checked == sequence.max_frames:
-            sequence.finish(FinishReason.LENGTH, sequence.checked)
+            sequence.stop_generating(FinishReason.LENGTH, sequence.checked)
         else:
             return
         self.allocator.release(sequence)

@@ -32,7 +32,7 @@ def round_up_positions(positions: int) -> int:
     raise ValueError(f"{positions:,} positions are more than a sequence can have, {POSITIONS[-1]:,}")
 
 
-class CachedPrefix(NamedTuple):
+class CachedPositions(NamedTuple):
     """Keys and values of the first positions of a sequence, by layer: each [1, heads, positions, width]."""
 
     keys: list[mx.array]
@@ -58,10 +58,10 @@ class CacheSnapshot(NamedTuple):
     values: list[mx.array | None]
 
 
-class PreemptedState(NamedTuple):
-    """All that the slot of a preempted sequence held."""
+class SlotState(NamedTuple):
+    """All that a sequence had in a slot that it has left."""
 
-    prefix: CachedPrefix
+    kv: CachedPositions
     inputs: mx.array
     history: mx.array
 
@@ -80,8 +80,8 @@ class KVCache:
         self._shape = (heads, width)
         self._pad, self._make_history = pad, make_history
         self.slots, self.positions = 0, POSITIONS[0]
-        self.keys = [self._empty(0) for _ in range(layers)]
-        self.values = [self._empty(0) for _ in range(layers)]
+        self.keys = [self._make_buffer(0) for _ in range(layers)]
+        self.values = [self._make_buffer(0) for _ in range(layers)]
         self.inputs = mx.repeat(pad, 0, axis=0)  #: of the next frame, [slots, 1, hidden]
         self.history = make_history(0)  #: first codes that were generated, bool, [slots, codes]
 
@@ -100,8 +100,8 @@ class KVCache:
         slots, positions = round_up_slots(slots) if slots else 0, round_up_positions(positions)
         if (slots, positions) == (self.slots, self.positions):
             return
-        self.keys = [self._resized(keys, slots, positions) for keys in self.keys]
-        self.values = [self._resized(values, slots, positions) for values in self.values]
+        self.keys = [self._resize_buffer(keys, slots, positions) for keys in self.keys]
+        self.values = [self._resize_buffer(values, slots, positions) for values in self.values]
         more = max(0, slots - self.slots)
         self.inputs = mx.concatenate([self.inputs[:slots], mx.repeat(self._pad, more, axis=0)])
         self.history = mx.concatenate([self.history[:slots], self._make_history(more)])
@@ -130,41 +130,41 @@ class KVCache:
             self.keys[layer][slot : slot + 1] = 0
             self.values[layer][slot : slot + 1] = 0
 
-    def copy_prefix(self, slot: int, positions: int) -> CachedPrefix:
+    def copy_positions(self, slot: int, positions: int) -> CachedPositions:
         """A copy of the first positions of a slot."""
         part = (slice(slot, slot + 1), slice(None), slice(0, positions))
-        prefix = CachedPrefix(
+        copied = CachedPositions(
             [mx.contiguous(keys[part]) for keys in self.keys],
             [mx.contiguous(values[part]) for values in self.values],
         )
-        mx.async_eval(prefix)  # until it is computed it refers to the whole buffers
-        return prefix
+        mx.async_eval(copied)  # until it is computed it refers to the whole buffers
+        return copied
 
-    def write_prefix(self, slot: int, prefix: CachedPrefix) -> None:
+    def write_positions(self, slot: int, copied: CachedPositions) -> None:
         """Write the first positions of a slot."""
-        part = (slice(slot, slot + 1), slice(None), slice(0, prefix.positions))
+        part = (slice(slot, slot + 1), slice(None), slice(0, copied.positions))
         for layer in range(len(self.keys)):
-            self.keys[layer][part] = prefix.keys[layer]
-            self.values[layer][part] = prefix.values[layer]
+            self.keys[layer][part] = copied.keys[layer]
+            self.values[layer][part] = copied.values[layer]
 
-    def swap_out(self, slot: int, positions: int) -> PreemptedState:
+    def swap_out(self, slot: int, positions: int) -> SlotState:
         """A copy of all that a slot holds."""
         one = slice(slot, slot + 1)
         inputs, history = mx.contiguous(self.inputs[one]), mx.contiguous(self.history[one])
         mx.async_eval(inputs, history)
-        return PreemptedState(self.copy_prefix(slot, positions), inputs, history)
+        return SlotState(self.copy_positions(slot, positions), inputs, history)
 
-    def swap_in(self, slot: int, state: PreemptedState) -> None:
+    def swap_in(self, slot: int, state: SlotState) -> None:
         """Write all that a slot held."""
-        self.write_prefix(slot, state.prefix)
+        self.write_positions(slot, state.kv)
         self.inputs[slot : slot + 1] = state.inputs
         self.history[slot : slot + 1] = state.history
 
-    def _empty(self, slots: int) -> mx.array:
+    def _make_buffer(self, slots: int) -> mx.array:
         heads, width = self._shape
         return mx.zeros((slots, heads, self.positions, width), self._pad.dtype)
 
-    def _resized(self, kv: mx.array, slots: int, positions: int) -> mx.array:
+    def _resize_buffer(self, kv: mx.array, slots: int, positions: int) -> mx.array:
         kv = mx.contiguous(kv[:slots, :, :positions])
         missing = [(0, slots - kv.shape[0]), (0, 0), (0, positions - kv.shape[2]), (0, 0)]
         return mx.pad(kv, missing) if any(after for _, after in missing) else kv

@@ -99,11 +99,11 @@ class _ColumnBlocks:
         if missing := -count % group:
             rows = mx.pad(rows, [(0, missing), (0, 0)])
         groups = rows.reshape(-1, group, x.shape[-1])
-        y = self._products(groups).transpose(1, 2, 0, 3).reshape(-1, self._outputs)[:count]
+        y = self._multiply_blocks(groups).transpose(1, 2, 0, 3).reshape(-1, self._outputs)[:count]
         y = y.reshape(*x.shape[:-1], self._outputs)
         return y if self._bias is None else y + self._bias
 
-    def _products(self, groups: mx.array) -> mx.array:
+    def _multiply_blocks(self, groups: mx.array) -> mx.array:
         """The products of [groups, rows, in] with each block: [blocks, groups, rows, columns]."""
         half = len(self._blocks) // 2
         if self._second_stream is None or not half or len(groups) == 1:

@@ -21,7 +21,7 @@ from app.inference.model import FinishReason, Frame, Lane, Sampling, Utterance, 
 from app.inference.processor import Processor
 from app.workers.synthesis import mlx_runtime
 from app.workers.synthesis.pcm import NON_FINITE, to_pcm
-from app.workers.synthesis.qwen3.generator import BatchGenerator, StepOutput
+from app.workers.synthesis.qwen3.generator import BatchGenerator, IterationOutput
 from app.workers.synthesis.qwen3.kv_cache import POSITIONS, SLOTS
 from app.workers.synthesis.qwen3.loading import LoadedCheckpoint, load_checkpoint
 from app.workers.synthesis.qwen3.prompts import PromptBuilder
@@ -51,7 +51,7 @@ _KINDS = {VoiceKind.PRESET: "custom_voice", VoiceKind.CLONE: "base", VoiceKind.D
 _DEFAULTS = {"temperature": 0.9, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.05}
 
 #: The names in generation_config.json of the settings of a frame's other codes.
-_OTHERS, _OTHERS_SAMPLE = "subtalker_", "subtalker_dosample"
+_SUBTALKER_PREFIX, _SUBTALKER_DO_SAMPLE = "subtalker_", "subtalker_dosample"
 
 
 class Qwen3:
@@ -127,7 +127,7 @@ class Qwen3:
         rejected = self._start_next()
         if rejected is not None:
             return [rejected]
-        frames = [frame for output in self.generator.step() for frame in self._frames_of(output)]
+        frames = [frame for output in self.generator.step() for frame in self._make_frames(output)]
         return frames or [Frame(utterance_id, b"") for utterance_id in list(self._sequences)[:1]]
 
     def close(self) -> None:
@@ -173,16 +173,16 @@ class Qwen3:
             raise ValueError(f"the text has {prompt.positions:,} positions, more than {POSITIONS[-1]:,}")
         limit = utterance.max_seconds
         max_frames = max(1, round(limit * FRAMES_PER_S)) if limit > 0 else MAX_FRAMES
-        sampling = self._sampling_of(utterance)
+        sampling = self._resolve_sampling(utterance)
         max_frames = min(max_frames, left)
         return SpeechSequence(
             utterance.id, utterance.lane, prompt, sampling, max_frames, reference, after=utterance.after
         )
 
-    def _sampling_of(self, utterance: Utterance) -> SamplingParams:
+    def _resolve_sampling(self, utterance: Utterance) -> SamplingParams:
         asked = utterance.sampling
-        first = self._code_sampling(asked, "", "do_sample")
-        others = self._code_sampling(asked, _OTHERS, _OTHERS_SAMPLE)
+        first = self._resolve_code_sampling(asked, "", "do_sample")
+        others = self._resolve_code_sampling(asked, _SUBTALKER_PREFIX, _SUBTALKER_DO_SAMPLE)
         return SamplingParams(
             utterance.seed,
             *first,
@@ -191,7 +191,7 @@ class Qwen3:
             others=None if others == first else others,
         )
 
-    def _code_sampling(self, asked: Sampling, prefix: str, sample: str) -> CodeSampling:
+    def _resolve_code_sampling(self, asked: Sampling, prefix: str, sample: str) -> CodeSampling:
         """The caller's values hold for all codes of a frame; a checkpoint has others for the first code."""
         temperature = self._resolve("temperature", asked.temperature, prefix)
         if asked.temperature is None and self._generation_config.get(sample) is False:
@@ -206,7 +206,7 @@ class Qwen3:
         configured = self._generation_config.get(prefix + name)
         return _DEFAULTS[name] if configured is None else configured
 
-    def _frames_of(self, output: StepOutput) -> list[Frame]:
+    def _make_frames(self, output: IterationOutput) -> list[Frame]:
         sequence, reason = output.sequence, output.reason
         if sequence.utterance_id not in self._sequences:  # samples before these were not finite
             return []

@@ -10,7 +10,7 @@ so its samples do not depend on anything else either. When it runs is decided el
 import mlx.core as mx
 
 from app.inference.model import FinishReason, Lane
-from app.workers.synthesis.qwen3.kv_cache import PreemptedState
+from app.workers.synthesis.qwen3.kv_cache import SlotState
 from app.workers.synthesis.qwen3.prompts import Prompt
 from app.workers.synthesis.qwen3.references import Reference
 from app.workers.synthesis.qwen3.sampling import SamplingParams
@@ -42,9 +42,9 @@ class SpeechSequence:
         self.after = after  #: the id of the utterance that is heard before it; 0 for none
         self.prompt, self.sampling, self.max_frames = prompt, sampling, max_frames
         self.reference = reference
-        self.vocoder: VocoderState | None = None  #: None at its start
+        self.vocoder_state: VocoderState | None = None  #: None at its start
         self.slot: int | None = None  #: in the KV cache
-        self.preempted: PreemptedState | None = None  #: what its slot held, until it has another one
+        self.swapped_out: SlotState | None = None  #: what its slot held, until it has another one
         self.prefilled = 0  #: positions of the prompt that are in the KV cache
         self.generated = 0  #: frames whose decode step has been fully launched
         self.checked = 0  #: frames whose codes have been read
@@ -70,7 +70,7 @@ class SpeechSequence:
         return self.prompt.positions + self.max_frames
 
     @property
-    def done(self) -> bool:
+    def all_audio_started(self) -> bool:
         """All of its codes are generated, and the segments of all frames that count have been started."""
         return self.reason is not None and self.decoded >= self.kept_frames
 
@@ -109,7 +109,7 @@ class SpeechSequence:
         self.generated += 1
         self._undecoded.append(codes)
 
-    def finish(self, reason: FinishReason, kept_frames: int) -> None:
+    def stop_generating(self, reason: FinishReason, kept_frames: int) -> None:
         """Stop generating; frames after `kept_frames` do not count."""
         self.reason, self.kept_frames = reason, kept_frames
         del self._undecoded[max(0, kept_frames - self.decoded) :]

@@ -20,7 +20,7 @@ class SlotAllocator:
         self.sequences: list[SpeechSequence] = []
 
     @property
-    def has_listener(self) -> bool:
+    def has_prefilled_listener(self) -> bool:
         """Whether a listener's sequence that still generates is prefilled, even if it has no slot now."""
         return any(each.lane is Lane.SPEAK and each.is_prefilled for each in self.sequences)
 
@@ -34,8 +34,10 @@ class SlotAllocator:
             if each.lane is Lane.SPEAK and not each.decoded and each.after not in present
         ]
 
-    def has_listener_without_slot(self) -> bool:
-        """Whether a sequence that awaits its first audio has no slot yet and would be given one now."""
+    def would_admit_first_audio(self) -> bool:
+        """Whether a sequence that awaits its first audio has no slot yet and would be given one now. Puts the
+        queue in order first.
+        """
         self._sort_by_priority()
         selected = self._select()
         return any(each.slot is None and each in selected for each in self.awaiting_first_audio)
@@ -50,7 +52,7 @@ class SlotAllocator:
         for sequence in self.sequences:
             if sequence.slot is not None and (sequence not in selected or sequence.slot >= slots):
                 if sequence.position:
-                    sequence.preempted = self._cache.swap_out(sequence.slot, sequence.position)
+                    sequence.swapped_out = self._cache.swap_out(sequence.slot, sequence.position)
                 sequence.slot = None
         positions = max((each.position + 1 for each in selected), default=0)
         self._cache.resize(slots, max(positions, 1))
@@ -96,8 +98,8 @@ class SlotAllocator:
         return selected
 
     def _swap_in(self, sequence: SpeechSequence) -> bool:
-        if sequence.preempted is None or sequence.slot is None:
+        if sequence.swapped_out is None or sequence.slot is None:
             return False
-        self._cache.swap_in(sequence.slot, sequence.preempted)
-        sequence.preempted = None
+        self._cache.swap_in(sequence.slot, sequence.swapped_out)
+        sequence.swapped_out = None
         return True

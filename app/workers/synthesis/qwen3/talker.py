@@ -12,8 +12,8 @@ import mlx.core as mx
 
 from app.workers.synthesis.qwen3.kv_cache import KVCache
 from app.workers.synthesis.qwen3.linear import Linear, fuse, take_fused
-from app.workers.synthesis.qwen3.pending_step import PendingStep
 from app.workers.synthesis.qwen3.sampling import FirstCodeProcessor, FrameSampler, SamplingArrays, SamplingMode
+from app.workers.synthesis.qwen3.step_graph import StepGraph
 from app.workers.synthesis.qwen3.transformer import Rotary, TransformerLayer, UpdateCache
 
 
@@ -56,7 +56,7 @@ class Talker:
         for number, layer in enumerate(self._layers):
             x = layer(x, start, self._rotary, cache.bind_slot(number, slot, start, end), "causal")
 
-    def step(
+    def build_step(
         self,
         cache: KVCache,
         positions: mx.array,
@@ -64,7 +64,7 @@ class Talker:
         sampling: SamplingArrays,
         mode: SamplingMode,
         text: Sequence[mx.array | None] = (),
-    ) -> PendingStep:
+    ) -> StepGraph:
         """Build the decode step that generates the next frame in all slots. Nothing is computed before it is
         launched.
 
@@ -87,7 +87,7 @@ class Talker:
             *cache.values,
         )
         cache.keys, cache.values = rest[:layers], rest[layers : 2 * layers]
-        return PendingStep(cache, before, codes, rest[2 * layers :])
+        return StepGraph(cache, before, codes, rest[2 * layers :])
 
     def _stack_text(self, slots: int, text: Sequence[mx.array | None]) -> mx.array:
         """What is added to the embedded frame for the next input, [slots, 1, hidden]."""

@@ -24,7 +24,7 @@ class _LaunchUnit(NamedTuple):
     layers: range
 
 
-class PendingStep:
+class StepGraph:
     """A decode step of all slots, as a graph. Runs on the worker's thread.
 
     The cache already holds the results, although none of them has been computed; `before` is what it held. `passes`
@@ -37,7 +37,9 @@ class PendingStep:
         self._cache, self._before = cache, before
         layers = len(cache.keys)
         size = UNIT_LAYERS if passes else layers
-        self._units = deque(self._unit_of(range(layers)[start : start + size]) for start in range(0, layers, size))
+        self._units = deque(
+            self._make_unit(range(layers)[start : start + size]) for start in range(0, layers, size)
+        )
         self._units += [_LaunchUnit([code], range(0)) for code in passes]
         if passes:
             self._units.append(_LaunchUnit([], range(0)))
@@ -71,7 +73,7 @@ class PendingStep:
         cache.values = [new if old is None else old for new, old in zip(cache.values, before.values, strict=True)]
         self._units.clear()
 
-    def _unit_of(self, layers: range) -> _LaunchUnit:
+    def _make_unit(self, layers: range) -> _LaunchUnit:
         cache = self._cache
         return _LaunchUnit(
             [array for layer in layers for array in (cache.keys[layer], cache.values[layer])], layers
