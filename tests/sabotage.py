@@ -28,7 +28,7 @@ class Sabotage(NamedTuple):
 GUARD = ("tests/api/test_guard.py",)
 END_TO_END = ("tests/test_end_to_end.py",)
 PROCESS = ("tests/engine/test_engine_process.py",)
-POOL = ("tests/models/test_supervisor.py", "tests/test_end_to_end.py")
+SUPERVISOR = ("tests/models/test_supervisor.py", "tests/test_end_to_end.py")
 STORE = ("tests/store",)
 LOG = ("tests/audio",)
 BINDING = ("tests/daemon/test_binding.py",)
@@ -238,35 +238,35 @@ SABOTAGES = (
         "app/models/worker/take.py",
         "self._drop_bytes = self._received_bytes",
         "self._drop_bytes = 0",
-        POOL,
+        SUPERVISOR,
     ),
     Sabotage(
         "a chunk may kill workers for ever",
         "app/models/worker/dispatch.py",
         "MAX_KILLS = 3",
         "MAX_KILLS = 10**9",
-        POOL,
+        SUPERVISOR,
     ),
     Sabotage(
         "suspects are spoken together",
         "app/models/worker/dispatch.py",
         "sent = listeners or suspects[:1]",
         "sent = listeners or suspects",
-        POOL,
+        SUPERVISOR,
     ),
     Sabotage(
         "a worker that hangs is waited for",
         "app/models/worker/watchdog.py",
         "return WorkerHealth.HUNG if now - self._heard_at > self._answer_s else WorkerHealth.FINE",
         "return WorkerHealth.FINE",
-        POOL,
+        SUPERVISOR,
     ),
     Sabotage(
         "an idle worker stays",
         "app/models/worker/watchdog.py",
         "return WorkerHealth.IDLE if now - self._busy_at >= self._idle_s else WorkerHealth.FINE",
         "return WorkerHealth.FINE",
-        POOL,
+        SUPERVISOR,
     ),
     Sabotage(
         "a worker outlives its pipe",

@@ -1,4 +1,4 @@
-"""What once went wrong between the models folder, the pools and the store, and must not come back."""
+"""What once went wrong between the models folder, the supervisors and the store, and must not come back."""
 
 import asyncio
 import os

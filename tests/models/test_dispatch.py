@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.errors import InferenceFailed, ModelNotReady
 from app.inference.model import FinishReason, Frame, Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.worker.dispatch import MAX_KILLS, Dispatcher
-from app.models.worker.residency import Activity, Demand, TimeSlice, Verdict
+from app.models.worker.residency import Activity, Demand, ResidencyPolicy, Verdict
 from app.models.worker.take import Take
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ def wakeup() -> asyncio.Event:
 
 @pytest.fixture
 def dispatcher(wakeup: asyncio.Event) -> Dispatcher:
-    return Dispatcher(TimeSlice(0, NEVER), wakeup)
+    return Dispatcher(ResidencyPolicy(0, NEVER), wakeup)
 
 
 def utterance(lane: Lane = Lane.RENDER) -> Utterance:
@@ -55,10 +55,10 @@ def test_all_takes_are_sent_at_once_and_each_once(dispatcher: Dispatcher) -> Non
     takes = add(dispatcher, Lane.RENDER, Lane.SPEAK, Lane.RENDER)
     assert dispatcher.activity == Activity(busy=True, speaking=False, listened_to=True)
 
-    assert dispatcher.send() == takes
-    assert dispatcher.send() == []
+    assert dispatcher.select_sendable() == takes
+    assert dispatcher.select_sendable() == []
     (later,) = add(dispatcher, Lane.RENDER)
-    assert dispatcher.send() == [later]
+    assert dispatcher.select_sendable() == [later]
     assert dispatcher.activity == Activity(busy=True, speaking=True, listened_to=True)
     assert dispatcher.renders == 3
 
@@ -67,7 +67,7 @@ async def test_frames_go_to_their_takes_and_those_of_nobody_nowhere(
     dispatcher: Dispatcher, wakeup: asyncio.Event
 ) -> None:
     one, two = add(dispatcher, Lane.RENDER, Lane.RENDER)
-    dispatcher.send()
+    dispatcher.select_sendable()
 
     assert not dispatcher.deliver(
         [Frame(one.utterance.id, b"aa"), Frame(two.utterance.id, b"bb"), Frame(99, b"cc")]
@@ -82,7 +82,7 @@ async def test_frames_go_to_their_takes_and_those_of_nobody_nowhere(
 
 def test_a_final_frame_without_a_reason_is_an_error(dispatcher: Dispatcher) -> None:
     (take,) = add(dispatcher, Lane.RENDER)
-    dispatcher.send()
+    dispatcher.select_sendable()
 
     dispatcher.deliver([final(take, None, "it broke")])
 
@@ -101,7 +101,7 @@ def test_a_take_that_was_not_sent_is_canceled_at_once(dispatcher: Dispatcher, wa
 
 def test_a_take_that_was_sent_is_canceled_by_its_worker(dispatcher: Dispatcher) -> None:
     (take,) = add(dispatcher, Lane.RENDER)
-    dispatcher.send()
+    dispatcher.select_sendable()
 
     dispatcher.cancel(take)
 
@@ -111,56 +111,56 @@ def test_a_take_that_was_sent_is_canceled_by_its_worker(dispatcher: Dispatcher) 
 
 def test_what_is_taken_back_is_sent_again_and_is_not_suspect(dispatcher: Dispatcher) -> None:
     takes = add(dispatcher, Lane.RENDER, Lane.RENDER, Lane.RENDER)
-    dispatcher.send()
+    dispatcher.select_sendable()
     dispatcher.cancel(takes[1])
 
     dispatcher.take_back()
 
     assert takes[1].reason is FinishReason.CANCELED
-    assert dispatcher.send() == [takes[0], takes[2]]
+    assert dispatcher.select_sendable() == [takes[0], takes[2]]
 
 
 def test_suspects_are_sent_one_at_a_time(dispatcher: Dispatcher) -> None:
     one, two = add(dispatcher, Lane.RENDER, Lane.RENDER)
-    dispatcher.send()
+    dispatcher.select_sendable()
     dispatcher.blame("it died")
     (innocent,) = add(dispatcher, Lane.RENDER)
 
-    assert dispatcher.send() == [one]
-    assert dispatcher.send() == []
+    assert dispatcher.select_sendable() == [one]
+    assert dispatcher.select_sendable() == []
     dispatcher.deliver([final(one)])
-    assert dispatcher.send() == [two]
+    assert dispatcher.select_sendable() == [two]
     dispatcher.deliver([final(two)])
-    assert dispatcher.send() == [innocent]
+    assert dispatcher.select_sendable() == [innocent]
 
 
 def test_listeners_that_are_not_suspect_come_before_suspects(dispatcher: Dispatcher) -> None:
     (suspect,) = add(dispatcher, Lane.SPEAK)
-    dispatcher.send()
+    dispatcher.select_sendable()
     dispatcher.blame("it died")
     _, *listeners = add(dispatcher, Lane.RENDER, Lane.SPEAK, Lane.SPEAK)
 
-    assert dispatcher.send() == listeners
+    assert dispatcher.select_sendable() == listeners
     dispatcher.deliver([final(take) for take in listeners])
-    assert dispatcher.send() == [suspect]
+    assert dispatcher.select_sendable() == [suspect]
 
 
-async def test_what_kills_too_often_is_quarantined_and_the_others_are_not(dispatcher: Dispatcher) -> None:
+async def test_what_kills_too_often_fails_and_the_others_do_not(dispatcher: Dispatcher) -> None:
     poison, innocent = add(dispatcher, Lane.RENDER, Lane.RENDER)
     sent: list[list[Take]] = []
     for _ in range(MAX_KILLS):
-        sent.append(dispatcher.send())
+        sent.append(dispatcher.select_sendable())
         dispatcher.blame("it died")
 
     assert sent == [[poison, innocent], *[[poison]] * (MAX_KILLS - 1)]
     with pytest.raises(InferenceFailed, match=f"{MAX_KILLS} times"):
         await heard(poison)
-    assert dispatcher.send() == [innocent]
+    assert dispatcher.select_sendable() == [innocent]
 
 
 def test_a_canceled_take_whose_worker_dies_is_canceled(dispatcher: Dispatcher) -> None:
     (take,) = add(dispatcher, Lane.RENDER)
-    dispatcher.send()
+    dispatcher.select_sendable()
     dispatcher.cancel(take)
 
     dispatcher.blame("it died")
@@ -179,25 +179,25 @@ async def test_what_waits_for_a_model_that_does_not_load_is_refused(dispatcher: 
     assert dispatcher.activity == Activity()
 
 
-@pytest.mark.parametrize(("lane", "verdict"), [(Lane.SPEAK, Verdict.KEEP), (Lane.RENDER, Verdict.RELEASE)])
+@pytest.mark.parametrize(("lane", "verdict"), [(Lane.SPEAK, Verdict.KEEP), (Lane.RENDER, Verdict.STOP)])
 def test_a_model_stays_for_the_one_who_has_just_listened(lane: Lane, verdict: Verdict) -> None:
-    time_slice = TimeSlice(0, NEVER)
-    dispatcher = Dispatcher(time_slice, asyncio.Event())
+    policy = ResidencyPolicy(0, NEVER)
+    dispatcher = Dispatcher(policy, asyncio.Event())
     (take,) = add(dispatcher, lane)
-    dispatcher.send()
+    dispatcher.select_sendable()
 
     dispatcher.deliver([final(take)])
 
-    assert time_slice.verdict(Demand.SOON, dispatcher.activity) is verdict
+    assert policy.decide(Demand.SOON, dispatcher.activity) is verdict
 
 
 @given(poisons=st.sets(st.integers(0, 5)), count=st.integers(1, 6))
 def test_whoever_kills_is_found_and_nobody_else(poisons: set[int], count: int) -> None:
-    dispatcher = Dispatcher(TimeSlice(), asyncio.Event())
+    dispatcher = Dispatcher(ResidencyPolicy(), asyncio.Event())
     takes = [dispatcher.add(utterance()) for _ in range(count)]
 
     for _ in range(MAX_KILLS * count + 2):
-        in_work = dispatcher.send() and [take for take in takes if take.sent and not take.ended]
+        in_work = dispatcher.select_sendable() and [take for take in takes if take.sent and not take.ended]
         if any(takes.index(take) in poisons for take in in_work):
             dispatcher.blame("it died")
         else:

@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import ModelNotReady
 from app.inference.model import FinishReason, Lane
-from app.models.worker.residency import Activity, Demand, ModelResidency, TimeSlice, Verdict
+from app.models.worker.residency import Activity, Demand, ModelResidency, ResidencyPolicy, Verdict
 from app.models.worker.supervisor import WorkerSupervisor
 from tests.models.test_supervisor import LONG, begun, fake, heard, utterance, whole
 from tests.support.fakes import fake_pcm
@@ -28,35 +28,41 @@ LISTENED_TO = Activity(busy=True, speaking=True, listened_to=True)
 
 
 @pytest.mark.parametrize(
-    ("time_slice", "demand", "activity", "verdict"),
+    ("policy", "demand", "activity", "verdict"),
     [
-        pytest.param(TimeSlice(0, 0), Demand.NONE, IDLE, Verdict.KEEP, id="nobody waits"),
-        pytest.param(TimeSlice(NEVER, 0), Demand.SOON, IDLE, Verdict.RELEASE, id="idle, for a file"),
-        pytest.param(TimeSlice(NEVER, NEVER), Demand.NOW, IDLE, Verdict.RELEASE, id="idle, for a listener"),
-        pytest.param(TimeSlice(NEVER, 0), Demand.NOW, RENDERING, Verdict.RELEASE, id="rendering, for a listener"),
-        pytest.param(TimeSlice(NEVER, 0), Demand.NOW, LISTENED_TO, Verdict.KEEP, id="listened to, for a listener"),
-        pytest.param(TimeSlice(NEVER, 0), Demand.SOON, RENDERING, Verdict.KEEP, id="rendering, for a file"),
-        pytest.param(TimeSlice(0, 0), Demand.SOON, RENDERING, Verdict.DRAIN, id="rendering for long"),
-        pytest.param(TimeSlice(0, 0), Demand.NOW, LISTENED_TO, Verdict.DRAIN, id="listened to for long"),
-        pytest.param(TimeSlice(0, 0), Demand.SOON, BETWEEN_CHUNKS, Verdict.RELEASE, id="for long, between chunks"),
+        pytest.param(ResidencyPolicy(0, 0), Demand.NONE, IDLE, Verdict.KEEP, id="nobody waits"),
+        pytest.param(ResidencyPolicy(NEVER, 0), Demand.SOON, IDLE, Verdict.STOP, id="idle, for a file"),
+        pytest.param(ResidencyPolicy(NEVER, NEVER), Demand.NOW, IDLE, Verdict.STOP, id="idle, for a listener"),
+        pytest.param(
+            ResidencyPolicy(NEVER, 0), Demand.NOW, RENDERING, Verdict.STOP, id="rendering, for a listener"
+        ),
+        pytest.param(
+            ResidencyPolicy(NEVER, 0), Demand.NOW, LISTENED_TO, Verdict.KEEP, id="listened to, for a listener"
+        ),
+        pytest.param(ResidencyPolicy(NEVER, 0), Demand.SOON, RENDERING, Verdict.KEEP, id="rendering, for a file"),
+        pytest.param(ResidencyPolicy(0, 0), Demand.SOON, RENDERING, Verdict.DRAIN, id="rendering for long"),
+        pytest.param(ResidencyPolicy(0, 0), Demand.NOW, LISTENED_TO, Verdict.DRAIN, id="listened to for long"),
+        pytest.param(
+            ResidencyPolicy(0, 0), Demand.SOON, BETWEEN_CHUNKS, Verdict.STOP, id="for long, between chunks"
+        ),
     ],
 )
 def test_the_residency_is_released(
-    time_slice: TimeSlice, demand: Demand, activity: Activity, verdict: Verdict
+    policy: ResidencyPolicy, demand: Demand, activity: Activity, verdict: Verdict
 ) -> None:
-    assert time_slice.verdict(demand, activity) is verdict
+    assert policy.decide(demand, activity) is verdict
 
 
 def test_a_model_that_was_just_listened_to_stays_in_memory_for_a_while() -> None:
-    time_slice = TimeSlice(0, NEVER)
-    time_slice.note_listener()
+    policy = ResidencyPolicy(0, NEVER)
+    policy.note_listener()
 
-    assert time_slice.verdict(Demand.SOON, IDLE) is Verdict.KEEP
-    assert time_slice.verdict(Demand.NOW, IDLE) is Verdict.RELEASE
+    assert policy.decide(Demand.SOON, IDLE) is Verdict.KEEP
+    assert policy.decide(Demand.NOW, IDLE) is Verdict.STOP
 
 
 def test_a_model_that_nobody_has_listened_to_keeps_no_render_waiting() -> None:
-    assert TimeSlice(0, NEVER).verdict(Demand.SOON, IDLE) is Verdict.RELEASE
+    assert ResidencyPolicy(0, NEVER).decide(Demand.SOON, IDLE) is Verdict.STOP
 
 
 async def test_listeners_come_first_and_then_who_came_first() -> None:
@@ -64,10 +70,10 @@ async def test_listeners_come_first_and_then_who_came_first() -> None:
     demands = {"one": Demand.SOON, "two": Demand.SOON, "three": Demand.NOW}
 
     async def take_turn(name: str) -> None:
-        async with residency.held(lambda: demands[name]):
+        async with residency.hold(lambda: demands[name]):
             order.append(name)
 
-    async with residency.held(lambda: Demand.SOON):
+    async with residency.hold(lambda: Demand.SOON):
         tasks = [asyncio.create_task(take_turn(name)) for name in demands]
         await until(lambda: residency.demand is Demand.NOW)
         assert order == []
@@ -78,7 +84,7 @@ async def test_listeners_come_first_and_then_who_came_first() -> None:
 
 async def test_one_that_is_canceled_while_it_waits_leaves_no_hole() -> None:
     residency = ModelResidency()
-    async with residency.held(lambda: Demand.SOON):
+    async with residency.hold(lambda: Demand.SOON):
         waiting = asyncio.create_task(_held(residency))
         await until(lambda: residency.demand is Demand.SOON)
         waiting.cancel()
@@ -90,22 +96,22 @@ async def test_one_that_is_canceled_while_it_waits_leaves_no_hole() -> None:
 
 
 async def _held(residency: ModelResidency) -> None:
-    async with residency.held(lambda: Demand.SOON):
+    async with residency.hold(lambda: Demand.SOON):
         pass
 
 
 @asynccontextmanager
 async def pair(
-    control: Path, time_slice: tuple[float, float]
+    control: Path, policy: tuple[float, float]
 ) -> AsyncGenerator[tuple[WorkerSupervisor, WorkerSupervisor]]:
     """Two supervisors that share a residency."""
     residency = ModelResidency()
     async with (
         WorkerSupervisor(
-            fake(control), idle_unload_s=60, residency=residency, time_slice=TimeSlice(*time_slice)
+            fake(control), idle_unload_s=60, residency=residency, policy=ResidencyPolicy(*policy)
         ) as one,
         WorkerSupervisor(
-            fake(control), idle_unload_s=60, residency=residency, time_slice=TimeSlice(*time_slice)
+            fake(control), idle_unload_s=60, residency=residency, policy=ResidencyPolicy(*policy)
         ) as two,
     ):
         yield one, two
@@ -193,8 +199,8 @@ async def test_a_model_that_is_speaking_is_not_unloaded(tmp_path: Path) -> None:
 
 
 async def test_who_waits_for_a_model_that_does_not_load_is_told(tmp_path: Path) -> None:
-    async with WorkerSupervisor(("false",), idle_unload_s=60) as pool:
+    async with WorkerSupervisor(("false",), idle_unload_s=60) as supervisor:
         with pytest.raises(ModelNotReady, match="does not start"):
-            await pool.load()
+            await supervisor.load()
 
-        assert "does not start" in pool.load_error
+        assert "does not start" in supervisor.load_error

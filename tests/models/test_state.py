@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, step
+from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, transition
 
 #: `state event: new-state effects`, or `-` where nothing happens.
 TABLE = Path(__file__).with_name("worker_states.txt")
@@ -18,7 +18,7 @@ PAIRS = [(state, event) for state in WorkerState for event in WorkerEvent]
 
 
 def row(state: WorkerState, event: WorkerEvent) -> str:
-    after, effects = step(state, event)
+    after, effects = transition(state, event)
     done = "-" if (after, effects) == (state, ()) else " ".join([after, *effects])
     return f"{state} {event}: {done}"
 
@@ -29,7 +29,7 @@ def test_the_table_is_what_the_reducer_does() -> None:
 
 @pytest.mark.parametrize("state", WorkerState)
 def test_a_worker_that_is_to_stop_is_stopped_once_its_process_is_gone(state: WorkerState) -> None:
-    after, _ = step(step(state, WorkerEvent.STOP).state, WorkerEvent.EXITED)
+    after, _ = transition(transition(state, WorkerEvent.STOP).state, WorkerEvent.EXITED)
 
     assert after is WorkerState.STOPPED
 
@@ -38,7 +38,7 @@ def test_a_worker_that_is_to_stop_is_stopped_once_its_process_is_gone(state: Wor
 def test_whatever_happens_takes_are_sent_to_a_ready_worker_alone(events: list[WorkerEvent]) -> None:
     state = WorkerState.STOPPED
     for event in events:
-        state, effects = step(state, event)
+        state, effects = transition(state, event)
         assert not TALK & set(effects) or state is WorkerState.READY
 
 
@@ -46,6 +46,6 @@ def test_whatever_happens_takes_are_sent_to_a_ready_worker_alone(events: list[Wo
 def test_whatever_happens_a_worker_that_leaves_with_takes_gives_them_back_once(events: list[WorkerEvent]) -> None:
     state = WorkerState.STOPPED
     for event in events:
-        before, (state, effects) = state, step(state, event)
+        before, (state, effects) = state, transition(state, event)
         returned = sum(effect in (Effect.TAKE_BACK, Effect.BLAME) for effect in effects)
         assert returned == (before in LOADED and state not in LOADED)

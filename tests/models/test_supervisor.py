@@ -1,4 +1,4 @@
-"""The pool and real worker processes: started on first use, ended when idle, replaced when lost."""
+"""The supervisor and real worker processes: started on first use, ended when idle, replaced when lost."""
 
 import asyncio
 import os
@@ -61,12 +61,12 @@ def tasks() -> set["asyncio.Task[Any]"]:
 
 
 @asynccontextmanager
-async def pool_of(*command: str, **times: Any) -> AsyncGenerator[WorkerSupervisor]:
-    """A pool which leaves nothing behind: no process, no zombie, no task."""
+async def supervising(*command: str, **times: Any) -> AsyncGenerator[WorkerSupervisor]:
+    """A supervisor that leaves nothing behind: no process, no zombie, no task."""
     before = tasks()
     idle_unload_s: float = times.pop("idle_unload_s", 60.0)
-    async with WorkerSupervisor(command, idle_unload_s=idle_unload_s, **times) as pool:
-        yield pool
+    async with WorkerSupervisor(command, idle_unload_s=idle_unload_s, **times) as supervisor:
+        yield supervisor
     assert tasks() <= before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222
@@ -77,8 +77,8 @@ def fake(control: Path, capacity: int = 4) -> tuple[str, ...]:
 
 
 @pytest.fixture
-async def pool(control: Path) -> AsyncGenerator[WorkerSupervisor]:
-    async with pool_of(*fake(control)) as made:
+async def supervisor(control: Path) -> AsyncGenerator[WorkerSupervisor]:
+    async with supervising(*fake(control)) as made:
         yield made
 
 
@@ -106,20 +106,20 @@ async def whole(take: Take) -> None:
     assert take.finish_reason is FinishReason.STOP
 
 
-async def test_no_worker_is_started_before_it_is_needed(pool: WorkerSupervisor, spawned: Spawned) -> None:
+async def test_no_worker_is_started_before_it_is_needed(supervisor: WorkerSupervisor, spawned: Spawned) -> None:
     for _ in range(20):
         await anyio.sleep(0.001)
 
     assert len(spawned) == 0
-    assert pool.worker_pid is None
+    assert supervisor.worker_pid is None
 
-    await whole(pool.submit(utterance(LONG)))
+    await whole(supervisor.submit(utterance(LONG)))
     assert len(spawned) == 1
-    assert pool.worker_pid == spawned.processes[0].pid
+    assert supervisor.worker_pid == spawned.processes[0].pid
 
 
-async def test_many_utterances_are_spoken_by_one_worker(pool: WorkerSupervisor, spawned: Spawned) -> None:
-    takes = [pool.submit(utterance(f"{number} {LONG}", seed=number)) for number in range(20)]
+async def test_many_utterances_are_spoken_by_one_worker(supervisor: WorkerSupervisor, spawned: Spawned) -> None:
+    takes = [supervisor.submit(utterance(f"{number} {LONG}", seed=number)) for number in range(20)]
 
     for take in takes:
         await whole(take)
@@ -127,8 +127,8 @@ async def test_many_utterances_are_spoken_by_one_worker(pool: WorkerSupervisor, 
     assert len(spawned) == 1
 
 
-async def test_an_error_of_the_model_is_the_end_of_its_take_alone(pool: WorkerSupervisor) -> None:
-    fine, failing = pool.submit(utterance(LONG)), pool.submit(utterance("[error]"))
+async def test_an_error_of_the_model_is_the_end_of_its_take_alone(supervisor: WorkerSupervisor) -> None:
+    fine, failing = supervisor.submit(utterance(LONG)), supervisor.submit(utterance("[error]"))
 
     assert await heard(failing) == b""
     assert (failing.finish_reason, failing.why) == (FinishReason.ERROR, "the fake was told to fail")
@@ -138,22 +138,22 @@ async def test_an_error_of_the_model_is_the_end_of_its_take_alone(pool: WorkerSu
 async def test_a_worker_that_has_been_idle_is_ended_and_another_is_started_for_new_work(
     control: Path, spawned: Spawned
 ) -> None:
-    async with pool_of(*fake(control), idle_unload_s=0.02) as pool:
+    async with supervising(*fake(control), idle_unload_s=0.02) as supervisor:
         for _ in range(3):
-            await whole(pool.submit(utterance(LONG)))
-            await until(lambda: pool.worker_pid is None)
+            await whole(supervisor.submit(utterance(LONG)))
+            await until(lambda: supervisor.worker_pid is None)
 
     assert len(spawned) == 3
     assert [process.returncode for process in spawned.processes] == [0, 0, 0], "they were asked, not killed"
 
 
 async def test_a_worker_is_not_idle_while_it_works(control: Path, spawned: Spawned) -> None:
-    async with pool_of(*fake(control), idle_unload_s=0.01) as pool:
-        held = pool.submit(utterance("[hold:gate] " + LONG))
+    async with supervising(*fake(control), idle_unload_s=0.01) as supervisor:
+        held = supervisor.submit(utterance("[hold:gate] " + LONG))
         await begun(held)
         for _ in range(20):
             await anyio.sleep(0.003)
-        assert pool.worker_pid is not None
+        assert supervisor.worker_pid is not None
 
         (control / "gate").touch()
 
@@ -162,21 +162,21 @@ async def test_a_worker_is_not_idle_while_it_works(control: Path, spawned: Spawn
 
 
 async def test_what_is_submitted_while_an_idle_worker_ends_is_spoken_by_the_next(control: Path) -> None:
-    async with pool_of(*fake(control), idle_unload_s=0.001, ping_s=0.001) as pool:
+    async with supervising(*fake(control), idle_unload_s=0.001, ping_s=0.001) as supervisor:
         for number in range(40):
             text = f"Number {number}. {LONG}"
-            first = pool.submit(utterance(text, seed=number))
+            first = supervisor.submit(utterance(text, seed=number))
             await whole(first)
             for _ in range(number % 13):  # to another moment each time
                 await anyio.sleep(0.0005)
 
-            await whole(pool.submit(utterance(text, seed=number + 1)))
+            await whole(supervisor.submit(utterance(text, seed=number + 1)))
 
 
 async def test_a_worker_that_dies_leaves_no_seam_in_the_audio(
-    pool: WorkerSupervisor, control: Path, spawned: Spawned
+    supervisor: WorkerSupervisor, control: Path, spawned: Spawned
 ) -> None:
-    takes = [pool.submit(utterance(f"[die:once{number}] {LONG}", seed=number)) for number in range(3)]
+    takes = [supervisor.submit(utterance(f"[die:once{number}] {LONG}", seed=number)) for number in range(3)]
 
     for take in takes:
         await whole(take)
@@ -186,17 +186,17 @@ async def test_a_worker_that_dies_leaves_no_seam_in_the_audio(
 
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_take_is_replaced(
-    pool: WorkerSupervisor, control: Path
+    supervisor: WorkerSupervisor, control: Path
 ) -> None:
-    take = pool.submit(utterance(f"[hold:gate] {LONG}"))
+    take = supervisor.submit(utterance(f"[hold:gate] {LONG}"))
     pieces = take.pcm()
     with anyio.fail_after(PATIENCE_S):
         first = await anext(pieces)
-    before = pool.worker_pid
+    before = supervisor.worker_pid
     assert before is not None
 
     os.kill(before, signal.SIGKILL)
-    await until(lambda: pool.worker_pid not in (None, before))
+    await until(lambda: supervisor.worker_pid not in (None, before))
     (control / "gate").touch()
 
     with anyio.fail_after(PATIENCE_S):
@@ -205,35 +205,35 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_take_is_replaced(
 
 
 async def test_a_worker_that_is_killed_while_it_rests_is_not_missed(
-    pool: WorkerSupervisor, spawned: Spawned
+    supervisor: WorkerSupervisor, spawned: Spawned
 ) -> None:
-    await whole(pool.submit(utterance(LONG)))
-    before = pool.worker_pid
+    await whole(supervisor.submit(utterance(LONG)))
+    before = supervisor.worker_pid
     assert before is not None
 
     os.kill(before, signal.SIGKILL)
-    await until(lambda: pool.worker_pid is None)
+    await until(lambda: supervisor.worker_pid is None)
     assert len(spawned) == 1
 
-    await whole(pool.submit(utterance(LONG)))
+    await whole(supervisor.submit(utterance(LONG)))
 
 
-async def test_work_for_a_worker_that_died_a_moment_ago_is_done_by_the_next(pool: WorkerSupervisor) -> None:
+async def test_work_for_a_worker_that_died_a_moment_ago_is_done_by_the_next(supervisor: WorkerSupervisor) -> None:
     for _ in range(5):
-        await whole(pool.submit(utterance(LONG)))
-        assert pool.worker_pid is not None
+        await whole(supervisor.submit(utterance(LONG)))
+        assert supervisor.worker_pid is not None
 
-        os.kill(pool.worker_pid, signal.SIGKILL)
+        os.kill(supervisor.worker_pid, signal.SIGKILL)
 
-        await whole(pool.submit(utterance(LONG)))
+        await whole(supervisor.submit(utterance(LONG)))
 
 
 async def test_a_worker_that_does_not_answer_is_killed_and_its_work_done_again(
     control: Path, spawned: Spawned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.process.children.GRACE_S", 0.02)
-    async with pool_of(*fake(control), ping_s=0.02, answer_s=0.3) as pool:
-        hanging, innocent = pool.submit(utterance(f"[hang:once] {LONG}")), pool.submit(utterance(LONG))
+    async with supervising(*fake(control), ping_s=0.02, answer_s=0.3) as supervisor:
+        hanging, innocent = supervisor.submit(utterance(f"[hang:once] {LONG}")), supervisor.submit(utterance(LONG))
 
         await whole(hanging)
         await whole(innocent)
@@ -243,8 +243,8 @@ async def test_a_worker_that_does_not_answer_is_killed_and_its_work_done_again(
 
 
 async def test_a_slow_worker_that_answers_is_not_taken_for_a_hung_one(control: Path, spawned: Spawned) -> None:
-    async with pool_of(*fake(control), ping_s=0.01, answer_s=0.3) as pool:
-        held = pool.submit(utterance(f"[hold:gate] {LONG}"))
+    async with supervising(*fake(control), ping_s=0.01, answer_s=0.3) as supervisor:
+        held = supervisor.submit(utterance(f"[hold:gate] {LONG}"))
         await begun(held)
         for _ in range(100):
             await anyio.sleep(0.005)
@@ -257,12 +257,12 @@ async def test_a_slow_worker_that_answers_is_not_taken_for_a_hung_one(control: P
 
 
 async def test_what_kills_three_workers_is_quarantined_and_nothing_else(
-    pool: WorkerSupervisor, spawned: Spawned
+    supervisor: WorkerSupervisor, spawned: Spawned
 ) -> None:
     poison = utterance(f"[die] {LONG}")
-    before = [pool.submit(utterance(f"before {number} {LONG}")) for number in range(3)]
-    take = pool.submit(poison)
-    behind = [pool.submit(utterance(f"behind {number} {LONG}")) for number in range(3)]
+    before = [supervisor.submit(utterance(f"before {number} {LONG}")) for number in range(3)]
+    take = supervisor.submit(poison)
+    behind = [supervisor.submit(utterance(f"behind {number} {LONG}")) for number in range(3)]
 
     with pytest.raises(InferenceFailed, match="3 times"):
         await heard(take)
@@ -270,23 +270,23 @@ async def test_what_kills_three_workers_is_quarantined_and_nothing_else(
     for innocent in before + behind:
         await whole(innocent)
     assert len(spawned) == 4, "three were killed, the fourth has done the rest"
-    await whole(pool.submit(utterance(LONG)))
+    await whole(supervisor.submit(utterance(LONG)))
 
 
 async def test_a_suspect_is_alone_until_it_is_done(control: Path) -> None:
     command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), "4")
-    async with pool_of(*command) as pool:
+    async with supervising(*command) as supervisor:
         suspect, innocent = (
-            pool.submit(utterance(f"[hold:gate] {LONG}")),
-            pool.submit(utterance(f"[hold:gate] {LONG}")),
+            supervisor.submit(utterance(f"[hold:gate] {LONG}")),
+            supervisor.submit(utterance(f"[hold:gate] {LONG}")),
         )
         await begun(suspect)
-        before = pool.worker_pid
+        before = supervisor.worker_pid
         assert before is not None
         os.kill(before, signal.SIGKILL)
-        await until(lambda: suspect.sent and pool.worker_pid not in (None, before))
+        await until(lambda: suspect.sent and supervisor.worker_pid not in (None, before))
 
-        behind = [pool.submit(utterance(LONG)) for _ in range(3)]
+        behind = [supervisor.submit(utterance(LONG)) for _ in range(3)]
         for _ in range(20):
             await anyio.sleep(0.001)
         assert not innocent.sent
@@ -301,9 +301,9 @@ async def test_a_suspect_is_alone_until_it_is_done(control: Path) -> None:
     assert record.count('"add"') == 2 + 2 + 3, "each was given to each worker once"
 
 
-async def test_two_that_kill_are_both_found(pool: WorkerSupervisor, spawned: Spawned) -> None:
-    poisons = [pool.submit(utterance(f"[die] {number} {LONG}")) for number in range(2)]
-    innocent = pool.submit(utterance(LONG))
+async def test_two_that_kill_are_both_found(supervisor: WorkerSupervisor, spawned: Spawned) -> None:
+    poisons = [supervisor.submit(utterance(f"[die] {number} {LONG}")) for number in range(2)]
+    innocent = supervisor.submit(utterance(LONG))
 
     for poison in poisons:
         with pytest.raises(InferenceFailed, match="3 times"):
@@ -313,21 +313,21 @@ async def test_two_that_kill_are_both_found(pool: WorkerSupervisor, spawned: Spa
     assert len(spawned) == 6, "one for both, two for each alone, and the last"
 
 
-async def killed_once_more(pool: WorkerSupervisor, take: Take) -> None:
+async def killed_once_more(supervisor: WorkerSupervisor, take: Take) -> None:
     """Kill the worker that has the take."""
     kills = take.kills
     await until(lambda: take.sent)
-    assert pool.worker_pid is not None
-    os.kill(pool.worker_pid, signal.SIGKILL)
+    assert supervisor.worker_pid is not None
+    os.kill(supervisor.worker_pid, signal.SIGKILL)
     await until(lambda: take.kills > kills)
 
 
 async def test_what_was_there_when_two_workers_died_is_spoken_by_the_third(
-    pool: WorkerSupervisor, control: Path
+    supervisor: WorkerSupervisor, control: Path
 ) -> None:
-    take = pool.submit(utterance(f"[hold:gate] {LONG}"))
+    take = supervisor.submit(utterance(f"[hold:gate] {LONG}"))
     for _ in range(2):
-        await killed_once_more(pool, take)
+        await killed_once_more(supervisor, take)
 
     (control / "gate").touch()
 
@@ -335,49 +335,51 @@ async def test_what_was_there_when_two_workers_died_is_spoken_by_the_third(
 
 
 async def test_a_take_that_is_canceled_before_it_is_sent_ends_at_once(
-    pool: WorkerSupervisor, spawned: Spawned
+    supervisor: WorkerSupervisor, spawned: Spawned
 ) -> None:
-    take = pool.submit(utterance(LONG))
+    take = supervisor.submit(utterance(LONG))
 
-    pool.cancel(take)
+    supervisor.cancel(take)
 
     assert take.finish_reason is FinishReason.CANCELED
     assert await heard(take) == b""
-    await whole(pool.submit(utterance(LONG)))
+    await whole(supervisor.submit(utterance(LONG)))
 
 
-async def test_a_take_that_is_canceled_in_the_middle_ends_when_the_model_has_let_go(pool: WorkerSupervisor) -> None:
-    take = pool.submit(utterance(f"[hold:never] {LONG}"))
+async def test_a_take_that_is_canceled_in_the_middle_ends_when_the_model_has_let_go(
+    supervisor: WorkerSupervisor,
+) -> None:
+    take = supervisor.submit(utterance(f"[hold:never] {LONG}"))
     await begun(take)
 
-    pool.cancel(take)
-    pool.cancel(take)
+    supervisor.cancel(take)
+    supervisor.cancel(take)
     assert not take.ended
 
     with anyio.fail_after(PATIENCE_S):
         await take.wait()
     assert take.finish_reason is FinishReason.CANCELED
-    await whole(pool.submit(utterance(LONG)))
+    await whole(supervisor.submit(utterance(LONG)))
 
 
-async def test_a_take_that_is_canceled_too_late_stays_what_it_is(pool: WorkerSupervisor) -> None:
-    take = pool.submit(utterance(LONG))
+async def test_a_take_that_is_canceled_too_late_stays_what_it_is(supervisor: WorkerSupervisor) -> None:
+    take = supervisor.submit(utterance(LONG))
     await whole(take)
 
-    pool.cancel(take)
+    supervisor.cancel(take)
 
     assert take.finish_reason is FinishReason.STOP
-    await whole(pool.submit(utterance(LONG)))
+    await whole(supervisor.submit(utterance(LONG)))
 
 
-async def test_a_take_can_be_canceled_at_any_moment(pool: WorkerSupervisor) -> None:
-    await whole(pool.submit(utterance(LONG)))
+async def test_a_take_can_be_canceled_at_any_moment(supervisor: WorkerSupervisor) -> None:
+    await whole(supervisor.submit(utterance(LONG)))
     for ticks in range(60):
-        take, beside = pool.submit(utterance(LONG)), pool.submit(utterance(LONG))
+        take, beside = supervisor.submit(utterance(LONG)), supervisor.submit(utterance(LONG))
         for _ in range(ticks):
             await anyio.lowlevel.checkpoint()
 
-        pool.cancel(take)
+        supervisor.cancel(take)
 
         with anyio.fail_after(PATIENCE_S):
             await take.wait()
@@ -385,13 +387,15 @@ async def test_a_take_can_be_canceled_at_any_moment(pool: WorkerSupervisor) -> N
         await whole(beside)
 
 
-async def test_a_canceled_take_whose_worker_dies_is_canceled(pool: WorkerSupervisor, spawned: Spawned) -> None:
-    take = pool.submit(utterance(f"[hold:never] {LONG}"))
+async def test_a_canceled_take_whose_worker_dies_is_canceled(
+    supervisor: WorkerSupervisor, spawned: Spawned
+) -> None:
+    take = supervisor.submit(utterance(f"[hold:never] {LONG}"))
     await begun(take)
-    pid = pool.worker_pid
+    pid = supervisor.worker_pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)  # it cannot answer the cancel
-    pool.cancel(take)
+    supervisor.cancel(take)
 
     os.kill(pid, signal.SIGKILL)
 
@@ -404,9 +408,9 @@ async def test_a_canceled_take_whose_worker_dies_is_canceled(pool: WorkerSupervi
 async def test_a_worker_that_never_starts_is_given_up_after_three_times_and_tried_again_later(
     spawned: Spawned, command: str
 ) -> None:
-    async with pool_of(command) as pool:
+    async with supervising(command) as supervisor:
         for _ in range(2):
-            takes = [pool.submit(utterance(LONG)) for _ in range(2)]
+            takes = [supervisor.submit(utterance(LONG)) for _ in range(2)]
             for take in takes:
                 with pytest.raises(ModelNotReady, match="does not start"):
                     await heard(take)
@@ -416,23 +420,23 @@ async def test_a_worker_that_never_starts_is_given_up_after_three_times_and_trie
 
 async def test_a_model_that_comes_back_works_again(control: Path) -> None:
     script = f'test -e {control}/there || exit 1; exec "$@"'
-    async with pool_of("sh", "-c", script, "sh", *fake(control)) as pool:
+    async with supervising("sh", "-c", script, "sh", *fake(control)) as supervisor:
         with pytest.raises(ModelNotReady):
-            await heard(pool.submit(utterance(LONG)))
+            await heard(supervisor.submit(utterance(LONG)))
 
         (control / "there").touch()
 
-        await whole(pool.submit(utterance(LONG)))
+        await whole(supervisor.submit(utterance(LONG)))
 
 
 async def test_two_bad_starts_are_forgiven_again_and_again(control: Path, spawned: Spawned) -> None:
     script = f'for n in 1 2; do test -e {control}/$n || {{ touch {control}/$n; exit 1; }}; done; exec "$@"'
-    async with pool_of("sh", "-c", script, "sh", *fake(control)) as pool:
+    async with supervising("sh", "-c", script, "sh", *fake(control)) as supervisor:
         for _ in range(2):
-            await whole(pool.submit(utterance(LONG)))
-            assert pool.worker_pid is not None
-            os.kill(pool.worker_pid, signal.SIGKILL)
-            await until(lambda: pool.worker_pid is None)
+            await whole(supervisor.submit(utterance(LONG)))
+            assert supervisor.worker_pid is not None
+            os.kill(supervisor.worker_pid, signal.SIGKILL)
+            await until(lambda: supervisor.worker_pid is None)
             for number in ("1", "2"):
                 (control / number).unlink()
 
@@ -443,9 +447,9 @@ async def test_a_worker_that_starts_too_slowly_is_given_up(
     spawned: Spawned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.process.children.GRACE_S", 0.02)
-    async with pool_of("sleep", "1000", start_s=0.02) as pool:
+    async with supervising("sleep", "1000", start_s=0.02) as supervisor:
         with pytest.raises(ModelNotReady, match="does not start"):
-            await heard(pool.submit(utterance(LONG)))
+            await heard(supervisor.submit(utterance(LONG)))
 
     assert [process.returncode for process in spawned.processes] == [-signal.SIGKILL] * 3
 
@@ -458,33 +462,35 @@ def saying(message: wire.FromWorker | bytes) -> tuple[str, ...]:
 
 
 async def test_a_model_that_cannot_be_loaded_is_not_tried_three_times(spawned: Spawned) -> None:
-    async with pool_of(*saying(wire.LoadFailed("weights.bin is missing"))) as pool:
+    async with supervising(*saying(wire.LoadFailed("weights.bin is missing"))) as supervisor:
         for _ in range(2):
             with pytest.raises(ModelNotReady, match=r"weights\.bin is missing"):
-                await heard(pool.submit(utterance(LONG)))
+                await heard(supervisor.submit(utterance(LONG)))
 
     assert len(spawned) == 2
 
 
 @pytest.mark.parametrize("said", [wire.Pong(), b"Traceback (most recent call last):", b"\0\0\0\3abc", b"\0\0\0\0"])
 async def test_a_worker_that_does_not_speak_the_language_is_given_up(said: wire.FromWorker | bytes) -> None:
-    async with pool_of(*saying(said)) as pool:
+    async with supervising(*saying(said)) as supervisor:
         with pytest.raises(ModelNotReady, match="does not start"):
-            await heard(pool.submit(utterance(LONG)))
+            await heard(supervisor.submit(utterance(LONG)))
 
 
 async def test_a_worker_that_falls_out_of_step_is_replaced_until_its_work_is_quarantined(spawned: Spawned) -> None:
-    async with pool_of(*saying(wire.packed(wire.Ready(1, Processor("cpu"))) + b"\xff\xff\xff\xff")) as pool:
+    async with supervising(
+        *saying(wire.packed(wire.Ready(1, Processor("cpu"))) + b"\xff\xff\xff\xff")
+    ) as supervisor:
         with pytest.raises(InferenceFailed, match="3 times"):
-            await heard(pool.submit(utterance(LONG)))
+            await heard(supervisor.submit(utterance(LONG)))
 
     assert len(spawned) == 3
 
 
 async def test_frames_of_nobody_are_ignored() -> None:
     stray = wire.packed(wire.Ready(1, Processor("cpu"))) + wire.packed(wire.Frames([])) + wire.packed(wire.Pong())
-    async with pool_of(*saying(stray)) as pool:
-        take = pool.submit(utterance(LONG))
+    async with supervising(*saying(stray)) as supervisor:
+        take = supervisor.submit(utterance(LONG))
         await until(lambda: take.sent)
 
         assert not take.ended
@@ -492,24 +498,24 @@ async def test_frames_of_nobody_are_ignored() -> None:
 
 async def test_room_is_for_renders_and_told_when_there_is_some(control: Path) -> None:
     wakeup = asyncio.Event()
-    async with pool_of(*fake(control, 2), wakeup=wakeup) as pool:
-        assert pool.free_slots == 1, "before a model says how much it can do, it gets one"
-        first = pool.submit(utterance("[hold:gate] Held."))
-        assert pool.free_slots == 0
+    async with supervising(*fake(control, 2), wakeup=wakeup) as supervisor:
+        assert supervisor.free_slots == 1, "before a model says how much it can do, it gets one"
+        first = supervisor.submit(utterance("[hold:gate] Held."))
+        assert supervisor.free_slots == 0
         assert not wakeup.is_set()
         await begun(first)
-        assert pool.free_slots == 1
+        assert supervisor.free_slots == 1
         assert wakeup.is_set()
         wakeup.clear()
-        listener = pool.submit(utterance("[hold:gate] Held.", lane=Lane.SPEAK))
-        second = pool.submit(utterance("[hold:gate] Held."))
-        assert pool.free_slots == 0
+        listener = supervisor.submit(utterance("[hold:gate] Held.", lane=Lane.SPEAK))
+        second = supervisor.submit(utterance("[hold:gate] Held."))
+        assert supervisor.free_slots == 0
 
         (control / "gate").touch()
 
         for take in (first, listener, second):
             await take.wait()
-        assert pool.free_slots == 2
+        assert supervisor.free_slots == 2
         assert wakeup.is_set()
 
 
@@ -518,8 +524,8 @@ async def test_a_pool_that_is_left_in_the_middle_leaves_nothing_behind(
     control: Path, text: str, spawned: Spawned
 ) -> None:
     for ticks in (0, 1, 20, 200):
-        async with pool_of(*fake(control)) as pool:
-            pool.submit(utterance(text))
+        async with supervising(*fake(control)) as supervisor:
+            supervisor.submit(utterance(text))
             for _ in range(ticks):
                 await anyio.sleep(0.001)
 
@@ -530,8 +536,8 @@ async def test_a_worker_whose_words_nobody_reads_any_more_is_still_asked_to_end(
     control: Path, spawned: Spawned
 ) -> None:
     """It stands in the middle of a write, and would not see that its pipe is closed."""
-    async with pool_of(*fake(control)) as pool:
-        takes = [pool.submit(utterance(f"[long] {number}")) for number in range(60)]
+    async with supervising(*fake(control)) as supervisor:
+        takes = [supervisor.submit(utterance(f"[long] {number}")) for number in range(60)]
         await begun(takes[0])
 
     assert spawned.processes[0].returncode == 0

@@ -11,23 +11,23 @@ def watchdog() -> Watchdog:
 
 
 def test_a_busy_worker_that_is_silent_for_too_long_hangs(watchdog: Watchdog) -> None:
-    assert watchdog.look(130.0, busy=True) is WorkerHealth.FINE
-    assert watchdog.look(130.1, busy=True) is WorkerHealth.HUNG
+    assert watchdog.check(130.0, busy=True) is WorkerHealth.FINE
+    assert watchdog.check(130.1, busy=True) is WorkerHealth.HUNG
 
 
 def test_a_busy_worker_that_answers_is_fine_however_long_it_takes(watchdog: Watchdog) -> None:
     for now in range(120, 1_000, 20):
         watchdog.note_message(now)
-        assert watchdog.look(now + 10.0, busy=True) is WorkerHealth.FINE
+        assert watchdog.check(now + 10.0, busy=True) is WorkerHealth.FINE
 
 
 def test_a_worker_is_idle_once_it_has_had_no_work_for_long_enough(watchdog: Watchdog) -> None:
-    assert watchdog.look(110.0, busy=True) is WorkerHealth.FINE
-    assert watchdog.look(169.0, busy=False) is WorkerHealth.FINE
-    assert watchdog.look(170.0, busy=False) is WorkerHealth.IDLE
+    assert watchdog.check(110.0, busy=True) is WorkerHealth.FINE
+    assert watchdog.check(169.0, busy=False) is WorkerHealth.FINE
+    assert watchdog.check(170.0, busy=False) is WorkerHealth.IDLE
 
 
 def test_the_silence_of_a_worker_without_work_does_not_count(watchdog: Watchdog) -> None:
-    assert watchdog.look(155.0, busy=False) is WorkerHealth.FINE
-    assert watchdog.look(185.0, busy=True) is WorkerHealth.FINE
-    assert watchdog.look(185.1, busy=True) is WorkerHealth.HUNG
+    assert watchdog.check(155.0, busy=False) is WorkerHealth.FINE
+    assert watchdog.check(185.0, busy=True) is WorkerHealth.FINE
+    assert watchdog.check(185.1, busy=True) is WorkerHealth.HUNG

@@ -14,7 +14,7 @@ import msgspec
 
 from app.errors import InferenceFailed, SpeechError
 from app.inference.model import FinishReason, Frame, Lane, Utterance
-from app.models.worker.residency import Activity, TimeSlice
+from app.models.worker.residency import Activity, ResidencyPolicy
 from app.models.worker.take import Take
 
 #: A take fails when this many workers have died while they had it.
@@ -24,11 +24,11 @@ MAX_KILLS = 3
 class Dispatcher:
     """Takes from their submission to their end. Belongs to the event loop.
 
-    `wakeup` is set when a take has ended, however it ended; the time slice is told of each of lane `speak`.
+    `wakeup` is set when a take has ended, however it ended; the policy is told of each of lane `speak`.
     """
 
-    def __init__(self, time_slice: TimeSlice, wakeup: asyncio.Event) -> None:
-        self._time_slice, self._wakeup = time_slice, wakeup
+    def __init__(self, policy: ResidencyPolicy, wakeup: asyncio.Event) -> None:
+        self._policy, self._wakeup = policy, wakeup
         self._takes: dict[int, Take] = {}
         self._ids = itertools.count(1)
 
@@ -53,7 +53,7 @@ class Dispatcher:
         take = self._takes[numbered.id] = Take(numbered)
         return take
 
-    def send(self) -> list[Take]:
+    def select_sendable(self) -> list[Take]:
         """The takes to send to the worker now; they count as sent.
 
         All that it does not have; while there are suspects, none before it is done with what it has, then the takes
@@ -127,6 +127,6 @@ class Dispatcher:
     def _end(self, take: Take, reason: FinishReason, error: SpeechError | None = None, *, why: str = "") -> None:
         del self._takes[take.utterance.id]
         if take.utterance.lane is Lane.SPEAK:
-            self._time_slice.note_listener()
+            self._policy.note_listener()
         take.end(reason, error, why=why)
         self._wakeup.set()

@@ -1,6 +1,6 @@
 """Which of the large models is in memory: one at a time, because two may be more than the machine has.
 
-A supervisor holds the residency while it has a worker. It asks its `TimeSlice` whether to keep it, looking at the
+A supervisor holds the residency while it has a worker. It asks its `ResidencyPolicy` whether to keep it, given the
 `Demand` of those who wait, and releases it by itself; nothing is taken from it.
 """
 
@@ -31,7 +31,7 @@ class Verdict(Enum):
 
     KEEP = auto()
     DRAIN = auto()  #: finish what is being spoken, begin nothing more
-    RELEASE = auto()  #: at once
+    STOP = auto()  #: at once
 
 
 class Activity(NamedTuple):
@@ -42,8 +42,8 @@ class Activity(NamedTuple):
     listened_to: bool = False  #: somebody listens, or will
 
 
-class TimeSlice:
-    """One supervisor's time with the residency, and when it is over. Times are in seconds."""
+class ResidencyPolicy:
+    """Decides when one supervisor gives up the residency that it holds. Times are in seconds."""
 
     def __init__(self, slice_s: float = SLICE_S, linger_s: float = LINGER_S) -> None:
         self._slice_s, self._linger_s = slice_s, linger_s
@@ -58,23 +58,23 @@ class TimeSlice:
         self._listened_at = time.monotonic()
 
     @property
-    def patience_s(self) -> float:
+    def recheck_s(self) -> float:
         """How often the holder asks for a verdict while somebody waits."""
         return min(self._slice_s, self._linger_s)
 
-    def verdict(self, demand: Demand, activity: Activity) -> Verdict:
+    def decide(self, demand: Demand, activity: Activity) -> Verdict:
         """What to do about the demand of others."""
         now = time.monotonic()
         if demand is Demand.NONE:
             return Verdict.KEEP
         if not activity.busy:
             lingers = demand is Demand.SOON and now - self._listened_at < self._linger_s
-            return Verdict.KEEP if lingers else Verdict.RELEASE
+            return Verdict.KEEP if lingers else Verdict.STOP
         if demand is Demand.NOW and not activity.listened_to:
-            return Verdict.RELEASE
+            return Verdict.STOP
         if now - self._since < self._slice_s:
             return Verdict.KEEP
-        return Verdict.DRAIN if activity.speaking else Verdict.RELEASE
+        return Verdict.DRAIN if activity.speaking else Verdict.STOP
 
 
 class _Waiter:
@@ -100,7 +100,7 @@ class ModelResidency:
         """The highest demand of those who wait."""
         return max((waiter.demand() for waiter in self._waiters), default=Demand.NONE)
 
-    async def changed(self) -> None:
+    async def wait_changed(self) -> None:
         """Wait until the verdict may be another one. For the holder alone."""
         await self._changed.wait()
         self._changed.clear()
@@ -110,7 +110,7 @@ class ModelResidency:
         self._changed.set()
 
     @asynccontextmanager
-    async def held(self, demand: Callable[[], Demand]) -> AsyncGenerator[None]:
+    async def hold(self, demand: Callable[[], Demand]) -> AsyncGenerator[None]:
         """Wait for the residency, and have it for the block."""
         waiter = _Waiter(demand)
         self._waiters.append(waiter)

@@ -74,6 +74,6 @@ _TRANSITIONS: dict[tuple[WorkerState, WorkerEvent], Transition] = {
 LOADED = frozenset({WorkerState.READY, WorkerState.DRAINING})
 
 
-def step(state: WorkerState, event: WorkerEvent) -> Transition:
+def transition(state: WorkerState, event: WorkerEvent) -> Transition:
     """What an event makes of a worker in this state."""
     return _TRANSITIONS.get((state, event), Transition(state))

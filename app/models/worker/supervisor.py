@@ -18,15 +18,15 @@ from app.inference.processor import Processor
 from app.models.worker.dispatch import Dispatcher
 from app.models.worker.load_requests import LoadRequests
 from app.models.worker.process import LOST, LoadError, WorkerLost, WorkerProcess
-from app.models.worker.residency import Demand, ModelResidency, TimeSlice, Verdict
-from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, step
+from app.models.worker.residency import Demand, ModelResidency, ResidencyPolicy, Verdict
+from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, transition
 from app.models.worker.take import Take
 from app.models.worker.watchdog import Watchdog, WorkerHealth
 
 #: After this many failed starts in a row, everything that waits for the model is refused.
 MAX_FAILED_STARTS = 3
 
-_EVENTS = {Verdict.KEEP: WorkerEvent.KEEP, Verdict.DRAIN: WorkerEvent.DRAIN, Verdict.RELEASE: WorkerEvent.STOP}
+_EVENTS = {Verdict.KEEP: WorkerEvent.KEEP, Verdict.DRAIN: WorkerEvent.DRAIN, Verdict.STOP: WorkerEvent.STOP}
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +49,14 @@ class WorkerSupervisor:
         start_s: float = 120.0,
         model_id: str = "",
         residency: ModelResidency | None = None,
-        time_slice: TimeSlice | None = None,
+        policy: ResidencyPolicy | None = None,
         wakeup: asyncio.Event | None = None,
     ) -> None:
         self._command, self._model_id = tuple(command), model_id
         self._idle_unload_s, self._ping_s, self._answer_s, self._start_s = idle_unload_s, ping_s, answer_s, start_s
-        self._residency, self._time_slice = residency or ModelResidency(), time_slice or TimeSlice()
+        self._residency, self._policy = residency or ModelResidency(), policy or ResidencyPolicy()
         self._wakeup = wakeup or asyncio.Event()
-        self._takes, self._loads = Dispatcher(self._time_slice, self._wakeup), LoadRequests()
+        self._dispatcher, self._loads = Dispatcher(self._policy, self._wakeup), LoadRequests()
         self._state = WorkerState.STOPPED
         self._process: WorkerProcess | None = None  #: None when the state is STOPPED
         self._ready: wire.Ready | None = None  #: what the last worker said of its model
@@ -87,7 +87,7 @@ class WorkerSupervisor:
     @property
     def free_slots(self) -> int:
         """How many more utterances of lane `render` the model can have in work."""
-        return (self._ready.capacity if self._ready else 1) - self._takes.renders
+        return (self._ready.capacity if self._ready else 1) - self._dispatcher.renders
 
     @property
     def loaded(self) -> bool:
@@ -116,7 +116,7 @@ class WorkerSupervisor:
 
     def submit(self, utterance: Utterance, *, after: Take | None = None) -> Take:
         """Have an utterance spoken, under a new id; until `after`, heard before it, has ended, it can wait."""
-        take = self._takes.add(utterance, after=after)
+        take = self._dispatcher.add(utterance, after=after)
         self._note_work()
         self._dispatch()
         return take
@@ -125,7 +125,7 @@ class WorkerSupervisor:
         """Stop a take: it ends at the model's next step, or at once when the model does not have it."""
         if take.ended or take.canceled:
             return
-        self._takes.cancel(take)
+        self._dispatcher.cancel(take)
         if not take.ended:
             self._send(wire.Cancel(take.utterance.id))
 
@@ -160,8 +160,8 @@ class WorkerSupervisor:
         """Have a worker whenever there is work, and none when there has been none for a while."""
         while True:
             await self._work.wait()
-            async with self._residency.held(self._demand):
-                self._time_slice.begin()
+            async with self._residency.hold(self._demand):
+                self._policy.begin()
                 try:
                     if self._has_work:  # all of it may have been canceled by now
                         await self._run_worker()
@@ -210,21 +210,21 @@ class WorkerSupervisor:
         while True:
             message = await process.receive()
             watchdog.note_message(time.monotonic())
-            if isinstance(message, wire.Frames) and self._takes.deliver(message.frames):
+            if isinstance(message, wire.Frames) and self._dispatcher.deliver(message.frames):
                 self._dispatch()
-                if self._state is WorkerState.DRAINING or not self._takes.activity.busy:
+                if self._state is WorkerState.DRAINING or not self._dispatcher.activity.busy:
                     self._residency.notify()  # to `_watch`: perhaps it must stop now
 
     async def _watch(self, watchdog: Watchdog, reader: "asyncio.Task[None]") -> None:
         """Return when the worker has to be stopped, raise when it is lost."""
         while True:
             await self._wait_for_change(reader)
-            activity = self._takes.activity
-            self._apply(_EVENTS[self._time_slice.verdict(self._residency.demand, activity)])
+            activity = self._dispatcher.activity
+            self._apply(_EVENTS[self._policy.decide(self._residency.demand, activity)])
             if self._state not in LOADED:
                 logger.info("worker %s is stopped, to free its memory", self.worker_pid)
                 return
-            health = watchdog.look(time.monotonic(), busy=activity.busy)
+            health = watchdog.check(time.monotonic(), busy=activity.busy)
             if health is WorkerHealth.HUNG:
                 raise WorkerLost(f"it has not answered for {self._answer_s:.1f} s")
             if health is WorkerHealth.IDLE:
@@ -238,8 +238,8 @@ class WorkerSupervisor:
         """Wait until there may be something to decide. Raises what the reader ended with."""
         patience = min(self._ping_s, self._idle_unload_s)
         if self._residency.demand:
-            patience = min(patience, self._time_slice.patience_s)
-        changed = asyncio.ensure_future(self._residency.changed())
+            patience = min(patience, self._policy.recheck_s)
+        changed = asyncio.ensure_future(self._residency.wait_changed())
         try:
             await asyncio.wait({reader, changed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -249,7 +249,7 @@ class WorkerSupervisor:
 
     def _apply(self, event: WorkerEvent, why: str = "") -> None:
         """Go to the next state and do what has to be done."""
-        self._state, effects = step(self._state, event)
+        self._state, effects = transition(self._state, event)
         for effect in effects:
             match effect:
                 case Effect.ANNOUNCE:
@@ -259,9 +259,9 @@ class WorkerSupervisor:
                 case Effect.DISPATCH:
                     self._dispatch()
                 case Effect.TAKE_BACK:
-                    self._takes.take_back()
+                    self._dispatcher.take_back()
                 case Effect.BLAME:
-                    self._takes.blame(why)
+                    self._dispatcher.blame(why)
                 case Effect.COUNT_FAILED_START:
                     self._failed_starts += 1
                     if self._failed_starts >= MAX_FAILED_STARTS:
@@ -271,12 +271,12 @@ class WorkerSupervisor:
                     self._refuse(why)
 
     def _refuse(self, why: str) -> None:
-        self._takes.refuse(ModelNotReady(why, model_id=self._model_id))
+        self._dispatcher.refuse(ModelNotReady(why, model_id=self._model_id))
         self._loads.fail(ModelNotReady(why, model_id=self._model_id))
 
     def _dispatch(self) -> None:
         """Send the worker the takes that it may have now."""
-        if self._state is WorkerState.READY and (takes := self._takes.send()):
+        if self._state is WorkerState.READY and (takes := self._dispatcher.select_sendable()):
             self._send(wire.Add([take.utterance for take in takes]))
 
     def _send(self, message: wire.ToWorker) -> None:
@@ -289,11 +289,11 @@ class WorkerSupervisor:
 
     @property
     def _has_work(self) -> bool:
-        return self._takes.activity.busy or self._loads.pending
+        return self._dispatcher.activity.busy or self._loads.pending
 
     def _demand(self) -> Demand:
         """How urgently this model is needed in memory."""
-        activity = self._takes.activity
+        activity = self._dispatcher.activity
         if self._loads.pending or activity.listened_to:
             return Demand.NOW
         return Demand.SOON if activity.busy else Demand.NONE

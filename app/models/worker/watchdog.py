@@ -22,9 +22,9 @@ class Watchdog:
         """The worker has sent something."""
         self._heard_at = now
 
-    def look(self, now: float, *, busy: bool) -> WorkerHealth:
-        """Judge the worker. It has been idle since the last look that found it `busy`; its silence counts from the
-        last message, or the last look that found it idle.
+    def check(self, now: float, *, busy: bool) -> WorkerHealth:
+        """Judge the worker. It has been idle since the last check that found it `busy`; its silence counts from the
+        last message, or the last check that found it idle.
         """
         if busy:
             self._busy_at = now
