@@ -12,8 +12,8 @@ from app.errors import ModelNotReady
 from app.inference.model import FinishReason, Lane
 from app.models.worker.residency import Activity, Demand, ModelResidency, ResidencyPolicy, Verdict
 from app.models.worker.supervisor import WorkerSupervisor
-from tests.models.test_supervisor import LONG, begun, fake, heard, utterance, whole
 from tests.support.fakes import fake_pcm
+from tests.support.takes import LONG, begun, fake, heard, utterance, whole
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio

@@ -14,17 +14,15 @@ import pytest
 
 from app.errors import InferenceFailed, ModelNotReady
 from app.inference import wire
-from app.inference.model import FinishReason, Lane, Utterance, VoiceKind, VoiceSpec
+from app.inference.model import FinishReason, Lane
 from app.inference.processor import Processor
 from app.models.worker.supervisor import WorkerSupervisor
 from app.models.worker.take import Take
 from tests.support.fakes import fake_pcm
+from tests.support.takes import LONG, PATIENCE_S, begun, fake, heard, utterance, whole
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE_S = 20.0
-LONG = "A sentence that takes some frames to be spoken. " * 8
 
 
 class Spawned:
@@ -72,38 +70,10 @@ async def supervising(*command: str, **times: Any) -> AsyncGenerator[WorkerSuper
         os.waitpid(-1, os.WNOHANG)  # noqa: ASYNC222
 
 
-def fake(control: Path, capacity: int = 4) -> tuple[str, ...]:
-    return sys.executable, "-P", "-m", "tests.support.fakes", str(control), str(capacity)
-
-
 @pytest.fixture
 async def supervisor(control: Path) -> AsyncGenerator[WorkerSupervisor]:
     async with supervising(*fake(control)) as made:
         yield made
-
-
-def utterance(text: str, *, lane: Lane = Lane.RENDER, seed: int = 1) -> Utterance:
-    return Utterance(text=text, voice=VoiceSpec(VoiceKind.PRESET, name="one"), lane=lane, seed=seed)
-
-
-async def heard(take: Take) -> bytes:
-    with anyio.fail_after(PATIENCE_S):
-        return b"".join([pcm async for pcm in take.pcm()])
-
-
-async def begun(take: Take) -> bytes:
-    """The first audio of a take."""
-    with anyio.fail_after(PATIENCE_S):
-        pieces = take.pcm()
-        first = await anext(pieces)
-        await pieces.aclose()
-        return first
-
-
-async def whole(take: Take) -> None:
-    """The take brings all of its utterance."""
-    assert await heard(take) == fake_pcm(take.utterance)
-    assert take.finish_reason is FinishReason.STOP
 
 
 async def test_no_worker_is_started_before_it_is_needed(supervisor: WorkerSupervisor, spawned: Spawned) -> None:
