@@ -118,7 +118,6 @@ class Downloads:
     """Belongs to the event loop. Leaving it cancels what is in work, and ends every child.
 
     `command` is a child's, by repository, revision and folder. `folder` is on the file system of all targets.
-    `on_end` is called for each download, however it ends, and must not raise.
     """
 
     def __init__(
@@ -126,11 +125,9 @@ class Downloads:
         command: Callable[[str, str, Path], Sequence[str]],
         folder: Path,
         *,
-        on_end: Callable[[Download], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._command, self._folder = command, folder
-        self._on_end, self._clock = on_end, clock
+        self._command, self._folder, self._clock = command, folder, clock
         self._last: dict[str, Download] = {}
         self._tasks: dict[str, asyncio.Task[Failure | None]] = {}
         self._alone: dict[str, asyncio.Lock] = {}  #: by model: who works in its folder
@@ -174,14 +171,6 @@ class Downloads:
             task.cancel()
             await asyncio.wait({task})
 
-    def partial_bytes(self, model_id: str) -> int:
-        """How much an unfinished download takes on disk."""
-        found = 0
-        for path in self._of(model_id).rglob("*"):
-            with suppress(FileNotFoundError):  # it was only just given its place
-                found += path.stat().st_size if path.is_file() else 0
-        return found
-
     async def discard(self, model_id: str) -> None:
         """Remove what an unfinished download has left. Raises `WrongState` while it is in work, `StorageFailed`."""
         folder = self._of(model_id)
@@ -213,7 +202,6 @@ class Downloads:
         else:
             failure = task.result()
             download.end("failed" if failure else "done", failure)
-        self._on_end(download)
 
     async def _fetched(
         self, download: Download, command: Sequence[str], folder: Path, target: Path
