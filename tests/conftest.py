@@ -59,10 +59,10 @@ def start(tmp_path: Path) -> Starter:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         url = f"http://127.0.0.1:{port}"
         async with (
-            serving(config, sock, builtin=[fake_entry(control, **entry)]) as speech,
+            serving(config, sock, builtin=[fake_entry(control, **entry)]) as parts,
             httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as http,
         ):
-            yield Engine(port, http, speech, control, data_dir)
+            yield Engine(port, http, parts, control, data_dir)
 
     return engine
 

@@ -593,7 +593,7 @@ SABOTAGES = (
     Sabotage(
         "a daemon's client that goes leaves its job at work",
         "app/daemon/handlers.py",
-        "await engine.speech.cancel(job_id)",
+        "await engine.scheduler.cancel(job_id)",
         "pass",
         GENERATE,
     ),
@@ -614,7 +614,7 @@ SABOTAGES = (
     Sabotage(
         "the daemon forgets to say what has been heard",
         "app/daemon/handlers.py",
-        "engine.speech.report_playhead(job_id, event.text_range.end_char)",
+        "engine.jobs.report_playhead(job_id, event.text_range.end_char)",
         "pass",
         GENERATE,
     ),

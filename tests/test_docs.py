@@ -33,7 +33,7 @@ NOTHING: Any = object()  # of a description nothing is asked
 
 
 def http_routes() -> list[tuple[str, str]]:
-    app = make_app(NOTHING, NOTHING, NOTHING)
+    app = make_app(NOTHING)
     return sorted(
         (method, path)
         for path, item in (app.openapi_schema.paths or {}).items()
@@ -43,7 +43,7 @@ def http_routes() -> list[tuple[str, str]]:
 
 
 def websocket_routes() -> list[str]:
-    app = make_app(NOTHING, NOTHING, NOTHING)
+    app = make_app(NOTHING)
     return sorted(
         re.sub(r":\w+}", "}", route.path)
         for route in app.routes

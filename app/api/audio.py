@@ -23,7 +23,7 @@ from app.usecases.jobs import Jobs
 )
 async def audio(
     job_id: FromPath[UUID],
-    speech: NamedDependency[Jobs],
+    jobs: NamedDependency[Jobs],
     request: AnyRequest,
     format: FromQuery[Literal["wav"]] = "wav",
     partial: FromQuery[bool] = False,
@@ -33,7 +33,7 @@ async def audio(
 ) -> Response[Any]:
     """The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed."""
     # A partial file may be published under its final name while it is being opened: then it is found there.
-    find = bound(speech.audio, str(job_id), format=format, partial=partial)
+    find = bound(jobs.audio, str(job_id), format=format, partial=partial)
     try:
         return await sent(
             request,

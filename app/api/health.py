@@ -8,32 +8,32 @@ from app.api.views.health import EngineWarning, Health
 from app.api.views.models import capabilities_of
 from app.errors import ModelNotReady
 from app.inference.model import ModelCard
-from app.usecases.jobs import Jobs
+from app.models.registry import ModelRegistry
+from app.store.stores import Stores
 
 #: Of a model that was active and is gone or broken.
 _NOTHING = ModelCard("", (), frozenset(), supports_clone=False, streams=False)
 
 
 @get("/health", operation_id="getHealth", tags=["engine"])
-async def health(speech: NamedDependency[Jobs]) -> Health:
+async def health(registry: NamedDependency[ModelRegistry], stores: NamedDependency[Stores]) -> Health:
     """The engine's version, its active model and what that can do, and how busy it is."""
-    models = speech.models
     try:
-        card = models.active.card
+        card = registry.active.card
     except ModelNotReady:
         card = _NOTHING
-    processor = models.processor
+    processor = registry.processor
     warnings = [EngineWarning("SLOW_PROCESSOR", processor.warning)] if processor.warning else []
-    counts = await speech.jobs.counts()
+    counts = await stores.jobs.counts()
     return Health(
         engine_version=__version__,
-        active_model_id=models.active_id,
+        active_model_id=registry.active_id,
         device=processor.device,
         blas=processor.blas or None,
         gflops=None if processor.gflops is None else round(processor.gflops, 1),
         warnings=warnings,
-        capabilities=capabilities_of(card, transcribes=models.transcriber() is not None),
+        capabilities=capabilities_of(card, transcribes=registry.transcriber() is not None),
         jobs_queued=counts["queued"],
         jobs_running=counts["running"],
-        worker_running=any(worker.worker_pid is not None for worker in models.workers),
+        worker_running=any(worker.worker_pid is not None for worker in registry.workers),
     )

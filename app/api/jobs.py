@@ -1,4 +1,4 @@
-"""`/v1/jobs`: submit, history, one job, control. Its audio is in `downloads.py`."""
+"""`/v1/jobs`: submit, history, one job, control. Its audio is in `audio.py`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -17,8 +17,10 @@ from app.api.views.shared import Deleted
 from app.errors import InvalidRequest
 from app.inference.model import Lane
 from app.scheduler.progress import progress_of
+from app.scheduler.scheduler import Scheduler
 from app.store.history import MIN_SEARCH
 from app.store.rows import HistoryFilter, Job, JobStatus
+from app.store.stores import Stores
 from app.usecases.jobs import Jobs, Request
 
 Status = Literal["queued", "running", "paused", "completed", "failed", "canceled"]
@@ -35,30 +37,32 @@ class JobController(Controller):
     async def submit(
         self,
         data: JSONBody[SubmitRequest],
-        speech: NamedDependency[Jobs],
+        jobs: NamedDependency[Jobs],
+        stores: NamedDependency[Stores],
         request: AnyRequest,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[JobView]:
         """Queue text to be rendered into a file. With an `Idempotency-Key`, sending it again is harmless."""
-        job, fresh = await speech.submit(_asked(data), idempotency_key=idempotency_key)
-        return await _submitted(job, fresh, speech, request)
+        job, fresh = await jobs.submit(_asked(data), idempotency_key=idempotency_key)
+        return await _submitted(job, fresh, stores, request)
 
     @put("/{job_id:uuid}", operation_id="putJob")
     async def submit_as(
         self,
         job_id: FromPath[UUID],
         data: JSONBody[SubmitRequest],
-        speech: NamedDependency[Jobs],
+        jobs: NamedDependency[Jobs],
+        stores: NamedDependency[Stores],
         request: AnyRequest,
     ) -> Response[JobView]:
         """Queue a job under an id of the client's own; sending it again is harmless."""
-        job, fresh = await speech.submit(_asked(data), job_id=str(job_id))
-        return await _submitted(job, fresh, speech, request)
+        job, fresh = await jobs.submit(_asked(data), job_id=str(job_id))
+        return await _submitted(job, fresh, stores, request)
 
     @get(operation_id="listJobs")
     async def page(
         self,
-        speech: NamedDependency[Jobs],
+        stores: NamedDependency[Stores],
         request: AnyRequest,
         status: FromQuery[list[Status] | None] = None,
         lane: FromQuery[Literal["speak", "render"] | None] = None,
@@ -89,59 +93,83 @@ class JobController(Controller):
             created_from=None if created_from is None else _microseconds(created_from),
             created_before=None if created_before is None else _microseconds(created_before),
         )
-        jobs, behind = await speech.history.page(wanted, after=position_of(cursor), limit=limit)
-        views = [JobView.of(job, progress_of(job), ws_url(request, job.id)) for job in jobs]
-        return JobPage(views, cursor_of(behind))
+        found, next_position = await stores.history.page(wanted, after=position_of(cursor), limit=limit)
+        views = [JobView.of(job, progress_of(job), ws_url(request, job.id)) for job in found]
+        return JobPage(views, cursor_of(next_position))
 
     @get("/{job_id:uuid}", operation_id="getJob")
-    async def one(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
+    async def one(self, job_id: FromPath[UUID], stores: NamedDependency[Stores], request: AnyRequest) -> JobView:
         """One job, with its progress, rates and, while it waits, its place in the queue."""
-        return await _view(await speech.jobs.get(str(job_id)), speech, request)
+        return await _view(await stores.jobs.get(str(job_id)), stores, request)
 
     @get("/{job_id:uuid}/chunks", operation_id="listChunks")
     async def chunks(
         self,
         job_id: FromPath[UUID],
-        speech: NamedDependency[Jobs],
+        stores: NamedDependency[Stores],
         start: Annotated[int, QueryParameter(ge=0, lt=2**31)] = 0,
         limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 200,
     ) -> ChunkList:
         """The job's chunks in the order of the text; none before the job has started."""
-        rows = await speech.chunks.list(await speech.jobs.get(str(job_id)), start=start, limit=limit + 1)
+        rows = await stores.chunks.list(await stores.jobs.get(str(job_id)), start=start, limit=limit + 1)
         views = [ChunkView.of(row, SAMPLE_RATE) for row in rows[:limit]]
         return ChunkList(views, start + limit if len(rows) > limit else None)
 
     @get("/{job_id:uuid}/artifacts", operation_id="listArtifacts")
-    async def artifacts(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs]) -> ArtifactList:
+    async def artifacts(self, job_id: FromPath[UUID], stores: NamedDependency[Stores]) -> ArtifactList:
         """The files made from the job's audio."""
-        job = await speech.jobs.get(str(job_id))
-        made = [await speech.jobs.artifact(job, format) for format in job.formats]
+        job = await stores.jobs.get(str(job_id))
+        made = [await stores.jobs.artifact(job, format) for format in job.formats]
         return ArtifactList([ArtifactView.of(one, job.id, SAMPLE_RATE) for one in made if one is not None])
 
     @post("/{job_id:uuid}/cancel", operation_id="cancelJob", status_code=200)
-    async def cancel(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
+    async def cancel(
+        self,
+        job_id: FromPath[UUID],
+        scheduler: NamedDependency[Scheduler],
+        stores: NamedDependency[Stores],
+        request: AnyRequest,
+    ) -> JobView:
         """Cancel the job; answered when it is final. One that had ended before stays as it is."""
-        return await _view(await speech.cancel(str(job_id)), speech, request)
+        return await _view(await scheduler.cancel(str(job_id)), stores, request)
 
     @post("/{job_id:uuid}/pause", operation_id="pauseJob", status_code=200)
-    async def pause(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
+    async def pause(
+        self,
+        job_id: FromPath[UUID],
+        scheduler: NamedDependency[Scheduler],
+        stores: NamedDependency[Stores],
+        request: AnyRequest,
+    ) -> JobView:
         """Let the job rest; it keeps its audio and its place."""
-        return await _view(await speech.pause(str(job_id)), speech, request)
+        return await _view(await scheduler.pause(str(job_id)), stores, request)
 
     @post("/{job_id:uuid}/resume", operation_id="resumeJob", status_code=200)
-    async def resume(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
+    async def resume(
+        self,
+        job_id: FromPath[UUID],
+        scheduler: NamedDependency[Scheduler],
+        stores: NamedDependency[Stores],
+        request: AnyRequest,
+    ) -> JobView:
         """Let a paused job go on."""
-        return await _view(await speech.resume(str(job_id)), speech, request)
+        return await _view(await scheduler.resume(str(job_id)), stores, request)
 
     @post("/{job_id:uuid}/retry", operation_id="retryJob", status_code=200)
-    async def retry(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs], request: AnyRequest) -> JobView:
+    async def retry(
+        self,
+        job_id: FromPath[UUID],
+        scheduler: NamedDependency[Scheduler],
+        stores: NamedDependency[Stores],
+        request: AnyRequest,
+    ) -> JobView:
         """Continue a failed or canceled job after the chunks it has."""
-        return await _view(await speech.retry(str(job_id)), speech, request)
+        return await _view(await scheduler.retry(str(job_id)), stores, request)
 
     @delete("/{job_id:uuid}", operation_id="deleteJob", status_code=200)
-    async def forget(self, job_id: FromPath[UUID], speech: NamedDependency[Jobs]) -> Deleted:
+    async def forget(self, job_id: FromPath[UUID], jobs: NamedDependency[Jobs]) -> Deleted:
         """Forget the job, its audio and its files; one that is not final is canceled first."""
-        await speech.delete(str(job_id))
+        await jobs.delete(str(job_id))
         return Deleted(True)
 
 
@@ -159,16 +187,16 @@ def _asked(data: SubmitRequest) -> Request:
     )
 
 
-async def _submitted(job: Job, fresh: bool, speech: Jobs, request: AnyRequest) -> Response[JobView]:
+async def _submitted(job: Job, fresh: bool, stores: Stores, request: AnyRequest) -> Response[JobView]:
     headers = {"Location": f"/v1/jobs/{job.id}"}
     if not fresh:
         headers["Idempotent-Replayed"] = "true"
-    view = await _view(job, speech, request)
+    view = await _view(job, stores, request)
     return Response(view, status_code=201 if fresh else 200, headers=headers)
 
 
-async def _view(job: Job, speech: Jobs, request: AnyRequest) -> JobView:
-    place = await speech.jobs.place(job) if job.status is JobStatus.QUEUED else None
+async def _view(job: Job, stores: Stores, request: AnyRequest) -> JobView:
+    place = await stores.jobs.place(job) if job.status is JobStatus.QUEUED else None
     return JobView.of(job, progress_of(job, queue_position=place), ws_url(request, job.id))
 
 

@@ -14,7 +14,7 @@ from app.api.app import make_app
 def document() -> dict[str, Any]:
     """As `GET /v1/openapi.json` answers it."""
     nothing = cast(Any, None)
-    return make_app(nothing, nothing, nothing).openapi_schema.to_schema()
+    return make_app(nothing).openapi_schema.to_schema()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`POST /v1/speak` and `POST /v1/cancel`: the seed's own routes."""
+"""`POST /v1/speak` and `POST /v1/cancel`: the two routes of the original API."""
 
 from litestar import post
 from litestar.di import NamedDependency
@@ -8,14 +8,15 @@ from app.api.links import AnyRequest, ws_url
 from app.api.schemas import CancelRequest, SpeakRequest
 from app.api.views.jobs import Canceled, SpeakStarted
 from app.inference.model import Lane
+from app.scheduler.scheduler import Scheduler
 from app.store.rows import JobStatus
 from app.usecases.jobs import Jobs, Request
 
 
 @post("/speak", operation_id="speak", tags=["speech"], status_code=200)
-async def speak(data: JSONBody[SpeakRequest], speech: NamedDependency[Jobs], request: AnyRequest) -> SpeakStarted:
+async def speak(data: JSONBody[SpeakRequest], jobs: NamedDependency[Jobs], request: AnyRequest) -> SpeakStarted:
     """Start speaking text to a listener, who follows `ws_url`."""
-    job, _ = await speech.submit(
+    job, _ = await jobs.submit(
         Request(
             lane=Lane.SPEAK,
             voice_id=str(data.voice_id),
@@ -29,7 +30,7 @@ async def speak(data: JSONBody[SpeakRequest], speech: NamedDependency[Jobs], req
 
 
 @post("/cancel", operation_id="cancel", tags=["speech"], status_code=200)
-async def cancel(data: JSONBody[CancelRequest], speech: NamedDependency[Jobs]) -> Canceled:
+async def cancel(data: JSONBody[CancelRequest], scheduler: NamedDependency[Scheduler]) -> Canceled:
     """Cancel a job; answered when it is final."""
-    job = await speech.cancel(str(data.job_id))
+    job = await scheduler.cancel(str(data.job_id))
     return Canceled(job.status is JobStatus.CANCELED)

@@ -20,7 +20,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from app.api.guard import SUBPROTOCOL
 from app.errors import JobNotFound, SpeechError
 from app.events import FINAL, AudioChunk, Event, as_binary, as_json
-from app.scheduler.feed import FellBehind
+from app.scheduler.feed import Feed, FellBehind
 from app.usecases.jobs import Jobs
 
 Socket = WebSocket[Any, Any, Any]
@@ -64,25 +64,25 @@ class Encoded:
 async def stream(
     socket: Socket,
     job_id: FromPath[UUID],
-    speech: NamedDependency[Jobs],
+    jobs: NamedDependency[Jobs],
     encoded: NamedDependency[Encoded],
     after_seq: Annotated[int, QueryParameter(ge=0, lt=2**32)] = 0,
     format: FromQuery[Literal["json", "binary"]] = "json",
 ) -> None:
     """A job's events from its beginning, or after `after_seq`, up to its last one."""
     await _accept(socket)
-    async with _closing(socket), speech.follow(str(job_id), after_seq=after_seq) as events:
+    async with _closing(socket), jobs.follow(str(job_id), after_seq=after_seq) as events:
         final = await _send_all(socket, events, lambda event: encoded.of(event, binary=format == "binary"))
         if final is not None:
             await _close(socket, CLOSE_DONE if final else CLOSE_RESTART, "" if final else "ENGINE_STOPS")
 
 
 @websocket("/events")
-async def events(socket: Socket, speech: NamedDependency[Jobs]) -> None:
+async def events(socket: Socket, feed: NamedDependency[Feed]) -> None:
     """What happens to all jobs from now on."""
     await _accept(socket)
     async with _closing(socket):
-        if await _send_all(socket, speech.feed.follow(), as_json) is not None:
+        if await _send_all(socket, feed.follow(), as_json) is not None:
             await _close(socket, CLOSE_RESTART, "ENGINE_STOPS")
 
 

@@ -14,7 +14,9 @@ from app.api.views.shared import Deleted, when
 from app.api.views.voices import Cloned, Heard, VoiceList, VoiceView
 from app.errors import InvalidAudio
 from app.inference.model import VoiceKind
+from app.models.registry import ModelRegistry
 from app.store.rows import Voice
+from app.store.stores import Stores
 from app.usecases.models import Models
 from app.usecases.voice_names import voices_named
 from app.usecases.voices import Voices
@@ -29,8 +31,9 @@ class VoiceController(Controller):
     @get(operation_id="listVoices")
     async def every(
         self,
-        voices: NamedDependency[Voices],
-        library: NamedDependency[Models],
+        models: NamedDependency[Models],
+        registry: NamedDependency[ModelRegistry],
+        stores: NamedDependency[Stores],
         kind: FromQuery[Literal["preset", "clone", "design"] | None] = None,
         model_id: FromQuery[str | None] = None,
         language: FromQuery[str | None] = None,
@@ -39,18 +42,18 @@ class VoiceController(Controller):
         """Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too; `named` is
         what people type for a voice: its id, its name, or the beginning of its id.
         """
-        await library.refresh()  # presets come with their model
-        found = await voices.store.list(
+        await models.refresh()  # presets come with their model
+        found = await stores.voices.list(
             kind=None if kind is None else VoiceKind(kind), model_id=model_id, language=language
         )
         if named is not None:
-            found = voices_named(found, named, active_model_id=library.models.active_id)
+            found = voices_named(found, named, active_model_id=registry.active_id)
         return VoiceList([VoiceView.of(voice) for voice in found])
 
     @get("/{voice_id:uuid}", operation_id="getVoice")
-    async def one(self, voice_id: FromPath[UUID], voices: NamedDependency[Voices]) -> VoiceView:
+    async def one(self, voice_id: FromPath[UUID], stores: NamedDependency[Stores]) -> VoiceView:
         """One voice."""
-        return VoiceView.of(await voices.store.get(str(voice_id)))
+        return VoiceView.of(await stores.voices.get(str(voice_id)))
 
     @get("/{voice_id:uuid}/preview", operation_id="previewVoice")
     async def preview(

@@ -40,8 +40,8 @@ async def named_voice(engine: DaemonContext, said: str) -> Voice:
     """The one voice that `said` means. Raises `VoiceNotFound` if there is none, `InvalidRequest` if there are
     several.
     """
-    await engine.library.refresh()  # presets come with their model
-    found = voices_named(await engine.voices.store.list(), said, active_model_id=engine.speech.models.active_id)
+    await engine.models.refresh()  # presets come with their model
+    found = voices_named(await engine.stores.voices.list(), said, active_model_id=engine.registry.active_id)
     if not found:
         raise VoiceNotFound(f"there is no voice {said!r:.80}; {_LISTED_BY}")
     if len(found) > 1:
@@ -55,12 +55,12 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
     """The voice with which the active model speaks a language. It is made, by a model that makes voices from
     descriptions, when there is no such voice yet. Raises `ModelNotReady`, `InvalidRequest`.
     """
-    await engine.library.refresh()
-    entry = engine.speech.models.active
+    await engine.models.refresh()
+    entry = engine.registry.active
     model_id, hint = entry.card.model_id, None if language == AUTO else language
     if entry.card.supports_design:
         return await _designed(engine, model_id, hint, description or DESCRIPTION)
-    presets = await engine.voices.store.list(kind=VoiceKind.PRESET, model_id=model_id)
+    presets = await engine.stores.voices.list(kind=VoiceKind.PRESET, model_id=model_id)
     if presets:
         return _speaking(entry, presets, hint)
     if not entry.card.supports_clone:  # espeak-ng, in a build that was made without it
@@ -68,7 +68,7 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
             f"this build of q3tts has no voices of {model_id}; activate another model: q3tts models",
             model_id=model_id,
         )
-    clones = await engine.voices.store.list(kind=VoiceKind.CLONE, model_id=model_id)
+    clones = await engine.stores.voices.list(kind=VoiceKind.CLONE, model_id=model_id)
     if not clones:
         raise ModelNotReady(
             f"the model {model_id} speaks with voices from recordings, and there is none; "
@@ -80,7 +80,7 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
 
 async def _designed(engine: DaemonContext, model_id: str, hint: str | None, description: str) -> Voice:
     async with engine.designing:
-        for voice in await engine.voices.store.list(kind=VoiceKind.DESIGN, model_id=model_id):
+        for voice in await engine.stores.voices.list(kind=VoiceKind.DESIGN, model_id=model_id):
             if voice.description == description and voice.language_hint == hint:
                 return voice
         name = description if len(description) <= NAME_CHARS else f"{description[: NAME_CHARS - 1]}…"

@@ -10,6 +10,9 @@ from typing import Protocol
 
 from app.audio.playback.speakers import Played
 from app.config import Config
+from app.models.registry import ModelRegistry
+from app.scheduler.scheduler import Scheduler
+from app.store.stores import Stores
 from app.usecases.jobs import Jobs
 from app.usecases.models import Models
 from app.usecases.voices import Voices
@@ -42,10 +45,21 @@ class DaemonContext:
     """What the handlers may use of the engine. Belongs to the event loop."""
 
     def __init__(
-        self, *, config: Config, url: str, speech: Jobs, voices: Voices, library: Models, speakers: AudioOutput
+        self,
+        *,
+        config: Config,
+        url: str,
+        jobs: Jobs,
+        voices: Voices,
+        models: Models,
+        stores: Stores,
+        registry: ModelRegistry,
+        scheduler: Scheduler,
+        speakers: AudioOutput,
     ) -> None:
-        self.config, self.url = config, url
-        self.speech, self.voices, self.library, self.speakers = speech, voices, library, speakers
+        self.config, self.url, self.speakers = config, url, speakers
+        self.jobs, self.voices, self.models = jobs, voices, models
+        self.stores, self.registry, self.scheduler = stores, registry, scheduler
         self.aloud = asyncio.Semaphore(MAX_ALOUD)  #: jobs that are played, or will be next
         self.designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
         self.started = time.monotonic()

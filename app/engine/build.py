@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from litestar.types import ASGIApp
 
-from app.api.app import make_app
+from app.api.app import Dependencies, make_app
 from app.api.guard import App, Guard
 from app.audio.log.logs import AudioLogs
 from app.audio.playback.speakers import Speakers as AudioDevice
@@ -29,12 +29,8 @@ from app.models.worker.supervisor import WorkerSupervisor
 from app.process.executable import program
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
-from app.store.chunks import ChunkStore
 from app.store.database import Database
-from app.store.history import History
-from app.store.jobs import JobStore
-from app.store.preferences import Preferences
-from app.store.voices import VoiceStore
+from app.store.stores import Stores
 from app.usecases.jobs import Jobs
 from app.usecases.models import Models
 from app.usecases.voices import Voices, voice_spec
@@ -44,9 +40,11 @@ class Parts(NamedTuple):
     """The parts of an engine, all but its socket."""
 
     app: App
-    speech: Jobs
+    jobs: Jobs
     voices: Voices
-    library: Models
+    models: Models
+    stores: Stores
+    registry: ModelRegistry
     scheduler: Scheduler
     logs: AudioLogs
     feed: Feed
@@ -65,41 +63,38 @@ async def build_parts(
     """
     database = await Database.open(config.data_dir / DATABASE_FILE)
     stack.push_async_callback(database.close)
-    jobs, chunks, voice_store = JobStore(database), ChunkStore(database), VoiceStore(database)
+    stores = Stores.over(database)
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
     wakeup = asyncio.Event()  #: the scheduler may have something to do
-    models = await stack.enter_async_context(_models(config, builtin, wakeup, watch))
-    library = Models(models=models, jobs=jobs, voices=voice_store, preferences=Preferences(database))
-    await _open_models(library, config.model_id)
+    registry = await stack.enter_async_context(_models(config, builtin, wakeup, watch))
+    models = Models(registry=registry, jobs=stores.jobs, voices=stores.voices, preferences=stores.preferences)
+    await _open_models(models, registry, config.model_id)
     feed = Feed()
     voices_folder = private_folder(config.data_dir / "voices")
     spec = partial(voice_spec, voices_folder)
     scheduler = Scheduler(
-        jobs=jobs,
-        chunks=chunks,
-        voices=voice_store,
+        jobs=stores.jobs,
+        chunks=stores.chunks,
+        voices=stores.voices,
         logs=logs,
-        models=models,
+        models=registry,
         feed=feed,
         voice_spec=spec,
         wakeup=wakeup,
     )
     await scheduler.rescue()
-    speech = Jobs(
-        models=models,
-        jobs=jobs,
-        chunks=chunks,
-        history=History(database),
-        voices=voice_store,
+    jobs = Jobs(
+        models=registry,
+        jobs=stores.jobs,
+        voices=stores.voices,
         logs=logs,
         scheduler=scheduler,
-        feed=feed,
         voice_spec=spec,
     )
     voices = Voices(
-        models=models,
-        store=voice_store,
+        models=registry,
+        store=stores.voices,
         scheduler=scheduler,
         listener=RecordingDecoder(program("decode")),
         transcriber=Transcriber(lambda folder: program("transcribe", str(folder))),
@@ -107,12 +102,12 @@ async def build_parts(
         previews=private_folder(config.data_dir / "previews"),
     )
     app = Guard(
-        _asgi(make_app(speech, voices, library)),
+        _asgi(make_app(Dependencies(jobs, voices, models, stores, registry, scheduler, feed))),
         token=config.token,
         hosts=_hosts(sock),
         origins=config.allowed_origins,
     )
-    return Parts(app, speech, voices, library, scheduler, logs, feed)
+    return Parts(app, jobs, voices, models, stores, registry, scheduler, logs, feed)
 
 
 def build_daemon(
@@ -135,9 +130,12 @@ def build_daemon(
     engine = DaemonContext(
         config=config,
         url=_url(sock),
-        speech=parts.speech,
+        jobs=parts.jobs,
         voices=parts.voices,
-        library=parts.library,
+        models=parts.models,
+        stores=parts.stores,
+        registry=parts.registry,
+        scheduler=parts.scheduler,
         speakers=speakers,
     )
     daemon = Daemon(bound, engine, on_stop=on_stop)
@@ -174,12 +172,12 @@ async def _models(
         yield models
 
 
-async def _open_models(library: Models, model_id: str | None) -> None:
+async def _open_models(models: Models, registry: ModelRegistry, model_id: str | None) -> None:
     """Find the models; a start that asks for one that cannot be had fails."""
     try:
-        await library.open(model_id)
+        await models.open(model_id)
     except (ModelNotFound, ModelNotReady) as error:
-        known = ", ".join(entry.card.model_id for entry in library.models.entries)
+        known = ", ".join(entry.card.model_id for entry in registry.entries)
         said = f"there is no model {model_id!r}" if isinstance(error, ModelNotFound) else str(error)
         raise StartFailed(f"{said}; there is: {known}", exit_code=64) from error
 

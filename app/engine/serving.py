@@ -15,7 +15,6 @@ from app.daemon.engine import AudioOutput
 from app.engine.build import Parts, build_daemon, build_parts
 from app.errors import StorageFailed
 from app.models.spec import ModelSpec, espeak
-from app.usecases.jobs import Jobs
 
 #: How long running jobs have to finish their step, out of the time that a stop may take.
 SETTLE_S = 2.0
@@ -42,7 +41,7 @@ async def serving(
     speakers: AudioOutput | None = None,
     on_failure: Callable[[], None] = lambda: None,
     on_stop: Callable[[], None] = lambda: None,
-) -> AsyncGenerator[Jobs]:
+) -> AsyncGenerator[Parts]:
     """The whole engine, listening; taken down in reverse when the block ends.
 
     `bound` is the Unix socket of the configuration, if it is bound already. `builtin` stands in for the models
@@ -90,7 +89,7 @@ async def serving(
         if daemon is not None:
             await daemon.open()
             stack.callback(daemon.close)
-        yield parts.speech
+        yield parts
 
 
 async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
@@ -101,7 +100,7 @@ async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
                 await parts.scheduler.shut_down()
             break
         if not last:
-            for supervisor in parts.speech.models.workers:
+            for supervisor in parts.registry.workers:
                 supervisor.kill_worker()  # it does not come to its next step
     parts.logs.cut_off()
     parts.feed.close()
@@ -126,7 +125,7 @@ def _report(on_failure: Callable[[], None], task: asyncio.Task[None]) -> None:
 
 async def _sweep(parts: Parts) -> None:
     try:
-        await parts.speech.sweep()
+        await parts.jobs.sweep()
         await parts.voices.sweep()
     except Exception:
         logger.exception("what a crash left behind cannot be removed")

@@ -27,11 +27,8 @@ from app.errors import (
 )
 from app.inference.model import Lane, VoiceKind, VoiceSpec
 from app.models.registry import ModelRegistry
-from app.scheduler.feed import Feed
 from app.scheduler.progress import final_event
 from app.scheduler.scheduler import Scheduler
-from app.store.chunks import ChunkStore
-from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
 from app.store.voices import VoiceStore
@@ -60,26 +57,21 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Jobs:
-    """The use cases of jobs. Belongs to the event loop."""
+    """The use cases of jobs. Belongs to the event loop. Cancel, pause, resume and retry are the scheduler's."""
 
     def __init__(
         self,
         *,
         models: ModelRegistry,
         jobs: JobStore,
-        chunks: ChunkStore,
-        history: History,
         voices: VoiceStore,
         logs: AudioLogs,
         scheduler: Scheduler,
-        feed: Feed,
         voice_spec: Callable[[Voice], VoiceSpec],
     ) -> None:
-        self.models = models
-        self.jobs, self.chunks, self.history = jobs, chunks, history
-        self.feed = feed
-        self.voices, self._voice_spec = voices, voice_spec
+        self._models, self._jobs, self._voices = models, jobs, voices
         self._logs, self._scheduler = logs, scheduler
+        self._voice_spec = voice_spec
 
     async def submit(
         self, request: Request, *, job_id: str | None = None, idempotency_key: str | None = None
@@ -91,17 +83,17 @@ class Jobs:
         text = speakable(request.text)
         request_sha256 = sha256(msgspec.json.encode((request, idempotency_key))).hexdigest()
         if job_id is not None or idempotency_key is not None:
-            before = await self.jobs.repeated(job_id, idempotency_key, request_sha256)
+            before = await self._jobs.repeated(job_id, idempotency_key, request_sha256)
             if before is not None:
                 return before, False
-        voice = await self.voices.get(request.voice_id)
+        voice = await self._voices.get(request.voice_id)
         self._voice_spec(voice)  # its files are there
-        entry = self.models.entry(voice.model_id)
+        entry = self._models.entry(voice.model_id)
         entry.check_language(voice.name, request.language)
         if request.settings.instruct and voice.kind is not VoiceKind.DESIGN and not entry.card.supports_instruct:
             why = f"the model {voice.model_id} cannot be told how to speak; leave settings.instruct out"
             raise InvalidRequest(why, fields=[{"field": "settings.instruct", "message": why}])
-        job, fresh = await self.jobs.add(
+        job, fresh = await self._jobs.add(
             NewJob(
                 id=job_id or str(uuid4()),
                 lane=request.lane,
@@ -122,26 +114,10 @@ class Jobs:
             self._scheduler.wake(job.lane)
         return job, fresh
 
-    async def cancel(self, job_id: str) -> Job:
-        """End a job; the job as it is then, which is not `canceled` if it had ended before."""
-        return await self._scheduler.cancel(job_id)
-
-    async def pause(self, job_id: str) -> Job:
-        """Let a job rest. Raises `WrongState` when it is final."""
-        return await self._scheduler.pause(job_id)
-
-    async def resume(self, job_id: str) -> Job:
-        """Let a paused job go on. Raises `WrongState`."""
-        return await self._scheduler.resume(job_id)
-
-    async def retry(self, job_id: str) -> Job:
-        """Continue a failed or canceled job after the chunks it has. Raises `WrongState`."""
-        return await self._scheduler.retry(job_id)
-
     async def delete(self, job_id: str) -> None:
         """Forget a job, its audio and its files; one that is not final is canceled first."""
         job = await self._scheduler.cancel(job_id)
-        if not await self.jobs.delete(job):
+        if not await self._jobs.delete(job):
             raise WrongState("the job was queued again meanwhile; delete it once more")
         # Row first: a folder without a row is swept at the next start, a row without a folder would lie. And no
         # await before the folder is out of the way, so that the id can be used again at once.
@@ -162,7 +138,7 @@ class Jobs:
             end = await log.end()
             # Only now: whoever ends the job from here on ends this log. Before, it could have been missed. And no
             # await after it, or the row could be an old one by the time the log is closed with it.
-            job = await self.jobs.get(job_id)
+            job = await self._jobs.get(job_id)
             log.show(_visible(job, log, end))
             if job.started_at is not None:
                 log.start()
@@ -191,8 +167,8 @@ class Jobs:
 
         Raises `JobNotCompleted`.
         """
-        job = await self.jobs.get(job_id)
-        made = await self.jobs.artifact(job, format)
+        job = await self._jobs.get(job_id)
+        made = await self._jobs.artifact(job, format)
         folder = self._logs.folder(job.id)
         if made is not None:
             return WavFile(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.seq}-{job.finished_at}")
@@ -215,7 +191,7 @@ class Jobs:
         names = await asyncio.to_thread(list, self._logs.folders())
         for start in range(0, len(names), SWEPT_AT_ONCE):
             batch = names[start : start + SWEPT_AT_ONCE]
-            for name in set(batch) - await self.jobs.known(batch):
+            for name in set(batch) - await self._jobs.known(batch):
                 if self._logs.live(name) is None:
                     await _removed(self._logs.folder(name))
 

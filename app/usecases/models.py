@@ -26,9 +26,9 @@ class Models:
     """The use cases of models. Belongs to the event loop."""
 
     def __init__(
-        self, *, models: ModelRegistry, jobs: JobStore, voices: VoiceStore, preferences: Preferences
+        self, *, registry: ModelRegistry, jobs: JobStore, voices: VoiceStore, preferences: Preferences
     ) -> None:
-        self.models = models
+        self._registry = registry
         self._refreshing = asyncio.Lock()
         self._synced: set[tuple[str, str]] | None = None  #: the models whose presets are in the store
         self._jobs, self._voices, self._preferences = jobs, voices, preferences
@@ -40,29 +40,29 @@ class Models:
         """
         await self.refresh()
         if wanted is not None:
-            self.models.choose(wanted)
+            self._registry.choose(wanted)
         elif (before := await self._preferences.get(ACTIVE)) is not None:
             try:
-                self.models.choose(before)
+                self._registry.choose(before)
             except (ModelNotFound, ModelNotReady) as error:
                 logger.warning("the model %s was active before: %s", before, error)
-        self.models.transcriber_id = await self._preferences.get(TRANSCRIBER) or ""
+        self._registry.transcriber_id = await self._preferences.get(TRANSCRIBER) or ""
 
     async def every(self) -> list[Listed]:
         """Every model, as it is now."""
         await self.refresh()
-        return self.models.every()
+        return self._registry.every()
 
     async def get(self, model_id: str) -> Listed:
         """One model. Raises `ModelNotFound`."""
         await self.refresh()
-        return self.models.get(model_id)
+        return self._registry.get(model_id)
 
     async def refresh(self) -> None:
         """See what has been put into the models folder, or taken out of it: the presets come and go with it."""
         async with self._refreshing:
-            await self.models.scan()
-            entries = self.models.entries
+            await self._registry.scan()
+            entries = self._registry.entries
             found = {(entry.card.model_id, entry.fingerprint) for entry in entries}
             if found == self._synced:
                 return
@@ -74,13 +74,13 @@ class Models:
     async def activate(self, model_id: str) -> Listed:
         """Load a model, make it the active one, and remember that. Raises `ModelNotFound`, `ModelNotReady`."""
         await self.refresh()
-        listed = await self.models.activate(model_id)
+        listed = await self._registry.activate(model_id)
         await self._preferences.put(TRANSCRIBER if listed.task is Task.STT else ACTIVE, model_id)
         return listed
 
     async def unload(self, model_id: str) -> Listed:
         """Free what a model holds. One that transcribes does so no more. Raises `ModelNotFound`, `WrongState`."""
-        listed = await self.models.unload(model_id)
+        listed = await self._registry.unload(model_id)
         if listed.task is Task.STT:
             await self._preferences.put(TRANSCRIBER, "")
         return listed
@@ -88,10 +88,10 @@ class Models:
     async def delete(self, model_id: str) -> None:
         """Remove a model's files. Raises `ModelNotFound`, `InvalidRequest`, `WrongState`."""
         await self.refresh()
-        self.models.get(model_id)
+        self._registry.get(model_id)
         if waiting := await self._jobs.unfinished(model_id):
             raise WrongState(f"{waiting} jobs still need the model {model_id}; cancel them, or wait for them")
-        await self.models.delete(model_id)
+        await self._registry.delete(model_id)
         await self.refresh()
 
 

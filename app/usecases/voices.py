@@ -82,7 +82,7 @@ class Voices:
         folder: Path,
         previews: Path,
     ) -> None:
-        self.store = store
+        self._store = store
         self._models, self._scheduler = models, scheduler
         self._listener, self._transcriber = listener, transcriber
         self._folder, self._previews = folder, previews
@@ -127,7 +127,7 @@ class Voices:
         self._new.add(voice.id)
         try:
             await asyncio.to_thread(write_voice, self._folder / voice.id, recording)
-            await self.store.add(voice)
+            await self._store.add(voice)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, self._folder / voice.id, ignore_errors=True)
             raise
@@ -157,7 +157,7 @@ class Voices:
             created_at=now_us(),
             description=description.strip(),
         )
-        await self.store.add(voice)
+        await self._store.add(voice)
         return voice
 
     async def transcribe(self, *, path: str | None, wav_base64: str | None, language: str | None) -> Transcript:
@@ -170,10 +170,10 @@ class Voices:
 
         Raises `VoiceNotFound`, `Forbidden`.
         """
-        voice = await self.store.get(voice_id)
+        voice = await self._store.get(voice_id)
         if voice.kind is VoiceKind.PRESET:
             raise Forbidden("a preset is part of its model and cannot be deleted", voice_id=voice_id)
-        if not await self.store.delete(voice_id):
+        if not await self._store.delete(voice_id):
             raise VoiceNotFound(voice_id=voice_id)
         # Row first: a job that begins now finds no voice. Then those that have begun, then the files.
         await self._scheduler.voice_gone(voice_id)
@@ -186,7 +186,7 @@ class Voices:
 
         Raises `VoiceNotFound`, `ModelNotReady`, `InferenceFailed`.
         """
-        voice = await self.store.get(voice_id)
+        voice = await self._store.get(voice_id)
         language = (voice.language_hint or "").partition("-")[0].lower()
         text = PREVIEWS.get(language, PREVIEW_OF_ANY if language else PREVIEWS["en"])
         entry = self._models.entry(voice.model_id)
@@ -204,7 +204,7 @@ class Voices:
         # In this order: a voice that is being made has a folder first, then a row, and is new until it has both.
         folders = await asyncio.to_thread(list, self._folder.iterdir())
         kept = set(self._new)
-        kept.update(voice.id for voice in await self.store.list(kind=VoiceKind.CLONE))
+        kept.update(voice.id for voice in await self._store.list(kind=VoiceKind.CLONE))
         for folder in folders:
             if folder.name not in kept:
                 logger.info("removing %s, which has no row", folder)

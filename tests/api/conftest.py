@@ -34,12 +34,12 @@ async def opened(folder: Path, builtin: Builtin = lambda control: [fake_entry(co
     port: int = sock.getsockname()[1]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
-        serving(Config(data_dir=data_dir, token=TOKEN), sock, builtin=builtin(control)) as speech,
+        serving(Config(data_dir=data_dir, token=TOKEN), sock, builtin=builtin(control)) as parts,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
         ) as http,
     ):
-        yield Engine(port, http, speech, control, data_dir)
+        yield Engine(port, http, parts, control, data_dir)
 
 
 @pytest.fixture(scope="module")

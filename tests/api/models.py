@@ -113,7 +113,7 @@ async def refused(engine: Engine, method: str, path: str, status: int, code: str
 
 def worker_pid(engine: Engine) -> int:
     """The process of the one model that runs."""
-    (pid,) = (worker.worker_pid for worker in engine.speech.models.workers if worker.worker_pid is not None)
+    (pid,) = (worker.worker_pid for worker in engine.parts.registry.workers if worker.worker_pid is not None)
     return pid
 
 

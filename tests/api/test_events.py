@@ -95,7 +95,7 @@ async def test_all_who_watch_see_the_same(shared: Engine) -> None:
 async def test_who_falls_behind_is_told_so_and_nobody_else(shared: Engine) -> None:
     async with shared.socket("/events") as socket:
         for number in range(KEPT_EVENTS + 1):  # all at once: nobody can have read any of them
-            shared.speech.feed.publish(JobStarted(job_id=str(number)))
+            shared.parts.feed.publish(JobStarted(job_id=str(number)))
 
         end = await until_closed(socket)
 
@@ -108,7 +108,7 @@ async def test_who_falls_behind_is_told_so_and_nobody_else(shared: Engine) -> No
 async def test_as_many_events_as_are_kept_are_not_too_many(shared: Engine) -> None:
     async with shared.socket("/events") as socket:
         for number in range(KEPT_EVENTS):
-            shared.speech.feed.publish(JobStarted(job_id=str(number)))
+            shared.parts.feed.publish(JobStarted(job_id=str(number)))
 
         seen = [(await next_event(socket))["job_id"] for _ in range(KEPT_EVENTS)]
 
@@ -120,7 +120,7 @@ async def test_the_end_of_a_job_is_not_the_end_of_the_events(start: Starter) -> 
         await finished(engine, "The last thing that happens.")
         while (await next_event(socket))["type"] != "JOB_DONE":
             pass
-        engine.speech.feed.close()
+        engine.parts.feed.close()
 
         end = await until_closed(socket)
 

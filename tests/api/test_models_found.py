@@ -96,8 +96,8 @@ async def test_files_that_have_changed_are_loaded_again(engine: Engine, children
 
 async def test_what_is_submitted_while_a_model_is_unloaded_is_spoken_by_the_next_worker(engine: Engine) -> None:
     await finished(engine)
-    (worker,) = engine.speech.models.workers
-    unloading = asyncio.create_task(engine.speech.models.unload("fake"))
+    (worker,) = engine.parts.registry.workers
+    unloading = asyncio.create_task(engine.parts.registry.unload("fake"))
     await asyncio.sleep(0)
 
     take = worker.submit(

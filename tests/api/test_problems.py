@@ -167,7 +167,7 @@ async def test_a_voice_of_a_model_that_is_not_here_is_not_exchanged_for_one_of_a
     recording = shared.data_dir / "voices" / voice_id / "reference.wav"
     recording.parent.mkdir()
     recording.touch()
-    await shared.speech.voices.add(
+    await shared.parts.stores.voices.add(
         Voice(
             id=voice_id,
             kind=kind,
@@ -347,7 +347,7 @@ async def test_a_full_disk_is_said_to_be_one(shared: Engine, monkeypatch: pytest
     async def full(*_: Any, **__: Any) -> Any:
         raise errors.StorageFailed
 
-    monkeypatch.setattr(shared.speech.jobs, "add", full)
+    monkeypatch.setattr(shared.parts.stores.jobs, "add", full)
 
     error = await refused(shared, "POST", "/jobs", 507, "STORAGE_FAILED", {"voice_id": VOICE_ID, "text": "Hello."})
 
@@ -360,7 +360,7 @@ async def test_a_defect_is_told_to_the_log_and_not_to_the_client(
     async def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the canary")
 
-    monkeypatch.setattr(shared.speech.jobs, "counts", broken)
+    monkeypatch.setattr(shared.parts.stores.jobs, "counts", broken)
 
     error = await refused(shared, "GET", "/health", 500, "INTERNAL")
 
@@ -374,6 +374,6 @@ async def test_a_recursion_of_the_engines_own_is_a_defect(shared: Engine, monkey
     async def deep(*_: Any, **__: Any) -> Any:
         raise RecursionError("maximum recursion depth exceeded")
 
-    monkeypatch.setattr(shared.speech.jobs, "counts", deep)
+    monkeypatch.setattr(shared.parts.stores.jobs, "counts", deep)
 
     await refused(shared, "GET", "/health", 500, "INTERNAL")

@@ -165,12 +165,12 @@ async def both_doors(
     async with (
         serving(
             config, sock, builtin=builtin or [fake_entry(control)], speakers=speakers, on_stop=stopped.set
-        ) as speech,
+        ) as parts,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
         ) as http,
     ):
-        yield Running(path, Engine(port, http, speech, control, data_dir), speakers, stopped)
+        yield Running(path, Engine(port, http, parts, control, data_dir), speakers, stopped)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import msgspec
 
 from app.audio.log.log import LogEvent
 from app.config import Config
+from app.engine.build import Parts
 from app.engine.serving import serving
 from app.engine.start import bind
 from app.events import AudioChunk, JobStarted
@@ -20,7 +21,7 @@ from app.models.worker.supervisor import WorkerSupervisor
 from app.scheduler.attempts import chunk_seed
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
-from app.usecases.jobs import Jobs, Request
+from app.usecases.jobs import Request
 from tests.scheduler.recorder import RECORD, Step
 from tests.support.fakes import VOICE_ID, fake_entry, fake_pcm
 from tests.support.pauses import pauses_behind, with_pauses
@@ -34,19 +35,19 @@ HEADER_BYTES = 80
 class Room:
     """A running engine and its fake model."""
 
-    def __init__(self, speech: Jobs, control: Path) -> None:
-        self.speech, self.control = speech, control
+    def __init__(self, parts: Parts, control: Path) -> None:
+        self.parts, self.control = parts, control
         self.announced: set[str] = set()
 
     async def submit(self, *paragraphs: str, lane: Lane = Lane.RENDER, **fields: Any) -> str:
         """A job with at least one chunk for each paragraph; its id."""
         request: dict[str, Any] = {"voice_id": VOICE_ID, "language": "", "settings": Settings(max_chars=100)}
         request |= {"lane": lane, "text": "\n\n".join(paragraphs), **fields}
-        job, _ = await self.speech.submit(Request(**request))
+        job, _ = await self.parts.jobs.submit(Request(**request))
         return job.id
 
     async def job(self, job_id: str) -> Job:
-        return await self.speech.jobs.get(job_id)
+        return await self.parts.stores.jobs.get(job_id)
 
     async def until(self, job_id: str, fact: Callable[[Job], bool]) -> Job:
         """The job, once this holds of it."""
@@ -69,19 +70,19 @@ class Room:
 
     async def watch(self) -> None:
         """Note which jobs have been started."""
-        async for event in self.speech.feed.follow():
+        async for event in self.parts.feed.follow():
             if isinstance(event, JobStarted):
                 self.announced.add(event.job_id)
 
     async def events(self, job_id: str, after_seq: int = 0) -> list[LogEvent]:
         """All events of a job."""
         with anyio.fail_after(PATIENCE_S):
-            async with self.speech.follow(job_id, after_seq=after_seq) as events:
+            async with self.parts.jobs.follow(job_id, after_seq=after_seq) as events:
                 return [event async for event in events]
 
     async def wav(self, job_id: str) -> bytes:
         """The samples of the job's file."""
-        audio = await self.speech.audio(job_id, format="wav", partial=False)
+        audio = await self.parts.jobs.audio(job_id, format="wav", partial=False)
         content = await anyio.Path(audio.path).read_bytes()
         assert len(content) == audio.size
         return content[HEADER_BYTES:]
@@ -91,7 +92,7 @@ class Room:
         the pauses that their boundaries ask for.
         """
         job = await self.job(job_id)
-        text, parts = await self.speech.jobs.text(job), await self.speech.chunks.list(job)
+        text, parts = await self.parts.stores.jobs.text(job), await self.parts.stores.chunks.list(job)
         done = [part for part in parts if part.state == "done"]
         assert done == parts[: job.chunks_done]
         chunks = [(spoken_text(text[part.start_char : part.end_char]), str(part.boundary)) for part in parts]
@@ -102,13 +103,13 @@ class Room:
     @property
     def worker(self) -> WorkerSupervisor:
         """The fake's, once it has had work."""
-        (worker,) = self.speech.models.workers
+        (worker,) = self.parts.registry.workers
         return worker
 
     @property
     def worker_pid(self) -> int | None:
         """The process of the fake, if one runs."""
-        return next((worker.worker_pid for worker in self.speech.models.workers), None)
+        return next((worker.worker_pid for worker in self.parts.registry.workers), None)
 
     def release(self, name: str) -> None:
         (self.control / name).touch()
@@ -160,8 +161,8 @@ def opener(folder: Path) -> OpenRoom:
         command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), str(capacity))
         model = msgspec.structs.replace(fake_entry(control, native=native), command=command)
         config = Config(data_dir=data_dir, token="a-token-of-the-tests")
-        async with serving(config, bind("127.0.0.1", 0), builtin=[model]) as speech:
-            room = Room(speech, control)
+        async with serving(config, bind("127.0.0.1", 0), builtin=[model]) as parts:
+            room = Room(parts, control)
             watching = asyncio.create_task(room.watch())
             await anyio.lowlevel.checkpoint()
             yield room

@@ -24,7 +24,7 @@ SLACK_CHARS = 4 * 200
 
 async def submitted(engine: Engine) -> str:
     asked = Request(lane=Lane.SPEAK, voice_id=VOICE_ID, text=TEXT, language="", settings=PLAIN, seed=1)
-    return (await engine.speech.submit(asked))[0].id
+    return (await engine.parts.jobs.submit(asked))[0].id
 
 
 async def spoken_chars(engine: Engine, job_id: str) -> int:
@@ -45,17 +45,17 @@ async def rests(engine: Engine, job_id: str) -> int:
 async def test_no_more_is_spoken_than_a_while_ahead_of_what_is_heard(engine: Engine) -> None:
     job_id = await submitted(engine)
 
-    async with engine.speech.follow(job_id, backpressure=True) as events:
+    async with engine.parts.jobs.follow(job_id, backpressure=True) as events:
         at_first = await rests(engine, job_id)
-        engine.speech.report_playhead(job_id, at_first - MAX_UNHEARD_CHARS + 500)
+        engine.parts.jobs.report_playhead(job_id, at_first - MAX_UNHEARD_CHARS + 500)
         assert await rests(engine, job_id) == at_first, "it rests for a while"
-        engine.speech.report_playhead(job_id, 3_000)
+        engine.parts.jobs.report_playhead(job_id, 3_000)
         later = await rests(engine, job_id)
         heard: list[Any] = []
         async for event in events:
             heard.append(event)
             if isinstance(event, AudioChunk):
-                engine.speech.report_playhead(job_id, event.text_range.start_char)
+                engine.parts.jobs.report_playhead(job_id, event.text_range.start_char)
 
     assert MAX_UNHEARD_CHARS <= at_first <= MAX_UNHEARD_CHARS + SLACK_CHARS
     assert 3_000 + MAX_UNHEARD_CHARS <= later <= 3_000 + MAX_UNHEARD_CHARS + SLACK_CHARS
@@ -66,7 +66,7 @@ async def test_no_more_is_spoken_than_a_while_ahead_of_what_is_heard(engine: Eng
 
 async def test_a_job_whose_pacing_follower_has_gone_is_spoken_to_its_end(engine: Engine) -> None:
     job_id = await submitted(engine)
-    async with engine.speech.follow(job_id, backpressure=True):
+    async with engine.parts.jobs.follow(job_id, backpressure=True):
         await rests(engine, job_id)
 
     assert (await engine.ended(job_id))["status"] == "completed"
@@ -74,7 +74,7 @@ async def test_a_job_whose_pacing_follower_has_gone_is_spoken_to_its_end(engine:
 
 async def test_followers_who_only_listen_hold_up_nothing(engine: Engine) -> None:
     job_id = await submitted(engine)
-    async with engine.speech.follow(job_id):
-        engine.speech.report_playhead(job_id, 0)  # not one who sets the pace
+    async with engine.parts.jobs.follow(job_id):
+        engine.parts.jobs.report_playhead(job_id, 0)  # not one who sets the pace
 
         assert (await engine.ended(job_id))["status"] == "completed"

@@ -75,7 +75,7 @@ class Schedule:
             if what == "delete" and self.random.random() < 0.7:
                 return
             try:
-                await getattr(room.speech, what)(job_id)
+                await getattr(room.parts.jobs if what == "delete" else room.parts.scheduler, what)(job_id)
             except WrongState:
                 pass
             except JobNotFound:
@@ -91,14 +91,14 @@ async def at_rest(room: Room, schedule: Schedule) -> list[Job]:
     for job_id in schedule.lanes.keys() - schedule.deleted:
         job = await room.job(job_id)
         if job.status is JobStatus.PAUSED:
-            await room.speech.resume(job_id)
+            await room.parts.scheduler.resume(job_id)
         ended.append(await room.ended(job_id))
     return ended
 
 
 async def says_every_chunk(room: Room, job: Job, parts: Sequence[ChunkRow], heard: bytes) -> None:
     """Of takes that were refused the listener has heard something, too; each chunk is whole after that."""
-    text = await room.speech.jobs.text(job)
+    text = await room.parts.stores.jobs.text(job)
     for part in parts[: job.chunks_done]:
         assert chunk_pcm(job, text, part) in heard[2 * (part.start_sample or 0) : 2 * (part.end_sample or 0)]
 
@@ -107,7 +107,7 @@ async def holds(room: Room, schedule: Schedule, jobs: Sequence[Job]) -> None:
     """What must be true of jobs that are final, whatever has happened to them."""
     assert {job.id for job in jobs} == schedule.lanes.keys() - schedule.deleted, "no job is lost"
     for job in jobs:
-        parts = await room.speech.chunks.list(job)
+        parts = await room.parts.stores.chunks.list(job)
         events = await room.events(job.id)
         assert isinstance(events[-1], ENDS[job.status])
         assert sum(isinstance(event, FinalEvent) for event in events) == 1
@@ -128,7 +128,7 @@ async def holds(room: Room, schedule: Schedule, jobs: Sequence[Job]) -> None:
             assert heard == committed
         else:
             assert heard.startswith(committed)
-    assert await room.speech.jobs.counts() == {"queued": 0, "running": 0}
+    assert await room.parts.stores.jobs.counts() == {"queued": 0, "running": 0}
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -185,8 +185,8 @@ async def test_a_render_that_is_interrupted_all_the_time_gives_the_same_file(ope
                 if pid is not None:
                     kill(pid)
             if turn % 3 == 0 and not job.final:
-                await room.speech.pause(disturbed)
-                await room.speech.resume(disturbed)
+                await room.parts.scheduler.pause(disturbed)
+                await room.parts.scheduler.resume(disturbed)
 
     async with open_room() as room:
         room.release("end")

@@ -38,11 +38,11 @@ def pauses_in(pcm: bytes) -> list[int]:
 
 async def canceled_and_retried(room: Room, job_id: str) -> bytes:
     """The whole audio of a job that is canceled before the gate opens; it begins with what was heard until then."""
-    await room.speech.cancel(job_id)
+    await room.parts.scheduler.cancel(job_id)
     heard = audio_of(await room.events(job_id))
     room.release("gate")
 
-    await room.speech.retry(job_id)
+    await room.parts.scheduler.retry(job_id)
 
     await room.completed(job_id)
     wav = await room.wav(job_id)
@@ -60,7 +60,7 @@ async def test_a_boundary_has_its_pause(room: Room, lane: Lane) -> None:
     # The take that brings 700 ms itself comes when 400 of 650 are there already.
     assert pauses_in(wav) == pytest.approx([900, 320, 320, 650, 450, 450, 400 + 700, 700], abs=1)
     assert wav == await room.expected(job_id) == audio_of(await room.events(job_id))
-    parts = await room.speech.chunks.list(await room.job(job_id))
+    parts = await room.parts.stores.chunks.list(await room.job(job_id))
     assert [part.start_sample for part in parts] == [0, *(part.end_sample for part in parts[:-1])]
     assert parts[-1].end_sample == len(wav) // 2
 
@@ -79,7 +79,7 @@ async def test_a_render_that_goes_on_after_a_restart_has_the_same_pauses(open_ro
     async with open_room() as room:
         calm = await room.submit(*text, seed=5)
         await room.completed(calm)
-        ends = [part.end_sample for part in await room.speech.chunks.list(await room.job(calm))]
+        ends = [part.end_sample for part in await room.parts.stores.chunks.list(await room.job(calm))]
         text[chunk] += " [hold:gate]"
         job_id = await room.submit(*text, seed=5)
         await room.until(job_id, lambda job: job.chunks_done == chunk)
@@ -89,7 +89,7 @@ async def test_a_render_that_goes_on_after_a_restart_has_the_same_pauses(open_ro
         await room.completed(job_id)
 
         assert await room.wav(job_id) == await room.expected(job_id)
-        parts = await room.speech.chunks.list(await room.job(job_id))
+        parts = await room.parts.stores.chunks.list(await room.job(job_id))
         assert [part.end_sample for part in parts[:chunk]] == ends[:chunk]
 
 
@@ -101,7 +101,7 @@ async def test_a_listener_s_job_that_is_tried_again_goes_on_at_the_very_sample(r
         "The third.",
     ]
     job_id = await room.submit(*text, lane=Lane.SPEAK, seed=5)
-    async with room.speech.follow(job_id, after_seq=3) as events:  # of the second chunk
+    async with room.parts.jobs.follow(job_id, after_seq=3) as events:  # of the second chunk
         await anext(events)
 
     wav = await canceled_and_retried(room, job_id)
@@ -121,7 +121,7 @@ async def test_the_pauses_do_not_depend_on_the_volume(room: Room, lane: Lane, vo
 
     await room.completed(plain, quiet)
     ends = [
-        [part.end_sample for part in await room.speech.chunks.list(await room.job(job_id))]
+        [part.end_sample for part in await room.parts.stores.chunks.list(await room.job(job_id))]
         for job_id in (plain, quiet)
     ]
     assert ends[0] == ends[1]

@@ -81,10 +81,10 @@ async def test_so_many_jobs_of_a_lane_are_at_work_and_no_more(narrow: Room) -> N
     listeners = [await narrow.submit(f"[hold:gate] {number}.", lane=Lane.SPEAK) for number in range(MAX_ACTIVE + 1)]
     await narrow.started(*listeners[:MAX_ACTIVE])
 
-    assert await narrow.speech.jobs.counts() == {"queued": 4, "running": 2 * MAX_ACTIVE}
+    assert await narrow.parts.stores.jobs.counts() == {"queued": 4, "running": 2 * MAX_ACTIVE}
     waiting = [await narrow.job(job_id) for job_id in held[MAX_ACTIVE:]]
     assert {job.status for job in waiting} == {JobStatus.QUEUED}
-    assert [await narrow.speech.jobs.place(job) for job in waiting] == [2, 3, 4]
+    assert [await narrow.parts.stores.jobs.place(job) for job in waiting] == [2, 3, 4]
 
     narrow.release("gate")
     await narrow.completed(*held, *listeners)
@@ -145,7 +145,7 @@ async def test_the_next_job_starts_only_when_the_canceled_one_has_left_the_model
         following = await narrow.submit(f"Following {number}.")
         await narrow.started(following)
 
-        assert (await narrow.speech.cancel(canceled)).status is JobStatus.CANCELED
+        assert (await narrow.parts.scheduler.cancel(canceled)).status is JobStatus.CANCELED
 
         await narrow.completed(following)
         steps = narrow.steps()
@@ -158,7 +158,7 @@ async def test_a_canceled_job_has_left_the_model_when_it_is_canceled(room: Room,
     job_id = await room.submit("[hold:never] One.", "[hold:never] Two.", "[hold:never] Three.", lane=lane)
     await room.seen(Step("add", "[hold:never] One."), Step("add", "[hold:never] Two."))
 
-    job = await room.speech.cancel(job_id)
+    job = await room.parts.scheduler.cancel(job_id)
 
     steps = room.steps()
     assert job.status is JobStatus.CANCELED
@@ -175,7 +175,7 @@ async def test_a_job_is_not_canceled_before_the_model_has_let_go_of_it(room: Roo
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
 
-    canceling = asyncio.create_task(room.speech.cancel(job_id))
+    canceling = asyncio.create_task(room.parts.scheduler.cancel(job_id))
 
     for _ in range(50):
         assert (await room.job(job_id)).status is JobStatus.RUNNING
@@ -210,10 +210,10 @@ async def test_who_comes_while_a_job_is_tried_again_hears_it_to_its_end(room: Ro
     """Somebody else still looks at the log that was closed with the first end."""
     job_id = await room.submit("[hold:gate] Tried again.", *parts("more", 3))
     await room.seen(Step("add", "[hold:gate] Tried again."))
-    async with room.speech.follow(job_id) as idle:
+    async with room.parts.jobs.follow(job_id) as idle:
         assert isinstance(await anext(idle), JobStarted)
-        await room.speech.cancel(job_id)
-        await room.speech.retry(job_id)
+        await room.parts.scheduler.cancel(job_id)
+        await room.parts.scheduler.retry(job_id)
         following = asyncio.create_task(room.events(job_id))
         await room.until(job_id, lambda job: job.status is JobStatus.RUNNING)
         for _ in range(20):
@@ -230,12 +230,12 @@ async def test_a_queued_job_is_canceled_without_the_model_and_paused_ones_too(na
     for number in range(MAX_ACTIVE):
         await narrow.submit(f"[hold:gate] {number}.")
     queued, paused = await narrow.submit("Queued."), await narrow.submit("Paused.")
-    assert (await narrow.speech.pause(paused)).status is JobStatus.PAUSED
+    assert (await narrow.parts.scheduler.pause(paused)).status is JobStatus.PAUSED
 
     for job_id in (queued, paused):
         follower = asyncio.create_task(narrow.events(job_id))
         await anyio.lowlevel.checkpoint()
-        job = await narrow.speech.cancel(job_id)
+        job = await narrow.parts.scheduler.cancel(job_id)
 
         assert (job.status, job.started_at) == (JobStatus.CANCELED, None)
         assert await follower == [JobCanceled(job_id=job_id)]
@@ -249,14 +249,14 @@ async def test_a_paused_job_does_not_go_on_by_itself_and_keeps_its_audio(room: R
     job_id = await room.submit(*text, seed=5)
     await room.until(job_id, lambda job: job.chunks_done == 3)
 
-    paused = await room.speech.pause(job_id)
+    paused = await room.parts.scheduler.pause(job_id)
     await room.completed(calm)
 
     assert (await room.job(job_id)) == paused
     assert (paused.status, paused.chunks_done) == (JobStatus.PAUSED, 3)
     room.release("gate")
     follower = asyncio.create_task(room.events(job_id))
-    await room.speech.resume(job_id)
+    await room.parts.scheduler.resume(job_id)
     await room.completed(job_id)
     assert audio_of(await follower) == await room.wav(job_id) == await room.expected(job_id)
 
@@ -301,12 +301,12 @@ async def test_what_is_asked_of_a_job_fits_its_state_or_is_refused(
     if status is JobStatus.RUNNING:
         await room.seen(Step("add", text))
     if status is JobStatus.PAUSED:
-        await room.speech.pause(job_id)
+        await room.parts.scheduler.pause(job_id)
     if status is JobStatus.CANCELED:
-        await room.speech.cancel(job_id)
+        await room.parts.scheduler.cancel(job_id)
     await room.until(job_id, lambda job: job.status is status)
 
-    asking = getattr(room.speech, ask)(job_id)
+    asking = getattr(room.parts.scheduler, ask)(job_id)
 
     if after is None:
         with pytest.raises(WrongState, match=status):
@@ -317,7 +317,12 @@ async def test_what_is_asked_of_a_job_fits_its_state_or_is_refused(
 
 
 async def test_nothing_can_be_asked_of_a_job_that_is_not_there(room: Room) -> None:
-    for ask in (room.speech.cancel, room.speech.pause, room.speech.resume, room.speech.retry):
+    for ask in (
+        room.parts.scheduler.cancel,
+        room.parts.scheduler.pause,
+        room.parts.scheduler.resume,
+        room.parts.scheduler.retry,
+    ):
         with pytest.raises(JobNotFound):
             await ask(str(uuid4()))
 
@@ -326,7 +331,7 @@ async def test_asking_many_times_at_once_is_as_good_as_once(room: Room) -> None:
     job_id = await room.submit("[hold:never] Held.")
     await room.seen(Step("add", "[hold:never] Held."))
 
-    answers = await asyncio.gather(*(room.speech.cancel(job_id) for _ in range(10)))
+    answers = await asyncio.gather(*(room.parts.scheduler.cancel(job_id) for _ in range(10)))
 
     assert {job.status for job in answers} == {JobStatus.CANCELED}
 
@@ -337,11 +342,11 @@ async def test_a_canceled_job_that_is_tried_again_goes_on_behind_what_it_has(roo
     for lane in Lane:
         job_id = await room.submit(*text, lane=lane, seed=9)
         await room.until(job_id, lambda job: job.chunks_done == 3)
-        await room.speech.cancel(job_id)
+        await room.parts.scheduler.cancel(job_id)
         heard = await room.events(job_id)
         room.release("gate")
 
-        await room.speech.retry(job_id)
+        await room.parts.scheduler.retry(job_id)
 
         await room.completed(job_id)
         again = await room.events(job_id)
@@ -349,14 +354,16 @@ async def test_a_canceled_job_that_is_tried_again_goes_on_behind_what_it_has(roo
         assert audio_of(again) == await room.wav(job_id) == await room.expected(job_id)
         again_job = await room.job(job_id)
         assert (again_job.error, again_job.warnings) == (None, [])
-        assert {part.attempts for part in await room.speech.chunks.list(again_job)} == {0}, "no take was refused"
+        assert {part.attempts for part in await room.parts.stores.chunks.list(again_job)} == {0}, (
+            "no take was refused"
+        )
         (room.control / "gate").unlink()
 
 
 async def test_the_file_and_the_row_are_there_before_the_last_event(room: Room) -> None:
     job_id = await room.submit(*parts("all", 3))
     with anyio.fail_after(20):
-        async for event in room.speech.feed.follow():
+        async for event in room.parts.feed.follow():
             if isinstance(event, JobDone) and event.job_id == job_id:
                 break
 
@@ -365,7 +372,7 @@ async def test_the_file_and_the_row_are_there_before_the_last_event(room: Room) 
 
 
 async def test_the_feed_tells_every_step_of_every_job_once(room: Room) -> None:
-    watching = room.speech.feed.follow()
+    watching = room.parts.feed.follow()
     events: list[Any] = []
     first = asyncio.ensure_future(anext(watching))
     await anyio.lowlevel.checkpoint()
@@ -396,14 +403,14 @@ async def test_a_job_whose_voice_has_gone_fails_and_the_others_go_on(room: Room)
         language_hint=None,
         created_at=1,
     )
-    await room.speech.voices.add(clone)
+    await room.parts.stores.voices.add(clone)
     own = room.control.parent / "data" / "voices" / clone.id
     own.mkdir()
     (own / "reference.wav").touch()
     for number in range(MAX_ACTIVE):
         await room.submit(f"[hold:gate] {number}.")
     orphan, behind = await room.submit("Orphan.", voice_id=clone.id), await room.submit("Behind.")
-    await room.speech.voices.delete(clone.id)
+    await room.parts.stores.voices.delete(clone.id)
 
     room.release("gate")
 
@@ -453,7 +460,7 @@ async def test_a_full_disk_at_the_very_end_fails_the_job_which_can_be_tried_agai
         3,
     )
     assert isinstance((await room.events(job_id))[-1], JobError)
-    await room.speech.retry(job_id)
+    await room.parts.scheduler.retry(job_id)
     await room.completed(job_id)
     assert await room.wav(job_id) == await room.expected(job_id)
     assert room.added() == ["all0", "all1", "all2"], "nothing was spoken twice"
@@ -518,10 +525,10 @@ async def test_an_end_is_not_lost_when_it_is_asked_for_while_a_rest_is_written(
     monkeypatch.setattr(JobStore, "move", slow)
     job_id = await room.submit("[hold:never] Held.")
     await room.seen(Step("add", "[hold:never] Held."))
-    pausing = asyncio.create_task(room.speech.pause(job_id))
+    pausing = asyncio.create_task(room.parts.scheduler.pause(job_id))
     with anyio.fail_after(10):
         await writing.wait()
-    canceling = asyncio.create_task(room.speech.cancel(job_id))
+    canceling = asyncio.create_task(room.parts.scheduler.cancel(job_id))
     for _ in range(10):
         await anyio.lowlevel.checkpoint()
 
@@ -552,7 +559,7 @@ async def test_a_disk_that_cannot_be_synced_fails_one_job_and_not_the_engine(
     assert (failed.status, (failed.error or {})["code"]) == (JobStatus.FAILED, "STORAGE_FAILED")
     monkeypatch.undo()
     await room.completed(await room.submit("The engine goes on."))
-    await room.speech.retry(job_id)
+    await room.parts.scheduler.retry(job_id)
     await room.completed(job_id)
     assert await room.wav(job_id) == await room.expected(job_id)
 
@@ -564,14 +571,14 @@ async def test_a_job_that_was_deleted_can_be_submitted_anew_under_its_id_while_s
         lane=Lane.RENDER, voice_id=VOICE_ID, text="Said twice.", language="", settings=Settings(), seed=1
     )
     job_id = str(uuid4())
-    await room.speech.submit(asked, job_id=job_id)
+    await room.parts.jobs.submit(asked, job_id=job_id)
     await room.completed(job_id)
-    async with room.speech.follow(job_id) as events:
+    async with room.parts.jobs.follow(job_id) as events:
         assert isinstance(await anext(events), JobStarted)
         assert isinstance(await anext(events), AudioChunk)
-        await room.speech.delete(job_id)
+        await room.parts.jobs.delete(job_id)
 
-        await room.speech.submit(asked, job_id=job_id)
+        await room.parts.jobs.submit(asked, job_id=job_id)
 
         with anyio.fail_after(5):
             await room.completed(job_id)

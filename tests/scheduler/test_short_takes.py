@@ -30,7 +30,7 @@ async def test_a_render_of_which_a_take_was_too_short_has_all_of_the_text(room: 
 
     assert codes(await room.job(job_id)) == [("CHUNK_REFUSED", 1, TOO_LITTLE)]
     assert await room.wav(job_id) == await room.expected(job_id)
-    assert [part.attempts for part in await room.speech.chunks.list(await room.job(job_id))] == [0, 1, 0]
+    assert [part.attempts for part in await room.parts.stores.chunks.list(await room.job(job_id))] == [0, 1, 0]
 
 
 async def test_a_chunk_that_is_always_too_short_fails_its_job(room: Room) -> None:
@@ -66,7 +66,7 @@ async def test_a_gap_is_left_where_gaps_are_allowed(room: Room, lane: Lane) -> N
     job = await room.job(job_id)
     refused = [] if lane is Lane.SPEAK else [("CHUNK_REFUSED", 1, TOO_LITTLE)] * 2
     assert codes(job) == [*refused, ("CHUNK_MISSING", 1, TOO_LITTLE)]
-    first, gap, last = await room.speech.chunks.list(job)
+    first, gap, last = await room.parts.stores.chunks.list(job)
     assert [part.state for part in (first, gap, last)] == ["done", "gap", "done"]
     # What somebody has heard of it by then cannot be taken back, and is followed by a pause like any sound.
     wav = await room.wav(job_id)
@@ -90,15 +90,15 @@ async def test_what_a_listener_heard_is_said_again_from_its_start_when_the_job_i
     async with open_room() as room:
         job_id = await room.submit(*parts, lane=Lane.SPEAK)
         assert (await room.ended(job_id)).status is JobStatus.FAILED
-        await room.speech.retry(job_id)
+        await room.parts.scheduler.retry(job_id)
         await room.started(job_id)
 
     async with open_room() as room:  # that it was restarted in between makes no difference
         room.release("gate")
-        await room.speech.retry(job_id)
+        await room.parts.scheduler.retry(job_id)
         await room.completed(job_id)
 
-        job, rows = await room.job(job_id), await room.speech.chunks.list(await room.job(job_id))
+        job, rows = await room.job(job_id), await room.parts.stores.chunks.list(await room.job(job_id))
         said = [chunk_pcm(job, "\n\n".join(parts), row) for row in rows]
         refused = replace(rows[place], attempts=0, seed=chunk_seed(job.seed, place, 0))
         said.insert(place, chunk_pcm(job, "\n\n".join(parts), refused)[:SHORT_BYTES])
@@ -123,7 +123,7 @@ async def test_after_a_restart_the_next_attempt_goes_on_where_the_short_take_was
         job = await room.job(job_id)
         assert codes(job) == [("CHUNK_REFUSED", 1, TOO_LITTLE)]
         assert await room.wav(job_id) == await room.expected(job_id)
-        assert [part.attempts for part in await room.speech.chunks.list(job)] == [0, 1, 0]
+        assert [part.attempts for part in await room.parts.stores.chunks.list(job)] == [0, 1, 0]
 
 
 async def test_a_model_that_itself_speaks_slowly_is_expected_to_take_longer(open_room: OpenRoom) -> None:

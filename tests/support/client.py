@@ -11,7 +11,7 @@ import anyio
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.usecases.jobs import Jobs
+from app.engine.build import Parts
 
 TOKEN = "a-token-of-the-tests"
 PATIENCE_S = 30.0
@@ -94,9 +94,9 @@ async def next_event(socket: ClientConnection) -> dict[str, Any]:
 class Engine(Client):
     """An engine in the test's own loop, with the fake model in a real worker process."""
 
-    def __init__(self, port: int, http: httpx.AsyncClient, speech: Jobs, control: Path, data_dir: Path) -> None:
+    def __init__(self, port: int, http: httpx.AsyncClient, parts: Parts, control: Path, data_dir: Path) -> None:
         super().__init__(port, http)
-        self.speech, self.control, self.data_dir = speech, control, data_dir
+        self.parts, self.control, self.data_dir = parts, control, data_dir
 
     def release(self, name: str) -> None:
         """Let go of a `[hold:NAME]`, and disarm a `[die:NAME]`."""
