@@ -77,26 +77,31 @@ class Where(NamedTuple):
     data_dir: Path | None  #: None for the one that the daemon has, or the user's own
 
 
+at_socket = click.option(
+    "--socket",
+    "socket_path",
+    envvar="Q3TTS_SOCKET",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where the daemon listens.  [default: ~/.q3tts.sock]",
+)
+in_data_dir = click.option(
+    "--data-dir",
+    envvar="Q3TTS_DATA_DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where everything is kept.  [default: where the daemon has it, or the user's data folder]",
+)
+
+
 def which_engine(callback: Callback) -> Callback:
     """Add the options that say which engine is meant; the callback gets them as `where`."""
 
-    @click.option(
-        "--socket",
-        envvar="Q3TTS_SOCKET",
-        type=click.Path(path_type=Path),
-        metavar="PATH",
-        help="Where the daemon listens.  [default: ~/.q3tts.sock]",
-    )
-    @click.option(
-        "--data-dir",
-        envvar="Q3TTS_DATA_DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        metavar="FOLDER",
-        help="Where everything is kept.  [default: where the daemon has it, or the user's data folder]",
-    )
+    @at_socket
+    @in_data_dir
     @wraps(callback)
-    def wrapper(*args: Any, socket: Path | None, data_dir: Path | None, **kwargs: Any) -> Any:
-        where = Where(socket or default_socket(), None if data_dir is None else data_dir.absolute())
+    def wrapper(*args: Any, socket_path: Path | None, data_dir: Path | None, **kwargs: Any) -> Any:
+        where = Where(socket_path or default_socket(), None if data_dir is None else data_dir.absolute())
         return callback(*args, where=where, **kwargs)
 
     return cast("Callback", wrapper)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.cli.command import Command
+from app.cli.command import Command, as_json, at_socket
 from app.daemon.client import ask
 from app.daemon.protocol import default_socket
 from app.errors import SpeechError
@@ -19,18 +19,10 @@ PATIENCE_S = 5.0
 #: From the order to stop until it must be gone, and how often that is looked at.
 GONE_S, POLL_S = 10.0, 0.02
 
-at_socket = click.option(
-    "--socket",
-    "socket_path",
-    type=click.Path(path_type=Path),
-    envvar="Q3TTS_SOCKET",
-    help="Where the daemon listens.  [default: ~/.q3tts.sock]",
-)
-
 
 @click.command(cls=Command)
 @at_socket
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@as_json
 def status(socket_path: Path | None, as_json: bool) -> None:
     """Show whether the daemon is running and what it is doing.
 

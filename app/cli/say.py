@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from app.cli.command import Command, CommandFailed
-from app.cli.daemon import at_socket
+from app.cli.command import Command, CommandFailed, Where, as_json, which_engine
 from app.daemon.client import ask
-from app.daemon.protocol import default_socket
 from app.errors import InvalidRequest, NotRunning
 
 
@@ -22,14 +20,8 @@ from app.errors import InvalidRequest, NotRunning
 @click.option("--language", help="By name or tag; auto lets the model find out.  [default: English]")
 @click.option("--instruct", help="How to speak, or how the voice should sound.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed speaks in the same way.")
-@at_socket
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="Q3TTS_DATA_DIR",
-    help="Where everything is kept when no daemon is running.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document about what was made.")
+@as_json
+@which_engine
 def say(
     words: tuple[str, ...],
     output: Path | None,
@@ -38,9 +30,8 @@ def say(
     language: str | None,
     instruct: str | None,
     seed: int | None,
-    socket_path: Path | None,
-    data_dir: Path | None,
     as_json: bool,
+    where: Where,
 ) -> None:
     """Speak text, from the arguments or from standard input.
 
@@ -56,7 +47,7 @@ def say(
     given = {"voice": voice, "language": language, "instruct": instruct, "seed": seed, "play": play or None}
     request.update({name: value for name, value in given.items() if value is not None})
     # An interruption closes the connection, and with it the speakers fall silent.
-    answer = _answered(socket_path or default_socket(), data_dir, request)
+    answer = _answered(where.socket, where.data_dir, request)
     if answer["status"] != "ok":
         raise CommandFailed(answer["message"])
     if as_json:
