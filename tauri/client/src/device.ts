@@ -101,10 +101,7 @@ export class Device {
 /** At the stream's own rate, so that the browser resamples once, with its own quality; if it can. */
 function newContext(): AudioContext {
   if (typeof globalThis.AudioContext !== "function") {
-    throw new SpeechError(
-      "UNSUPPORTED",
-      "there is no AudioContext here; sound can be played only in a page",
-    );
+    throw new SpeechError("UNSUPPORTED", "there is no AudioContext here; sound can be played only in a page");
   }
   try {
     return new AudioContext({ sampleRate: STREAM_RATE });
