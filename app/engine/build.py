@@ -59,14 +59,14 @@ async def build_parts(
 ) -> Parts:
     """Build everything but the socket, from the database up; `stack` takes it down in reverse.
 
-    `watch` is given each task without which there is no engine.
+    `watch` gets every task that the engine cannot run without.
     """
     database = await Database.open(config.data_dir / DATABASE_FILE)
     stack.push_async_callback(database.close)
     stores = Stores.over(database)
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
-    wakeup = asyncio.Event()  #: the scheduler may have something to do
+    wakeup = asyncio.Event()  # the scheduler may have something to do
     registry = await stack.enter_async_context(_models(config, builtin, wakeup, watch))
     models = Models(registry=registry, jobs=stores.jobs, voices=stores.voices, preferences=stores.preferences)
     await _open_models(models, registry, config.model_id)
@@ -178,8 +178,8 @@ async def _open_models(models: Models, registry: ModelRegistry, model_id: str | 
         await models.open(model_id)
     except (ModelNotFound, ModelNotReady) as error:
         known = ", ".join(entry.card.model_id for entry in registry.entries)
-        said = f"there is no model {model_id!r}" if isinstance(error, ModelNotFound) else str(error)
-        raise StartFailed(f"{said}; there is: {known}", exit_code=64) from error
+        problem = f"there is no model {model_id!r}" if isinstance(error, ModelNotFound) else str(error)
+        raise StartFailed(f"{problem}; there is: {known}", exit_code=64) from error
 
 
 def _asgi(app: ASGIApp) -> App:

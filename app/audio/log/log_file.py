@@ -59,7 +59,7 @@ class LogFile:
     """
 
     def __init__(self, folder: Path, *, create: bool = True) -> None:
-        """Open the files. A mere reader does not `create`: FileNotFoundError says that there is no audio."""
+        """Open the files. A reader does not `create` them: FileNotFoundError then means that there is no audio."""
         self._folder = folder
         self.records = 0
         self.samples = 0

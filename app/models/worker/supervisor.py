@@ -96,7 +96,7 @@ class WorkerSupervisor:
 
     @property
     def loading(self) -> bool:
-        """The model is on its way into memory: not while there is no worker and the residency is awaited."""
+        """A worker is loading the model, or is being replaced. False while there is none, and memory is awaited."""
         return self._state in (WorkerState.STARTING, WorkerState.STOPPING) and self._has_work
 
     @property
