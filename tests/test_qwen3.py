@@ -423,7 +423,11 @@ async def test_a_model_is_downloaded_verified_and_spoken_with(models: Path, tmp_
                 hub.commits[REPOSITORY] = (await client.get(f"/models/{PUBLISHED}"))["revision"]
                 hub.hold_after["model.safetensors"] = 1_000_000
                 await client.post(f"/models/{PUBLISHED}/download", None, 202)
-                await anyio.to_thread.run_sync(hub.wait_until_holding)
+                with anyio.fail_after(PATIENCE_S):
+                    while not hub.holding.is_set():
+                        view = await client.get(f"/models/{PUBLISHED}")
+                        assert view["state"] == "downloading", (view, hub.requests)
+                        await anyio.sleep(0.02)
                 parts = list((tmp_path / "data" / "models").rglob(f"{PARTS}/*"))
                 with anyio.fail_after(PATIENCE_S):
                     while max(part.stat().st_size for part in parts) < 1_000_000:

@@ -104,7 +104,7 @@ class Hub:
         ]
 
     def wait_until_holding(self) -> None:
-        assert self.holding.wait(PATIENCE_S)
+        assert self.holding.wait(PATIENCE_S), self.requests
 
     def answer(self, request: Request) -> Answer:
         """What to say to a request."""
