@@ -4,11 +4,14 @@
 knows a model.
 """
 
+import importlib.util
 import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from app.inference.processor import REFERENCE_BLAS, Processor
@@ -28,7 +31,22 @@ def prepare() -> str:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # The tokenizers' threads are of no use here, and warn when the process forks.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # mlx-audio imports it with every codec, for a resampler that few models need: a third of the time to load one.
+    with suppress(ImportError):  # a bundle has no SciPy
+        _import_on_use("scipy", "signal")
     return preload.load()
+
+
+def _import_on_use(package: str, name: str) -> None:
+    """Import a module of a package when somebody first reads one of its attributes."""
+    full, parent = f"{package}.{name}", import_module(package)
+    spec = importlib.util.find_spec(full)
+    if full in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    sys.modules[full] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    setattr(parent, name, module)  # otherwise `from package import name` asks the module, and so imports it
 
 
 def device() -> str:
