@@ -25,7 +25,10 @@ hypothesis.settings.register_profile("q3tts", deadline=None)
 hypothesis.settings.load_profile("q3tts")
 
 # These take longest. They begin first, so that no process of the test run is still busy when the others have ended.
-BEGIN_FIRST = ("tests/workers/test_qwen3", "tests/scheduler/", "tests/api/", "tests/workers/", "tests/models/")
+BEGIN_FIRST = (
+    *("tests/test_qwen3.py", "tests/test_every_model.py", "tests/engine/test_engine_process.py"),
+    *("tests/workers/test_qwen3", "tests/scheduler/", "tests/api/", "tests/workers/", "tests/models/"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

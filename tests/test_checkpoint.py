@@ -166,7 +166,7 @@ def test_the_tokenizer_has_qwens_special_tokens_and_the_marks_in_one_piece(folde
     assert prompt == "<|im_start|>user\nSo?<|im_end|>\n"
 
 
-@pytest.mark.parametrize("bits", [4, 6, 8])
+@pytest.mark.parametrize("bits", [4, *(pytest.param(bits, marks=pytest.mark.long) for bits in (6, 8))])
 def test_a_quantized_one_has_quantized_layers_and_still_ends_by_itself(loaded: Loaded, bits: int) -> None:
     model = loaded(type="base", bits=bits)
 

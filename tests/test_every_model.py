@@ -33,7 +33,7 @@ class Speaker:
         self.prose = "It was late. The lamp was lit, and nobody spoke.\n\n"
         self.prose += "Nobody came." if slow else "A second paragraph, which says little. " * 30
         self.long = "\n\n".join(
-            f"{number}. The sea was calm." if slow else f"Paragraph {number}. " + SEA * 6
+            f"{number}. The sea was calm." if slow else f"Paragraph {number}. " + SEA * 3
             for number in range(8 if slow else 24)
         )
 
@@ -74,14 +74,14 @@ def calm() -> dict[str, dict[str, bytes]]:
     return {}
 
 
-@pytest.fixture(params=["fake", "espeak-ng", "tiny"])
+@pytest.fixture(params=["fake", "espeak-ng", pytest.param("tiny", marks=pytest.mark.long)])
 async def speaker(
     request: pytest.FixtureRequest, start: Starter, calm: dict[str, dict[str, bytes]]
 ) -> AsyncGenerator[Speaker]:
     made = calm.setdefault(request.param, {})
     if request.param == "fake":
         async with start() as engine:
-            yield Speaker(engine, VOICE_ID, made, many=100)
+            yield Speaker(engine, VOICE_ID, made, many=40)
         return
     slow = request.param == "tiny"
     port: int = request.getfixturevalue("qwen3_port" if slow else "espeak_port")

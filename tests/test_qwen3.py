@@ -1,5 +1,6 @@
 """Qwen3-TTS as its users have it: generated checkpoints of all three kinds in the models folder of a real engine,
-with its real worker, over HTTP and WebSocket. The engine is one for most tests, for loading a model takes a while.
+with its real worker, over HTTP and WebSocket. Most tests share one engine, and stand in an order in which models are
+loaded as rarely as possible, for that takes a while.
 """
 
 import base64
@@ -187,6 +188,10 @@ async def test_every_kind_of_voice_is_rendered_and_spoken(client: Client, voice:
 
 
 async def test_health_tells_what_the_active_model_can(client: Client) -> None:
+    await activate(client, "design")
+    can = (await client.get("/health"))["capabilities"]
+    assert (can["supports_voice_clone"], can["supports_voice_design"]) == (False, True)
+
     await activate(client, "base")
     health = await client.get("/health")
 
@@ -194,60 +199,23 @@ async def test_health_tells_what_the_active_model_can(client: Client) -> None:
     can = health["capabilities"]
     assert (can["supports_voice_clone"], can["supports_voice_design"]) == (True, False)
     assert {"en", "zh", "de", "auto"} <= set(can["languages"])
-    await activate(client, "design")
-    can = (await client.get("/health"))["capabilities"]
-    assert (can["supports_voice_clone"], can["supports_voice_design"]) == (False, True)
 
 
 async def test_jobs_that_wait_are_spoken_with_the_model_they_asked_for(
     client: Client, vivian: str, clone: str
 ) -> None:
-    voices = {"presets": vivian, "base": clone}
+    voices = {"base": clone, "presets": vivian}
     alone: dict[str, NDArray[np.int16]] = {}
     for model, voice_id in voices.items():
         await activate(client, model)
         alone[model] = await samples(client, await render(client, voice_id))
 
-    jobs = [(model, await render(client, voices[model])) for model in (*voices, *voices)]
+    jobs = [(model, await render(client, voices[model])) for model in ("presets", "base", "presets")]
     await activate(client, "presets")
 
     for model, job_id in jobs:
         assert (await samples(client, job_id)).tobytes() == alone[model].tobytes()
         assert (await client.get(f"/jobs/{job_id}"))["model_id"] == model
-
-
-async def test_two_voices_at_once_never_mix(client: Client, clone: str) -> None:
-    one, two = clone, await cloned(client, 310.0)
-    apart = [(await samples(client, await render(client, voice))).tobytes() for voice in (one, two)]
-
-    jobs = [await render(client, voice) for _ in range(2) for voice in (one, two)]
-
-    assert [(await samples(client, job)).tobytes() for job in jobs] == apart * 2
-    assert apart[0] != apart[1]
-
-
-async def test_a_deleted_voice_leaves_no_file_and_its_jobs_fail_but_for_their_history(
-    client: Client, data_dir: Path
-) -> None:
-    voice_id = await cloned(client, 240.0)
-    done = await render(client, voice_id)
-    await samples(client, done)
-    folder = data_dir / "voices" / voice_id
-    assert {path.name for path in folder.iterdir()} == {"reference.wav", "codes.safetensors"}
-    at_work = await render(client, voice_id, ENDLESS, settings={"max_seconds": 600})
-    await client.until(at_work, "running")
-    # Endless too: one of them is spoken beside the first, and a short one might be over before its voice is.
-    endless = {"max_seconds": 600}
-    waiting = [await render(client, voice_id, f"{ENDLESS} {number}", settings=endless) for number in "123456789"]
-
-    assert await client.delete(f"/voices/{voice_id}") == {"deleted": True}
-
-    for job_id in (at_work, *waiting):
-        job = await ended(client, job_id)
-        assert (job["status"], job["error"]["code"]) == ("failed", "VOICE_NOT_FOUND")
-    assert not folder.exists()
-    assert audible(await samples(client, done))
-    await client.post("/jobs", {"voice_id": voice_id, "text": TEXT}, 404)
 
 
 async def test_a_chunk_that_runs_away_is_tried_again_and_reported(client: Client, vivian: str) -> None:
@@ -264,20 +232,6 @@ async def test_a_chunk_that_runs_away_is_tried_again_and_reported(client: Client
     assert [chunk["state"] for chunk in chunks] == ["done", "gap", "done"]
     assert [chunk["finish_reason"] for chunk in chunks] == ["stop", "length", "stop"]
     assert chunks[1]["start_seconds"] == chunks[1]["end_seconds"]
-
-
-async def test_a_chunk_that_stays_silent_is_reported(client: Client, models: Path) -> None:
-    write_checkpoint(models / "silent", type="custom_voice", sound="silence")
-    voices = (await client.get("/voices", params={"model_id": "silent"}))["voices"]
-
-    job = await ended(client, await render(client, voices[0]["voice_id"]))
-
-    assert (job["status"], job["error"]["code"]) == ("failed", "INFERENCE_FAILED")
-    assert "no sound" in job["error"]["message"]
-    await client.post("/models/silent/unload")
-    await client.delete("/models/silent")
-    assert not (models / "silent").exists()
-    assert (await client.get("/voices", params={"model_id": "silent"}))["voices"] == []
 
 
 async def test_a_chunk_that_ends_at_once_is_reported(client: Client, vivian: str) -> None:
@@ -334,17 +288,52 @@ async def test_a_preview_is_spoken_once_and_kept(client: Client) -> None:
     await client.get("/voices/00000000-0000-4000-8000-000000000000/preview", 404)
 
 
-async def test_instructions_are_for_models_that_listen_to_them(client: Client, clone: str, design: str) -> None:
-    await activate(client, "design")
-    plain = await samples(client, await render(client, design))
-    told = await samples(client, await render(client, design, settings={"instruct": "In a whisper."}))
+async def test_a_chunk_that_stays_silent_is_reported(client: Client, models: Path) -> None:
+    write_checkpoint(models / "silent", type="custom_voice", sound="silence")
+    voices = (await client.get("/voices", params={"model_id": "silent"}))["voices"]
 
-    assert plain.tobytes() != told.tobytes()
-    body = {"voice_id": clone, "text": TEXT, "settings": {"instruct": "In a whisper."}}
-    error = (await client.post("/jobs", body, 400))["error"]
-    assert error["details"]["fields"][0]["field"] == "settings.instruct"
-    body = {"voice_id": clone, "text": TEXT, "language": "sw"}
-    assert "sw" in (await client.post("/jobs", body, 400))["error"]["message"]
+    job = await ended(client, await render(client, voices[0]["voice_id"]))
+
+    assert (job["status"], job["error"]["code"]) == ("failed", "INFERENCE_FAILED")
+    assert "no sound" in job["error"]["message"]
+    await client.post("/models/silent/unload")
+    await client.delete("/models/silent")
+    assert not (models / "silent").exists()
+    assert (await client.get("/voices", params={"model_id": "silent"}))["voices"] == []
+
+
+async def test_two_voices_at_once_never_mix(client: Client, clone: str) -> None:
+    one, two = clone, await cloned(client, 310.0)
+    apart = [(await samples(client, await render(client, voice))).tobytes() for voice in (one, two)]
+
+    jobs = [await render(client, voice) for _ in range(2) for voice in (one, two)]
+
+    assert [(await samples(client, job)).tobytes() for job in jobs] == apart * 2
+    assert apart[0] != apart[1]
+
+
+async def test_a_deleted_voice_leaves_no_file_and_its_jobs_fail_but_for_their_history(
+    client: Client, data_dir: Path
+) -> None:
+    voice_id = await cloned(client, 240.0)
+    done = await render(client, voice_id)
+    await samples(client, done)
+    folder = data_dir / "voices" / voice_id
+    assert {path.name for path in folder.iterdir()} == {"reference.wav", "codes.safetensors"}
+    at_work = await render(client, voice_id, ENDLESS, settings={"max_seconds": 600})
+    await client.until(at_work, "running")
+    # Endless too: one of them is spoken beside the first, and a short one might be over before its voice is.
+    endless = {"max_seconds": 600}
+    waiting = [await render(client, voice_id, f"{ENDLESS} {number}", settings=endless) for number in "123456789"]
+
+    assert await client.delete(f"/voices/{voice_id}") == {"deleted": True}
+
+    for job_id in (at_work, *waiting):
+        job = await ended(client, job_id)
+        assert (job["status"], job["error"]["code"]) == ("failed", "VOICE_NOT_FOUND")
+    assert not folder.exists()
+    assert audible(await samples(client, done))
+    await client.post("/jobs", {"voice_id": voice_id, "text": TEXT}, 404)
 
 
 async def test_the_text_lies_where_the_job_says(client: Client, clone: str) -> None:
@@ -387,6 +376,19 @@ async def test_a_model_that_listens_writes_the_transcript(client: Client, models
     body = {"ref_audio": audio}
     assert (await client.post("/voices/clone/transcribe", body, 400))["error"]["code"] == "TRANSCRIPT_REQUIRED"
     await client.delete("/models/ears")
+
+
+async def test_instructions_are_for_models_that_listen_to_them(client: Client, clone: str, design: str) -> None:
+    await activate(client, "design")
+    plain = await samples(client, await render(client, design))
+    told = await samples(client, await render(client, design, settings={"instruct": "In a whisper."}))
+
+    assert plain.tobytes() != told.tobytes()
+    body = {"voice_id": clone, "text": TEXT, "settings": {"instruct": "In a whisper."}}
+    error = (await client.post("/jobs", body, 400))["error"]
+    assert error["details"]["fields"][0]["field"] == "settings.instruct"
+    body = {"voice_id": clone, "text": TEXT, "language": "sw"}
+    assert "sw" in (await client.post("/jobs", body, 400))["error"]["message"]
 
 
 async def test_a_broken_checkpoint_says_so_and_the_engine_goes_on(

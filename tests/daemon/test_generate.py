@@ -153,7 +153,7 @@ async def test_texts_that_wait_to_be_heard_leave_room_for_other_listeners(runnin
 @pytest.mark.parametrize("silent", ["=", "* ", "…\n\n"])
 async def test_a_long_stretch_that_has_no_sound_does_not_stop_it(running: Running, silent: str) -> None:
     """Nobody hears of it that it is over; what comes behind it is spoken all the same."""
-    text = f"Hello there.\n\n{silent * 5_000}\n\nThe end."
+    text = f"Hello there.\n\n{silent * (2 * MAX_UNHEARD_CHARS // len(silent))}\n\nThe end."
 
     answer = await ok(running.path, text=text)
 

@@ -115,6 +115,7 @@ def test_the_checkpoints_are_those_that_the_makers_code_was_given(
     assert checkpoint_sum(folder(kind)) == str(kept[f"{kind}/sum"]), why
 
 
+@pytest.mark.long  # each is also among those of the next test
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_take_is_that_of_the_makers_code(
     model: Callable[[Kind], Qwen3],
@@ -130,8 +131,12 @@ def test_a_take_is_that_of_the_makers_code(
     spoken = finish(speaker)
 
     compare(case, kept, generated[1], heard[1])
+    assert spoken[1].reason is expected_reason(case, kept)
+
+
+def expected_reason(case: Case, kept: dict[str, NDArray[Any]]) -> FinishReason:
     limited = len(kept[f"{case.name}/codes"]) == case.frames
-    assert spoken[1].reason is (FinishReason.LENGTH if limited else FinishReason.STOP)
+    return FinishReason.LENGTH if limited else FinishReason.STOP
 
 
 @pytest.mark.parametrize("kind", CHECKPOINTS)
@@ -148,10 +153,11 @@ def test_takes_of_both_layouts_beside_each_other_are_those_of_the_makers_code(
     speaker = model(kind)
     speaker.add([wanted(case, voices, number) for number, case in enumerate(cases)])
 
-    finish(speaker)
+    spoken = finish(speaker)
 
     for number, case in enumerate(cases):
         compare(case, kept, generated[number], heard[number])
+        assert spoken[number].reason is expected_reason(case, kept)
 
 
 def compare(
