@@ -1,6 +1,6 @@
 """Qwen3-TTS as its users have it: generated checkpoints of all three kinds in the models folder of a real engine,
-with its real worker, over HTTP and WebSocket. Most tests share one engine, and stand in an order in which models are
-loaded as rarely as possible, for that takes a while.
+with its real worker, over HTTP and WebSocket. Most tests share one engine, and stand in an order in which models
+are loaded as rarely as possible, for that takes a while.
 """
 
 import base64
