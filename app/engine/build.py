@@ -56,6 +56,8 @@ async def build_parts(
     sock: socket.socket,
     stack: AsyncExitStack,
     watch: Callable[[asyncio.Task[None]], None],
+    *,
+    storage_retry_s: float,
 ) -> Parts:
     """Build everything but the socket, from the database up; `stack` takes it down in reverse.
 
@@ -82,6 +84,7 @@ async def build_parts(
         feed=feed,
         voice_spec=spec,
         wakeup=wakeup,
+        storage_retry_s=storage_retry_s,
     )
     await scheduler.rescue()
     jobs = Jobs(

@@ -15,6 +15,7 @@ from app.daemon.engine import AudioOutput
 from app.engine.build import Parts, build_daemon, build_parts
 from app.errors import StorageFailed
 from app.models.spec import ModelSpec, espeak
+from app.scheduler.finisher import STORAGE_RETRY_S
 
 #: How long running jobs have to finish their step, out of the time that a stop may take.
 SETTLE_S = 2.0
@@ -41,13 +42,14 @@ async def serving(
     speakers: AudioOutput | None = None,
     on_failure: Callable[[], None] = lambda: None,
     on_stop: Callable[[], None] = lambda: None,
+    storage_retry_s: float = STORAGE_RETRY_S,
 ) -> AsyncGenerator[Parts]:
     """The whole engine, listening; taken down in reverse when the block ends.
 
     `bound` is the Unix socket of the configuration, if it is bound already. `builtin` stands in for the models
     that are built in, `speakers` for this machine's. `on_failure` is called when a task without which there is no
     engine comes to an end: whoever started it should stop, and start again. `on_stop` is called when a client of
-    the daemon says so.
+    the daemon says so. `storage_retry_s` is how long a write waits that a full disk has refused.
     """
     logging.getLogger("uvicorn.error").addFilter(_expected)  # the same one is added once
 
@@ -55,7 +57,9 @@ async def serving(
         task.add_done_callback(partial(_report, on_failure))
 
     async with AsyncExitStack() as stack:
-        parts = await build_parts(config, builtin or [espeak()], sock, stack, watch)
+        parts = await build_parts(
+            config, builtin or [espeak()], sock, stack, watch, storage_retry_s=storage_retry_s
+        )
         server = Server(
             uvicorn.Config(
                 parts.app,

@@ -44,8 +44,9 @@ class StateRows(Protocol):
 class Finisher:
     """Belongs to the event loop; each method is awaited by the task of the job that it ends."""
 
-    def __init__(self, jobs: StateRows, logs: AudioLogs, feed: Feed) -> None:
+    def __init__(self, jobs: StateRows, logs: AudioLogs, feed: Feed, *, storage_retry_s: float) -> None:
         self._jobs, self._logs, self._feed = jobs, logs, feed
+        self._storage_retry_s = storage_retry_s
 
     async def complete(self, active: ActiveJob, log: AudioLog) -> None:
         """File, row, event: in this order."""
@@ -105,7 +106,7 @@ class Finisher:
             except StorageFailed as error:
                 logger.error("job %s cannot be written as %s yet: %s", active.job.id, to, error)
                 active.notify_blocked(error)
-                await asyncio.sleep(STORAGE_RETRY_S)
+                await asyncio.sleep(self._storage_retry_s)
             else:
                 assert moved is not None, "only the scheduler moves a running job"
                 return moved

@@ -21,7 +21,7 @@ from app.scheduler.chunk_writer import ChunkWriter
 from app.scheduler.delivery import ListenerDelivery, RenderDelivery
 from app.scheduler.fairness import MAX_ACTIVE, RoundRobin
 from app.scheduler.feed import Feed
-from app.scheduler.finisher import STORAGE_RETRY_S, Finisher
+from app.scheduler.finisher import Finisher
 from app.scheduler.job_run import JobRun
 from app.scheduler.pauses import Pauses
 from app.scheduler.plan import plan_chunks, reconcile
@@ -52,11 +52,13 @@ class Scheduler:
         feed: Feed,
         voice_spec: Callable[[Voice], VoiceSpec],
         wakeup: asyncio.Event,
+        storage_retry_s: float,
     ) -> None:
         self._jobs, self._chunks, self._voices = jobs, chunks, voices
         self._logs, self._models, self._feed = logs, models, feed
         self._voice_spec = voice_spec
-        self._finisher = Finisher(jobs, logs, feed)
+        self._storage_retry_s = storage_retry_s
+        self._finisher = Finisher(jobs, logs, feed, storage_retry_s=storage_retry_s)
         self._active: dict[str, ActiveJob] = {}
         self._turns: dict[Lane, RoundRobin[JobRun]] = {lane: RoundRobin() for lane in Lane}
         self._waiting = dict.fromkeys(Lane, True)  # perhaps queued jobs: ask the database
@@ -184,7 +186,7 @@ class Scheduler:
             return await self._jobs.claim(lane)
         except StorageFailed as error:
             logger.error("no job can be claimed: %s", error)
-            asyncio.get_running_loop().call_later(STORAGE_RETRY_S, self.wake, lane)
+            asyncio.get_running_loop().call_later(self._storage_retry_s, self.wake, lane)
             return None
 
     def _start_chunks(self) -> None:

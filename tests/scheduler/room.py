@@ -19,6 +19,7 @@ from app.events import AudioChunk, JobStarted
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.worker.supervisor import WorkerSupervisor
 from app.scheduler.attempts import chunk_seed
+from app.scheduler.finisher import STORAGE_RETRY_S
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
 from app.usecases.jobs import Request
@@ -157,11 +158,14 @@ def opener(folder: Path) -> OpenRoom:
     data_dir.mkdir()
 
     @asynccontextmanager
-    async def open_room(*, capacity: int = 4, native: frozenset[str] = frozenset()) -> AsyncGenerator[Room]:
+    async def open_room(
+        *, capacity: int = 4, native: frozenset[str] = frozenset(), storage_retry_s: float = STORAGE_RETRY_S
+    ) -> AsyncGenerator[Room]:
         command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), str(capacity))
         model = msgspec.structs.replace(fake_entry(control, native=native), command=command)
         config = Config(data_dir=data_dir, token="a-token-of-the-tests")
-        async with serving(config, bind("127.0.0.1", 0), builtin=[model]) as parts:
+        engine = serving(config, bind("127.0.0.1", 0), builtin=[model], storage_retry_s=storage_retry_s)
+        async with engine as parts:
             room = Room(parts, control)
             watching = asyncio.create_task(room.watch())
             await anyio.lowlevel.checkpoint()

@@ -80,7 +80,7 @@ async def ending(logs: AudioLogs, lane: Lane = Lane.RENDER) -> AsyncGenerator[En
         await log.append(0, 0, 4, [SOUND])
         feed = NotedFeed()
         states = FakeStates(logs.folder("job"), feed.events)
-        yield Ending(log, states, feed, Finisher(states, logs, feed), lane)
+        yield Ending(log, states, feed, Finisher(states, logs, feed, storage_retry_s=0.001), lane)
 
 
 async def test_the_file_is_there_before_the_row_and_the_row_before_the_event(logs: AudioLogs) -> None:
@@ -137,10 +137,7 @@ async def test_a_listener_that_ends_keeps_what_was_heard(logs: AudioLogs) -> Non
         assert (await job.log.end()).records == 1
 
 
-async def test_an_end_that_cannot_be_written_is_tried_again(
-    logs: AudioLogs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.scheduler.finisher.STORAGE_RETRY_S", 0.001)
+async def test_an_end_that_cannot_be_written_is_tried_again(logs: AudioLogs) -> None:
     async with ending(logs) as job:
         job.states.refusals = 2
         job.active.stop(StopReason.CANCEL)
