@@ -18,6 +18,7 @@ import pytest
 from app import __version__
 from app.selftest.checks import NAMES
 from frozen.triple import target_triple
+from tests.support.running import command
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
@@ -215,22 +216,11 @@ def test_it_ends_when_it_is_told_to_and_leaves_nothing(how: str, program: Progra
     assert program.unpacked() == []
 
 
-APP = """
-import subprocess, sys
-engine = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-engine.stdin.write(sys.argv[1].encode() + b"\\n")
-engine.stdin.flush()
-for line in engine.stdout:
-    sys.stdout.write(line.decode())
-    sys.stdout.flush()
-"""
-
-
 @ON_LINUX
 def test_it_ends_with_an_app_that_is_killed(program: Program) -> None:
     payload = json.dumps({"v": 1, "token": TOKEN, "data_dir": str(program.room / "data")})
-    command = [sys.executable, "-c", APP, payload, str(program.path), "serve", "--sidecar"]
-    with subprocess.Popen(command, env=program.environment, stdout=subprocess.PIPE) as app:
+    app_command = command("app_of_engine", payload, program.path, "serve", "--sidecar")
+    with subprocess.Popen(app_command, env=program.environment, stdout=subprocess.PIPE) as app:
         ready(app)
         app.kill()
 

@@ -35,34 +35,12 @@ from tests.api.raw import AUTHORIZATION, ask, error_in, host
 from tests.conftest import Starter
 from tests.support.client import PATIENCE_S, Engine
 from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.running import command
 
 pytestmark = pytest.mark.anyio
 
 
 VERBS = ("download", "cancel", "activate", "unload")
-
-
-#: Downloads that do as they are told. The first argument is the folder that they fill.
-BEGINS = """
-import shutil, sys
-from pathlib import Path
-folder = Path(sys.argv[1])
-def say(line):
-    print(line, flush=True)
-(folder / "half.txt").write_text("half")
-say('{"event": "started", "bytes_total": 8}')
-say('{"event": "progress", "bytes_done": 4}')
-"""
-WAITS = BEGINS + "sys.stdin.read()"
-FAILS = BEGINS + """say('{"event": "failed", "code": "NO_SPACE", "message": "the disk is full"}')"""
-ENDS = (
-    BEGINS
-    + """
-(folder / "half.txt").unlink()
-shutil.copytree(sys.argv[2], folder, dirs_exist_ok=True)
-say('{"event": "done"}')
-"""
-)
 
 
 async def model(engine: Engine, model_id: str) -> dict[str, Any]:
@@ -678,7 +656,7 @@ async def test_a_download_goes_on_until_it_is_canceled_and_what_it_left_can_be_d
 
     def fetch(*arguments: str) -> Sequence[str]:
         asked.append(arguments[:2])
-        return script(WAITS, arguments[2])
+        return command("scripted_download", "wait", arguments[2])
 
     children["fetch"] = fetch
     part = models_folder(engine) / ".downloads" / BASE
@@ -698,12 +676,12 @@ async def test_a_download_goes_on_until_it_is_canceled_and_what_it_left_can_be_d
     assert (again.status_code, again.json()["state"]) == (202, "downloading")
     await refused(engine, "DELETE", BASE, 409, "WRONG_STATE")
     await refused(engine, "POST", f"{BASE}/activate", 409, "MODEL_NOT_READY")
-    assert (part / "half.txt").exists()
+    assert (part / "a.txt").exists()
 
     canceled = await engine.post(f"/models/{BASE}/cancel")
 
     assert (canceled["state"], canceled["download"]) == ("absent", None)
-    assert (part / "half.txt").exists()
+    assert (part / "a.txt").exists()
     await refused(engine, "POST", f"{BASE}/cancel", 409, "WRONG_STATE")
     assert await engine.delete(f"/models/{BASE}") == {"deleted": True}
     assert not part.exists()
@@ -714,14 +692,14 @@ async def test_a_download_goes_on_until_it_is_canceled_and_what_it_left_can_be_d
 async def test_a_download_that_fails_says_why_and_can_be_begun_again(
     engine: Engine, children: dict[str, Program]
 ) -> None:
-    children["fetch"] = lambda *arguments: script(FAILS, arguments[2])
+    children["fetch"] = lambda *arguments: command("scripted_download", "no space", arguments[2])
     await engine.post(f"/models/{BASE}/download", status=202)
 
     failed = await until_state(engine, BASE, "absent")
 
     assert failed["download"]["state"] == "failed"
     assert failed["download"]["error"] == {"code": "NO_SPACE", "message": "the disk is full", "details": {}}
-    children["fetch"] = lambda *arguments: script(WAITS, arguments[2])
+    children["fetch"] = lambda *arguments: command("scripted_download", "wait", arguments[2])
     again = await engine.post(f"/models/{BASE}/download", status=202)
     assert (again["state"], again["download"]["error"]) == ("downloading", None)
 
@@ -730,7 +708,7 @@ async def test_a_download_that_ends_leaves_a_model_with_its_voices(
     engine: Engine, children: dict[str, Program], tmp_path: Path
 ) -> None:
     source = checkpoint(tmp_path / "source")
-    children["fetch"] = lambda *arguments: script(ENDS, arguments[2], source)
+    children["fetch"] = lambda *arguments: command("scripted_download", "complete", arguments[2], source)
     children["worker"] = lambda *_: fake_worker(engine.control)
     await engine.post(f"/models/{BASE}/download", status=202)
 

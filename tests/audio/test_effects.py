@@ -1,9 +1,11 @@
 """Rate, pitch and volume, as one chunk's audio passes through them."""
 
+import json
 import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from app import SAMPLE_RATE
 from app.audio.effects.effects import Effects
 from app.audio.effects.limiter import KNEE, amplify
+from tests.support.running import command
 
 Signal = NDArray[np.float64]
 
@@ -248,18 +251,20 @@ def test_pushes_of_a_few_samples_give_the_same_bytes(piece: int) -> None:
     assert tiny == through(Effects(rate=0.8, pitch=1.2, volume=1.5), spoken, len(spoken))
 
 
+def in_a_process(settings: dict[str, float], audio: bytes) -> dict[str, Any]:
+    """What a process of its own says of the effects that it has applied."""
+    applying = command("effects", json.dumps(settings))
+    run = subprocess.run(applying, input=audio, capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
 def test_another_process_gives_the_same_bytes() -> None:
-    script = (
-        "import sys, hashlib; from app.audio.effects.effects import Effects;"
-        "effects = Effects(rate=1.3, pitch=0.9, volume=1.4); pcm = sys.stdin.buffer.read();"
-        "print(hashlib.sha256(effects.push(pcm) + effects.finish()).hexdigest())"
-    )
     spoken = pcm(vowel(130, 0.5))
 
-    runs = {subprocess.run([sys.executable, "-c", script], input=spoken, capture_output=True, check=True).stdout}
-    runs |= {subprocess.run([sys.executable, "-c", script], input=spoken, capture_output=True, check=True).stdout}
+    first, second = (in_a_process({"rate": 1.3, "pitch": 0.9, "volume": 1.4}, spoken) for _ in range(2))
 
-    assert len(runs) == 1
+    assert first == second
 
 
 def test_audio_comes_out_while_it_goes_in_and_never_more_than_is_due() -> None:
@@ -391,24 +396,18 @@ def test_with_any_other_setting_they_are_not_idle(setting: dict[str, float]) -> 
 
 
 @pytest.mark.parametrize(
-    ("use", "loaded"),
+    ("settings", "audio", "loaded"),
     [
-        ("effects = Effects(); effects.push(bytes(9600)); effects.finish()", "[]"),
-        ("effects = Effects(rate=1.5, pitch=0.8, volume=1.2)", "[]"),
-        ("effects = Effects(volume=1.5); effects.push(bytes(9600)); effects.finish()", "['numpy']"),
+        ({}, bytes(9_600), []),
+        ({"rate": 1.5, "pitch": 0.8, "volume": 1.2}, b"", []),
+        ({"volume": 1.5}, bytes(9_600), ["numpy"]),
     ],
     ids=["idle", "before the first audio", "volume alone"],
 )
-def test_libraries_are_loaded_only_by_audio_that_needs_them(use: str, loaded: str) -> None:
-    script = (
-        "import sys; from app.audio.effects.effects import Effects;"
-        f"{use};"
-        "print(sorted({'av', 'numpy', 'soxr', 'soundfile'} & set(sys.modules)))"
-    )
-
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
-
-    assert run.stdout.strip() == loaded
+def test_libraries_are_loaded_only_by_audio_that_needs_them(
+    settings: dict[str, float], audio: bytes, loaded: list[str]
+) -> None:
+    assert in_a_process(settings, audio)["loaded"] == loaded
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the process's size from /proc")

@@ -20,6 +20,7 @@ from app.audio.recordings import reference
 from app.audio.recordings.reference import Container, Recording, from_base64, from_path, kind_of, write_voice
 from app.errors import InvalidAudio, StorageFailed
 from tests.audio.recordings import KINDS, file, tone
+from tests.support.running import command
 
 pytestmark = pytest.mark.anyio
 
@@ -201,18 +202,9 @@ def test_a_file_that_may_not_be_read_is_refused_like_the_rest(open_folder: Path)
     for path, mode in ((readable, 0o644), (unreadable, 0o200)):
         path.write_bytes(file(tone()))
         path.chmod(mode)
-    program = (
-        "import os, sys\n"
-        "from app.audio.recordings.reference import from_path\n"
-        "from app.errors import InvalidAudio\n"
-        "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "from_path(sys.argv[1])\n"
-        "try: from_path(sys.argv[2])\n"
-        "except InvalidAudio as error: print(error.message)\n"
-    )
 
     said = subprocess.run(
-        [sys.executable, "-c", program, str(readable), str(unreadable)],
+        command("reference", readable, unreadable),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

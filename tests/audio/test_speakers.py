@@ -1,6 +1,7 @@
 """Playing with a device that does what real ones do seldom; what is heard is tested in `test_speakers_heard.py`."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -14,11 +15,15 @@ from app.audio.playback import output, speakers
 from app.audio.playback.speakers import Played, Speakers
 from app.errors import NoSpeakers
 from tests.audio.devices import BUFFER, Sounddevice, plugged_into
+from tests.support.running import command
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 PATIENCE_S = 30.0
+
+#: Where a package sounddevice is of which nothing ever returns.
+HANGING = Path(__file__).parents[1] / "support" / "hanging_device"
 
 #: The silence that pushes the last sample out.
 END = bytes(3 * BUFFER)
@@ -420,27 +425,18 @@ async def test_closing_ends_who_plays(waiting: str, radio: Sounddevice) -> None:
     await until(lambda: not any(one.name == "speakers" for one in threading.enumerate()))
 
 
-def told(program: str, *, folder: Path | None = None) -> str:
-    """What a process of its own says."""
-    before = f"import sys; sys.path.insert(0, {str(folder)!r})\n" if folder else ""
+def said(way: str, *, packages: Path | None = None) -> str:
+    """What a process prints that uses the speakers in this way; it finds these packages before any others."""
+    environment = {**os.environ, "PYTHONPATH": str(packages)} if packages else None
     done = subprocess.run(
-        [sys.executable, "-P", "-c", before + program],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
+        command("speakers", way), env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def test_the_module_and_the_object_load_no_library() -> None:
-    program = (
-        "import sys; from app.audio.playback.speakers import Speakers; Speakers()\n"
-        "print([name for name in sys.modules if name in ('sounddevice', '_sounddevice', 'numpy', 'cffi')])"
-    )
-
-    assert told(program) == "[]"
+    assert {"sounddevice", "_sounddevice", "numpy", "cffi"}.isdisjoint(said("load").split())
 
 
 async def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch, player: Speakers) -> None:
@@ -451,62 +447,16 @@ async def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch, pl
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the library comes with the package")
 def test_a_missing_library_is_reported_with_what_to_do() -> None:
-    program = (
-        "import ctypes.util; ctypes.util.find_library = lambda name: None\n"
-        "import asyncio\n"
-        "from app.audio.playback.speakers import Speakers; from app.errors import NoSpeakers\n"
-        "try: asyncio.run(Speakers().check())\n"
-        "except NoSpeakers as error: print(error.message)"
+    assert "the PortAudio library is missing; on Debian and Ubuntu: apt install libportaudio2" in said(
+        "check without a library"
     )
-
-    assert "the PortAudio library is missing; on Debian and Ubuntu: apt install libportaudio2" in told(program)
 
 
 def test_portaudio_that_does_not_start_is_reported(tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text("raise RuntimeError('it is Monday')")
-    program = (
-        "import asyncio\n"
-        "from app.audio.playback.speakers import Speakers; from app.errors import NoSpeakers\n"
-        "try: asyncio.run(Speakers().check())\n"
-        "except NoSpeakers as error: print(error.message)"
-    )
 
-    assert told(program, folder=tmp_path) == "PortAudio cannot be started: it is Monday"
+    assert said("check", packages=tmp_path) == "PortAudio cannot be started: it is Monday"
 
 
-#: A driver of which nothing ever returns, and a library that would wait for it at the end of the process.
-HANGING = """
-import atexit, threading
-class PortAudioError(Exception): pass
-def query_devices(kind): return {"name": "Kitchen radio"}
-def _exit_handler(): threading.Event().wait()
-atexit.register(_exit_handler)
-class RawOutputStream:
-    latency, write_available = 0.1, 4800
-    def __init__(self, **options): pass
-    def start(self): pass
-    def write(self, pcm): threading.Event().wait()
-    def abort(self): threading.Event().wait()
-    close = abort
-"""
-
-CANCELING = """
-import asyncio
-from app.audio.playback.speakers import Speakers
-async def pcm():
-    yield bytes(100)
-async def main():
-    speakers = Speakers()
-    try:
-        await asyncio.wait_for(speakers.play(pcm()), 0.2)
-    except TimeoutError:
-        print("canceled")
-    await speakers.close()
-asyncio.run(main())
-"""
-
-
-def test_a_device_that_hangs_does_not_keep_the_process_from_ending(tmp_path: Path) -> None:
-    (tmp_path / "sounddevice.py").write_text(HANGING)
-
-    assert "canceled" in told(CANCELING, folder=tmp_path)
+def test_a_device_that_hangs_does_not_keep_the_process_from_ending() -> None:
+    assert "canceled" in said("cancel", packages=HANGING)

@@ -5,7 +5,6 @@ import functools
 import os
 import random
 import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from app import SAMPLE_RATE
 from app.audio.playback.speakers import Played, Speakers
 from app.errors import NoSpeakers
 from tests.audio.pulse import PATIENCE_S, Pulse, Recording, pulse, skip_without_speakers
+from tests.support.running import command
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.long]
@@ -264,30 +264,12 @@ async def test_a_sound_server_that_ends_in_the_middle_is_reported_and_found_agai
     assert await player.play(blocks(noise(0.2))) == Played(0.2, 0)
 
 
-PLAYING = """
-import asyncio
-from app.audio.playback.speakers import Speakers
-from app.errors import NoSpeakers
-async def pcm():
-    yield bytes(4800)
-async def main():
-    speakers = Speakers()
-    for attempt in (speakers.check(), speakers.play(pcm())):
-        try:
-            print(await attempt)
-        except NoSpeakers as error:
-            print(error.code, error.message)
-    {}
-asyncio.run(main())
-"""
-
-
-def said(config: str, folder: Path, end: str = "await speakers.close()") -> list[str]:
+def said(config: str, folder: Path, way: str = "play") -> list[str]:
     """What a process says that finds this configuration of ALSA."""
     path = folder / "asound.conf"
     path.write_text(config)
     done = subprocess.run(
-        [sys.executable, "-P", "-c", PLAYING.format(end)],
+        command("speakers", way),
         env={**os.environ, "ALSA_CONFIG_PATH": str(path)},
         capture_output=True,
         text=True,
@@ -320,4 +302,4 @@ def test_a_device_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
 def test_a_process_that_leaves_its_device_open_ends(server: Pulse, tmp_path: Path) -> None:
     config = Path(server.environment["ALSA_CONFIG_PATH"]).read_text()
 
-    assert said(config, tmp_path, end="pass") == ["None", "Played(seconds=0.1, underruns=0)"]
+    assert said(config, tmp_path, way="play and leave open") == ["None", "Played(seconds=0.1, underruns=0)"]

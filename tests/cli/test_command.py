@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +13,7 @@ from click.testing import CliRunner
 from app.cli.command import Command, CommandFailed, Group
 from app.errors import NotRunning, SpeechError, StartFailed
 from tests.cli.commands import Shell, assert_fits, cli
+from tests.support.running import modules_loaded_by
 
 
 def every(
@@ -49,12 +48,9 @@ def test_every_option_of_a_command_says_what_it_is_for(path: tuple[str, ...]) ->
 
 def test_commands_are_there_without_what_takes_time_to_import() -> None:
     heavy = {"rich", "litestar", "sqlalchemy", "numpy", "uvicorn", "asyncio", "mlx", "platformdirs"}
-    names = "jobs, logs, models, opening, render, service, voices"
-    program = f"import sys; from app.cli import {names}; print('\\n'.join(sys.modules))"
+    names = ("jobs", "logs", "models", "opening", "render", "service", "voices")
 
-    run = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
-
-    assert heavy.isdisjoint(run.stdout.split())
+    assert heavy.isdisjoint(modules_loaded_by(*(f"app.cli.{name}" for name in names)))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from app.daemon.client import ask
 from app.daemon.protocol import HEAD, length_of, packed, unpacked
 from app.errors import NotRunning
 from tests.cli.commands import environment
+from tests.support.running import modules_loaded_by
 
 pytestmark = pytest.mark.long
 
@@ -238,8 +239,5 @@ def test_words_are_completed_by_the_shell(home: Path) -> None:
 
 def test_status_and_text_import_nothing_that_takes_time() -> None:
     heavy = {"litestar", "sqlalchemy", "numpy", "uvicorn", "alembic", "asyncio", "mlx", "rich", "http.client"}
-    program = "import sys, app.cli.main, app.cli.daemon, app.cli.say; print('\\n'.join(sys.modules))"
 
-    run = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
-
-    assert heavy.isdisjoint(run.stdout.split())
+    assert heavy.isdisjoint(modules_loaded_by("app.cli.main", "app.cli.daemon", "app.cli.say"))

@@ -21,35 +21,12 @@ from app.engine.serving import serving
 from app.engine.start import bind
 from app.errors import NoSpeakers
 from app.models.spec import ModelSpec
+from tests.daemon import small_handlers
 from tests.daemon.asking import jobs_of
 from tests.support.client import PATIENCE_S, TOKEN, Engine
 from tests.support.fakes import fake_entry
 
-#: Handlers of a few lines: they answer with what they were asked, or wait, or fail.
-HANDLERS = """
-import asyncio
-
-async def handle(engine, request):
-    match request.get("do"):
-        case "wait":
-            engine.waiting += 1
-            try:
-                await engine.go.wait()
-            finally:
-                engine.waiting -= 1
-                engine.ended += 1
-        case "fail":
-            raise ZeroDivisionError("the handlers are wrong")
-        case "exit":
-            raise SystemExit(3)
-        case "nonsense":
-            return request["answer"]
-        case "bytes":
-            return {"status": b"ok"}
-        case "stop":
-            engine.stop_requested = True
-    return {"status": "ok", "asked": request}
-"""
+HANDLERS = Path(small_handlers.__file__).read_text()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import app
 from app.daemon.client import ask
 from app.errors import NotRunning, SpeechError
 from tests.daemon.asking import framed
+from tests.support.running import command
 from tests.support.serving import served
 from tests.support.sidecar import Sidecar, sidecar
 from tests.support.waiting import wait_until
@@ -215,13 +215,9 @@ def test_a_hundred_clients_at_once_have_their_files(folder: Path, tmp_path: Path
 
 def test_a_client_that_is_killed_takes_its_job_with_it(folder: Path, tmp_path: Path) -> None:
     text = "A sentence that takes its time, and then another. " * 20_000
-    program = (
-        "import sys; from pathlib import Path; from app.daemon.client import ask\n"
-        "ask(Path(sys.argv[1]), {'text': sys.stdin.read(), 'output': sys.argv[2]})"
-    )
-    command = [sys.executable, "-P", "-c", program, str(folder / "sock"), str(folder / "out.wav")]
     with daemon(folder, tmp_path / "data"):
-        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as client:
+        asking = command("daemon_client", folder / "sock", folder / "out.wav")
+        with subprocess.Popen(asking, stdin=subprocess.PIPE, text=True) as client:
             assert client.stdin is not None
             client.stdin.write(text)
             client.stdin.close()

@@ -5,7 +5,6 @@ import os
 import socket
 import stat
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from app.daemon.protocol import HEAD, MAX_BYTES
 from app.errors import NotRunning, SpeechError
 from tests.daemon.asking import ask, framed, line, ok, refused
 from tests.daemon.conftest import HANDLERS, Small
+from tests.support.running import command
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -26,21 +26,6 @@ pytestmark = pytest.mark.anyio
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 
 STATUS = {"do": "status"}
-
-#: Becomes somebody else, connects, says nothing, and reads what comes.
-STRANGER = """
-import os, socket, sys
-os.setgroups([])
-os.setgid(65534)
-os.setuid(65534)
-with socket.socket(socket.AF_UNIX) as client:
-    try:
-        client.connect(sys.argv[1])
-    except OSError as error:
-        sys.exit(f"{type(error).__name__}")
-    while part := client.recv(1 << 16):
-        sys.stdout.buffer.write(part)
-"""
 
 
 async def raw(path: Path, data: bytes, *, finished: bool = False) -> dict[str, Any]:
@@ -269,7 +254,7 @@ async def test_a_client_that_says_no_more_and_then_goes_ends_what_it_asked_for(s
 
 async def test_what_a_request_does_besides_its_answer_has_ended_when_the_client_is_gone(small: Small) -> None:
     small.source.write_text(
-        HANDLERS.replace("engine.ended += 1", "await asyncio.sleep(0.05)\n                engine.ended += 1")
+        HANDLERS.replace("engine.ended += 1", "import asyncio; await asyncio.sleep(0.05); engine.ended += 1")
     )
     async with line(small.path) as client:
         client.send(framed({"do": "wait"}))
@@ -354,7 +339,7 @@ async def test_a_stop_ends_running_requests_with_an_answer(small: Small) -> None
 
 async def test_a_stop_does_not_wait_for_who_does_not_end(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "CLOSE_S", 0.05)
-    small.source.write_text(HANDLERS.replace("engine.ended += 1", "await asyncio.sleep(3600)"))
+    small.source.write_text(HANDLERS.replace("engine.ended += 1", "import asyncio; await asyncio.sleep(3600)"))
     async with line(small.path) as client:
         client.send(framed({"do": "wait"}))
         await until(lambda: small.engine.waiting)
@@ -409,6 +394,4 @@ async def test_a_process_of_another_user_is_refused_even_where_the_file_lets_it_
 
 
 def stranger(path: Path) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [sys.executable, "-P", "-c", STRANGER, str(path)], capture_output=True, check=False, timeout=30
-    )
+    return subprocess.run(command("another_user", path), capture_output=True, check=False, timeout=30)

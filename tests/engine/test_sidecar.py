@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Generator
 from typing import Any
@@ -14,6 +13,7 @@ from app.config import TAURI_ORIGINS
 from app.engine import sidecar
 from app.engine.sidecar import MAX_BYTES, Payload, read_payload, watch_lifeline
 from app.errors import StartFailed
+from tests.support.running import command
 
 
 class Pipe:
@@ -141,23 +141,8 @@ def test_an_app_that_says_nothing_is_not_waited_for_for_ever(pipe: Pipe, monkeyp
     assert refused.value.exit_code == 64
 
 
-ANNOUNCING = """
-import ctypes, os, subprocess, sys
-from app.engine.sidecar import StatusPipe
-
-print("before", flush=True)
-status = StatusPipe()
-print("a library prints", flush=True)
-ctypes.CDLL(None).puts(b"native code prints")
-ctypes.CDLL(None).fflush(None)
-subprocess.run([sys.executable, "-c", "print('a child prints')"])
-status.send("ready", port=1, text="\\u00fc\\nline")
-status.send("phase", phase="x")
-"""
-
-
 def test_standard_output_belongs_to_the_app_alone() -> None:
-    run = subprocess.run([sys.executable, "-P", "-c", ANNOUNCING], capture_output=True, check=True)
+    run = subprocess.run(command("announcing"), capture_output=True, check=True)
 
     before, *lines = run.stdout.splitlines()
     assert before == b"before"
@@ -170,12 +155,8 @@ def test_standard_output_belongs_to_the_app_alone() -> None:
 
 
 def test_an_app_that_has_stopped_reading_does_not_stop_the_engine() -> None:
-    program = "from app.engine.sidecar import StatusPipe\nimport os, sys\n" + (
-        "status = StatusPipe()\nsys.stdin.read()\nstatus.send('ready')\nstatus.send('ready')\nos._exit(7)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-P", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    engine = command("announcing_to_nobody")
+    with subprocess.Popen(engine, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.close()

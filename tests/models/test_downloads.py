@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -19,39 +18,10 @@ from app.process import children
 from app.process.executable import program
 from tests.models.hub import PATIENCE_S, Hub
 from tests.support.downloads import FILES, MODEL, TOTAL, WEIGHTS, environment, whole
+from tests.support.running import command, modules_loaded_by
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
-
-#: Children that do as they are told. Each begins with a file in its folder.
-BEGIN = """
-import os, signal, sys, time
-folder = sys.argv[1]
-open(folder + "/a.txt", "w").write("half")
-def say(line):
-    print(line, flush=True)
-say('{"event": "started", "bytes_total": 8, "files": 1, "revision": "abc"}')
-say('{"event": "progress", "bytes_done": 4}')
-"""
-DONE = BEGIN + """say('{"event": "done", "revision": "abc"}')"""
-WAIT = BEGIN + "sys.stdin.read()"
-STUBBORN = BEGIN + "signal.pause()"
-TALKATIVE = (
-    BEGIN
-    + """
-while True:
-    say('{"event": "progress", "bytes_done": 5}')
-"""
-)
-SILENT_DEATH = BEGIN + "os._exit(9)"
-CONFUSED = (
-    """print("Warning: no JSON", flush=True)
-print("x" * 200_000, flush=True)
-print('{"event": "singing"}', flush=True)
-"""
-    + DONE
-)
-REFUSED = BEGIN + """say('{"event": "failed", "code": "REFUSED", "message": "it is gated"}')"""
 
 Made: TypeAlias = AbstractAsyncContextManager[Downloads]
 
@@ -77,8 +47,8 @@ def real(repository: str, revision: str, folder: Path) -> Sequence[str]:
     return program("fetch", repository, revision, str(folder))
 
 
-def fake(code: str) -> Callable[[str, str, Path], Sequence[str]]:
-    return lambda repository, revision, folder: (sys.executable, "-I", "-S", "-c", code, str(folder))
+def scripted(way: str) -> Callable[[str, str, Path], Sequence[str]]:
+    return lambda repository, revision, folder: command("scripted_download", way, folder)
 
 
 def nowhere(repository: str, revision: str, folder: Path) -> Sequence[str]:
@@ -167,7 +137,7 @@ async def test_a_canceled_download_leaves_no_process_and_the_next_one_asks_for_t
 
 
 async def test_what_the_process_calls_wrong_is_the_downloads_error(make: Callable[..., Made], models: Path) -> None:
-    async with make(fake(REFUSED)) as downloads:
+    async with make(scripted("refused")) as downloads:
         download = await over(downloads.start("voice", MODEL, "main", models / "voice"))
 
         assert (download.state, download.error) == ("failed", ("REFUSED", "it is gated"))
@@ -177,7 +147,7 @@ async def test_what_the_process_calls_wrong_is_the_downloads_error(make: Callabl
 async def test_a_process_that_dies_without_a_word_fails_its_download(
     make: Callable[..., Made], models: Path
 ) -> None:
-    async with make(fake(SILENT_DEATH)) as downloads:
+    async with make(scripted("dies")) as downloads:
         download = await over(downloads.start("voice", MODEL, "main", models / "voice"))
 
         assert download.state == "failed"
@@ -195,14 +165,14 @@ async def test_a_process_that_cannot_be_started_fails_its_download(make: Callabl
 
 
 async def test_lines_that_nobody_understands_are_passed_over(make: Callable[..., Made], models: Path) -> None:
-    async with make(fake(CONFUSED)) as downloads:
+    async with make(scripted("confused")) as downloads:
         download = await over(downloads.start("voice", MODEL, "main", models / "voice"))
 
         assert (download.state, download.bytes_done, download.bytes_total) == ("done", 4, 8)
 
 
 async def test_a_download_in_work_is_not_begun_twice(make: Callable[..., Made], models: Path) -> None:
-    async with make(fake(WAIT)) as downloads:
+    async with make(scripted("wait")) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         other = downloads.start("other", MODEL, "main", models / "other")
 
@@ -215,7 +185,7 @@ async def test_a_download_in_work_is_not_begun_twice(make: Callable[..., Made], 
 
 async def test_what_is_here_is_not_downloaded(make: Callable[..., Made], models: Path) -> None:
     (models / "voice").mkdir(parents=True)
-    async with make(fake(DONE)) as downloads:
+    async with make(scripted("done")) as downloads:
         with pytest.raises(Conflict, match="here already"):
             downloads.start("voice", MODEL, "main", models / "voice")
         assert downloads.get("voice") is None
@@ -224,7 +194,7 @@ async def test_what_is_here_is_not_downloaded(make: Callable[..., Made], models:
 async def test_what_came_into_the_place_meanwhile_is_not_overwritten(
     make: Callable[..., Made], models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with make(fake(DONE)) as downloads:
+    async with make(scripted("done")) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         (models / "voice").mkdir(parents=True)
         await over(download)
@@ -235,12 +205,12 @@ async def test_what_came_into_the_place_meanwhile_is_not_overwritten(
         assert partial_bytes(models) == 4
 
 
-@pytest.mark.parametrize("code", [WAIT, STUBBORN, TALKATIVE], ids=["obedient", "stubborn", "talkative"])
+@pytest.mark.parametrize("way", ["wait", "stubborn", "talkative"])
 async def test_leaving_ends_every_process_and_keeps_what_it_has_brought(
-    code: str, make: Callable[..., Made], models: Path, monkeypatch: pytest.MonkeyPatch
+    way: str, make: Callable[..., Made], models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "GRACE_S", 0.1)
-    async with make(fake(code)) as downloads:
+    async with make(scripted(way)) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         await until(lambda: download.bytes_done >= 4)
 
@@ -252,7 +222,7 @@ async def test_an_obedient_process_is_not_killed(
     make: Callable[..., Made], models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "GRACE_S", PATIENCE_S)
-    async with make(fake(WAIT + "\nopen(folder + '/obeyed', 'w')")) as downloads:
+    async with make(scripted("wait")) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         await until(lambda: download.bytes_done == 4)
         await downloads.cancel("voice")
@@ -261,7 +231,7 @@ async def test_an_obedient_process_is_not_killed(
 
 
 async def test_a_download_that_is_canceled_at_once_has_an_end(make: Callable[..., Made], models: Path) -> None:
-    async with make(fake(WAIT)) as downloads:
+    async with make(scripted("wait")) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         await downloads.cancel("voice")
 
@@ -270,7 +240,7 @@ async def test_a_download_that_is_canceled_at_once_has_an_end(make: Callable[...
 
 
 async def test_canceling_what_is_not_in_work_changes_nothing(make: Callable[..., Made], models: Path) -> None:
-    async with make(fake(DONE)) as downloads:
+    async with make(scripted("done")) as downloads:
         await downloads.cancel("voice")
         download = await over(downloads.start("voice", MODEL, "main", models / "voice"))
         await downloads.cancel("voice")
@@ -290,7 +260,7 @@ async def test_a_cancel_that_comes_while_the_model_is_put_into_its_place_comes_t
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", held)
-    async with make(fake(DONE)) as downloads:
+    async with make(scripted("done")) as downloads:
         download = downloads.start("voice", MODEL, "main", models / "voice")
         await until(putting.is_set)
         canceling = asyncio.create_task(downloads.cancel("voice"))
@@ -307,7 +277,7 @@ async def test_a_cancel_that_comes_while_the_model_is_put_into_its_place_comes_t
 async def test_what_an_interrupted_download_has_left_can_be_removed(
     make: Callable[..., Made], models: Path
 ) -> None:
-    async with make(fake(WAIT)) as downloads:
+    async with make(scripted("wait")) as downloads:
         assert partial_bytes(models) == 0
         download = downloads.start("voice", MODEL, "main", models / "voice")
         await until(lambda: download.bytes_done == 4)
@@ -328,7 +298,7 @@ async def test_what_an_interrupted_download_has_left_can_be_removed(
 async def test_a_name_that_leads_elsewhere_is_refused(
     model_id: str, make: Callable[..., Made], models: Path
 ) -> None:
-    async with make(fake(DONE)) as downloads:
+    async with make(scripted("done")) as downloads:
         with pytest.raises(InvalidRequest):
             downloads.start(model_id, MODEL, "main", models / "voice")
         with pytest.raises(InvalidRequest):
@@ -380,10 +350,5 @@ async def test_what_has_ended_has_no_speed() -> None:
     assert (download.bytes_per_second, download.seconds_left) == (0.0, None)
 
 
-async def test_the_engine_does_not_load_the_hubs_library() -> None:
-    code = "import sys, app.models.downloads as d; print([m for m in sys.modules if 'huggingface' in m])"
-    process = await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", code, stdout=asyncio.subprocess.PIPE)
-
-    output, _ = await process.communicate()
-
-    assert output == b"[]\n"
+def test_the_engine_does_not_load_the_hubs_library() -> None:
+    assert not [name for name in modules_loaded_by("app.models.downloads") if "huggingface" in name]

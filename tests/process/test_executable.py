@@ -8,6 +8,7 @@ import pytest
 
 from app.process import executable
 from app.selftest import check
+from tests.support.running import command
 
 
 def test_from_source_nothing_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,16 +59,7 @@ def test_from_source_the_environment_of_other_programs_is_ours(monkeypatch: pyte
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
 def test_a_single_file_ends_when_what_unpacked_it_is_killed(tmp_path: Path) -> None:
-    python = (
-        "import sys, signal; sys._MEIPASS = '/nowhere/_MEI1'\n"
-        "from app.process.executable import end_with_bootloader\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('asked to end', flush=True), sys.exit(0)))\n"
-        "end_with_bootloader(); print('ready', flush=True)\n"
-        "while True: signal.pause()"
-    )
-    bootloader = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {python!r}])"
-
-    with subprocess.Popen([sys.executable, "-c", bootloader], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command("bootloader"), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline()]
         process.kill()

@@ -22,6 +22,7 @@ from app.selftest.check import Finding, Place, Wrong, place
 from app.selftest.checks import NAMES
 from app.selftest.sidecar import SidecarEngine
 from app.store import schema
+from tests.support.running import command, modules_loaded_by
 
 #: 0.1 s of a loud tone, and of nothing.
 LOUD, QUIET = b"\x00\x40\x00\xc0" * 1200, bytes(4800)
@@ -66,14 +67,9 @@ def test_every_check_has_a_module_with_a_look() -> None:
 
 
 def test_the_engine_never_loads_the_self_test() -> None:
-    program = (
-        "import sys, app.engine.serving, app.engine.start, app.engine.lifecycle, app.workers.synthesis.main\n"
-        "print([name for name in sys.modules if name.startswith('app.selftest')])"
-    )
+    engine = ("app.engine.serving", "app.engine.start", "app.engine.lifecycle", "app.workers.synthesis.main")
 
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert loaded.stdout.strip() == "[]"
+    assert not [name for name in modules_loaded_by(*engine) if name.startswith("app.selftest")]
 
 
 # The folder.
@@ -365,30 +361,19 @@ def test_a_library_that_is_missing_is_a_failed_check_and_no_more(
 # The end.
 
 
-STAYS = """
-import json, socket, subprocess, sys
-sys.stdin.readline()
-{child}
-listening = socket.create_server(("127.0.0.1", 0))
-print(json.dumps({{"event": "ready", "port": listening.getsockname()[1], "pid": 1, "version": "0"}}), flush=True)
-sys.stdin.read()
-{end}
-"""
-
-
 @pytest.mark.parametrize(
-    ("child", "end", "words"),
+    ("way", "words"),
     [
-        ("subprocess.Popen(['sleep', '60'])", "", "still runs"),
-        ("", "raise SystemExit(5)", "ends with 5"),
-        ("", "import time; time.sleep(60)", "after its standard input was closed"),
-        ("", "", ""),
+        ("leaves a child", "still runs"),
+        ("fails", "ends with 5"),
+        ("stays", "after its standard input was closed"),
+        ("ends", ""),
     ],
 )
 def test_a_check_that_does_not_end_fails(
-    child: str, end: str, words: str, here: Place, monkeypatch: pytest.MonkeyPatch
+    way: str, words: str, here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in(monkeypatch, STAYS.format(child=child, end=end))
+    command_line(monkeypatch, *command("stand_in_engine", way))
     monkeypatch.setattr(sidecar, "END_S", 1.0)
     monkeypatch.setattr(ending, "GONE_S", 0.3)
 

@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from app.errors import StartFailed, StorageFailed
 from app.store.database import Database
 from app.store.jobs import JobStore
 from tests.store.samples import added, files_in, new_job, row_counts, scalar
+from tests.support.running import command
 
 pytestmark = pytest.mark.anyio
 
@@ -249,24 +249,8 @@ async def test_an_error_that_is_not_the_disks_is_not_called_a_full_disk(database
 
 
 def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
-    program = """
-import asyncio, sys, time
-from pathlib import Path
-from app.store.database import Database
-from app.store.jobs import JobStore
-from tests.store.samples import new_job
-
-async def main():
-    jobs = JobStore(await Database.open(Path(sys.argv[1])))
-    for number in range(5):
-        job, _ = await jobs.add(new_job(id=f"job {number}"))
-    print("committed", flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
     path = tmp_path / "q3tts.db"
-    with subprocess.Popen([sys.executable, "-P", "-c", program, str(path)], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command("committing", path), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"committed\n"
         os.kill(process.pid, signal.SIGKILL)

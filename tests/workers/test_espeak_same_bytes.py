@@ -1,5 +1,4 @@
 import subprocess
-import sys
 from hashlib import sha256
 from itertools import permutations
 from random import Random
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 from app.inference.espeak_voices import espeak_voices
 from app.inference.model import Lane, Utterance
 from app.workers.synthesis.espeak.model import Espeak
+from tests.support.running import command
 from tests.support.speaking import TEXT, Spoken, collect, finish, speak, utterance
 
 
@@ -69,12 +69,8 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
 
 def test_another_process_gives_the_same_bytes() -> None:
     voices = ("!v/whisper", "en-us", "!v/Reed")
-    script = (
-        "from tests.workers.test_espeak_same_bytes import sha256, spoken_alone, utterance;"
-        f"print(*(sha256(spoken_alone(utterance(voice=voice))).hexdigest() for voice in {voices}))"
-    )
 
-    runs = [subprocess.check_output([sys.executable, "-c", script], text=True) for _ in range(2)]
+    runs = [subprocess.check_output(command("espeak_digests", *voices), text=True) for _ in range(2)]
 
     assert runs[0] == runs[1]
     assert runs[0].split() == [sha256(spoken_alone(utterance(voice=voice))).hexdigest() for voice in voices]

@@ -20,33 +20,20 @@ from app.audio.recordings.reference import Recording
 from app.errors import InvalidAudio
 from app.process import children
 from tests.audio.recordings import KINDS, file, quiet, tone
+from tests.support.running import command, modules_loaded_by
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 PATIENCE_S = 30.0
 
-#: What the real process is, with room for what its decoders do.
-CHILD = """
-import os, sys
-from app.workers.recording import main
-from app.errors import InvalidAudio
-{}
-{}
-sys.exit(main.main())
-"""
-
-
-def child(decoded: str = "", *, before: str = "") -> tuple[str, ...]:
-    """The command of a child; `decoded` is what its decoder does instead, `before` what is done first of all."""
-    indented = "".join(f"\n    {line}" for line in decoded.splitlines())
-    fake = f"def decoded(data, *, normalize):{indented}\nmain.decoded = decoded" if decoded else ""
-    return (sys.executable, "-P", "-c", CHILD.format(before, fake))
+#: The real process.
+DECODER = (sys.executable, "-P", "-m", "app", "decode")
 
 
 def fake(program: str) -> tuple[str, ...]:
-    """The command of something that is no child of ours."""
-    return (sys.executable, "-S", "-c", f"import os, signal, sys, time\n{program}")
+    """The command of something that is not a child of ours."""
+    return (sys.executable, "-S", "-c", f"import os, signal, sys; {program}")
 
 
 async def heard(command: tuple[str, ...], data: bytes | None = None, *, limit_s: float = PATIENCE_S) -> Recording:
@@ -88,7 +75,7 @@ def no_child() -> bool:
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "m4a", "m4a lossless", "ogg vorbis", "ogg opus"])
 async def test_a_recording_of_any_kind_comes_back_from_a_process_with_no_rights(kind: str) -> None:
-    recording = await heard(child(), KINDS[kind](tone(1.5, rate=48_000), rate=48_000))
+    recording = await heard(DECODER, KINDS[kind](tone(1.5, rate=48_000), rate=48_000))
 
     assert recording.seconds == pytest.approx(1.5, abs=0.05)
     assert len(recording.pcm) == 2 * round(recording.seconds * 24_000)
@@ -96,7 +83,7 @@ async def test_a_recording_of_any_kind_comes_back_from_a_process_with_no_rights(
 
 
 async def test_normalizing_is_told_to_the_process() -> None:
-    listener, data = RecordingDecoder(child()), file(tone())
+    listener, data = RecordingDecoder(DECODER), file(tone())
 
     levels = [(await listener.listen(data, normalize=normalize)).level_dbfs for normalize in (False, True)]
 
@@ -104,88 +91,61 @@ async def test_normalizing_is_told_to_the_process() -> None:
 
 
 async def test_what_the_process_refuses_is_refused_in_its_words() -> None:
-    assert await refusal(child(), file(quiet(2.0))) == "the recording is silent; send one in which somebody speaks"
+    assert await refusal(DECODER, file(quiet(2.0))) == "the recording is silent; send one in which somebody speaks"
 
 
 async def test_the_longest_recording_in_the_largest_form_fits_into_its_memory() -> None:
     samples = tone(30.0, rate=192_000)
 
-    recording = await heard(child(), KINDS["flac"](samples.repeat(2).reshape(-1, 2), rate=192_000))
+    recording = await heard(DECODER, KINDS["flac"](samples.repeat(2).reshape(-1, 2), rate=192_000))
 
     assert recording.seconds == 30.0
 
 
-TRIES = """
-done = []
-for name, attempt in {
-    "read": lambda: open("/etc/passwd"),
-    "write": lambda: open("/tmp/ref-of-a-test", "w"),
-    "connect": lambda: socket.socket(),
-    "run": lambda: subprocess.run(["true"]),
-    "grow": lambda: len(bytearray(2 << 30)),
-}.items():
-    try: attempt()
-    except (OSError, MemoryError): pass
-    else: done.append(name)
-raise InvalidAudio(f"{done} {'av' in sys.modules} {resource.getrlimit(resource.RLIMIT_CPU)[0]}")
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels know fewer limits")
 async def test_the_process_can_do_nothing_but_compute_and_a_wav_file_meets_no_decoder() -> None:
-    assert await refusal(child(TRIES, before="import resource, socket, subprocess")) == "[] False 5"
+    assert await refusal(command("scripted_decoder", "names what works")) == "[] False 5"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels know fewer limits")
 async def test_a_decoder_that_writes_to_a_file_that_is_open_gets_nowhere(tmp_path: Path) -> None:
-    command = child(
-        'try: os.write(target, b"x")\nexcept OSError as error: raise InvalidAudio(error.strerror) from None',
-        before=f"target = os.open({str(tmp_path / 'f')!r}, os.O_WRONLY | os.O_CREAT)",
-    )
+    target = tmp_path / "f"
 
-    assert await refusal(command) == "File too large"
+    assert await refusal(command("scripted_decoder", "writes", target)) == "File too large"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels know fewer limits")
 async def test_a_decoder_that_wants_too_much_memory_is_refused_in_words() -> None:
-    assert "too large when it is unpacked" in await refusal(child("return bytearray(2 << 30)"))
+    assert "too large when it is unpacked" in await refusal(command("scripted_decoder", "needs memory"))
 
 
 @pytest.mark.parametrize(
-    ("crash", "code"),
-    [("os.abort()", "code -6"), ("os._exit(0)", "code 0"), ('__import__("ctypes").string_at(0)', "code -11")],
+    ("crash", "code"), [("aborts", "code -6"), ("exits", "code 0"), ("reads address 0", "code -11")]
 )
 async def test_a_decoder_that_crashes_is_a_refusal(crash: str, code: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert await refusal(child(crash)) == DAMAGED
+    assert await refusal(command("scripted_decoder", crash)) == DAMAGED
 
     assert [record.name for record in caplog.records] == ["app.audio.recordings.decoder"]
     assert caplog.text.endswith(f"{code}\n")
 
 
 async def test_a_defect_of_ours_is_a_refusal_too_and_is_told_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    assert await refusal(child("raise RuntimeError('x' * 9_000 + 'a defect')")) == DAMAGED
+    assert await refusal(command("scripted_decoder", "fails")) == DAMAGED
 
     assert "xxa defect" in caplog.text
 
 
 async def test_a_decoder_that_never_ends_is_ended_by_its_own_limit() -> None:
-    assert await refusal(child("while True: pass", before="main.MAX_CPU_S = 1")) == DAMAGED
+    assert await refusal(command("scripted_decoder", "computes")) == DAMAGED
 
 
 async def test_a_process_that_sleeps_ends_without_its_engine() -> None:
-    sleeping = child("time.sleep(600)", before="import time; main.MAX_CLOCK_S = 1")
-
-    assert await refusal(sleeping) == DAMAGED
+    assert await refusal(command("scripted_decoder", "sleeps")) == DAMAGED
 
 
 def test_what_a_decoder_prints_is_no_answer_and_what_it_reads_is_nothing() -> None:
-    noisy = child(
-        'print("hello"); sys.stdout.flush(); os.write(1, b"native")\n'
-        'raise InvalidAudio(f"it has read {os.read(0, 9)}")'
-    )
-
     said = subprocess.run(
-        noisy,
+        command("scripted_decoder", "prints"),
         input=b'{"bytes":1,"normalize":true}\n' + bytes(50_000),
         capture_output=True,
         timeout=PATIENCE_S,
@@ -214,7 +174,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_an_answer_that_makes_no_sense_is_a_refusal(name: str) -> None:
-    assert await refusal(fake(f"sys.stdin.buffer.read()\n{ANSWERS[name]}")) == DAMAGED
+    assert await refusal(fake(f"sys.stdin.buffer.read(); {ANSWERS[name]}")) == DAMAGED
 
 
 async def test_a_process_that_reads_nothing_is_a_refusal() -> None:
@@ -222,28 +182,15 @@ async def test_a_process_that_reads_nothing_is_a_refusal() -> None:
 
 
 async def test_more_than_was_announced_is_not_taken_and_no_pipe_stays_open() -> None:
-    lavish = fake(
-        "sys.stdin.buffer.read()\n"
-        """print('{"type":"heard","pcm_bytes":4,"level_dbfs":-23,"notes":[]}')\n"""
-        "while True: print('xxxx' * 10_000)"
-    )
     pipes = open_pipes()
 
-    assert (await heard(lavish)).pcm == b"xxxx"
+    assert (await heard(command("lavish_decoder"))).pcm == b"xxxx"
 
     assert open_pipes() == pipes
 
 
 async def test_a_program_that_is_not_there_is_a_refusal() -> None:
     assert "try again" in await refusal(("/nothing/there",))
-
-
-def marked(path: Path, then: str = "time.sleep(600)") -> tuple[str, ...]:
-    """A command that writes its process number into a folder, and then hangs, whatever it is told."""
-    return fake(
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"open({str(path)!r} + '/' + str(os.getpid()), 'x').close()\n{then}"
-    )
 
 
 def pids(folder: Path) -> list[int]:
@@ -253,7 +200,7 @@ def pids(folder: Path) -> list[int]:
 async def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
     since = time.monotonic()
 
-    assert await refusal(marked(tmp_path), limit_s=0.5) == DAMAGED
+    assert await refusal(command("hanging_decoder", tmp_path), limit_s=0.5) == DAMAGED
 
     assert time.monotonic() - since < 5
     assert [gone(pid) for pid in pids(tmp_path)] == [True]
@@ -263,7 +210,7 @@ async def test_who_is_canceled_waits_for_nothing_and_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "GRACE_S", 600.0)
-    task = asyncio.create_task(heard(marked(tmp_path)))
+    task = asyncio.create_task(heard(command("hanging_decoder", tmp_path)))
     await until(lambda: bool(pids(tmp_path)))
 
     task.cancel()
@@ -274,7 +221,7 @@ async def test_who_is_canceled_waits_for_nothing_and_leaves_no_process(
 
 
 async def test_who_is_canceled_at_any_moment_leaves_no_process(tmp_path: Path) -> None:
-    listener = RecordingDecoder(marked(tmp_path))
+    listener = RecordingDecoder(command("hanging_decoder", tmp_path))
     for moment in (*range(12), 20, 40):
         task = asyncio.create_task(listener.listen(file(tone()), normalize=False))
         for _ in range(moment):
@@ -303,7 +250,7 @@ async def test_who_is_canceled_while_the_process_ends_is_canceled_none_the_less(
         await gone_by(process)
 
     monkeypatch.setattr(children, "_gone", noted)
-    task = asyncio.create_task(heard(child()))
+    task = asyncio.create_task(heard(DECODER))
     await ending.wait()
 
     task.cancel()
@@ -324,7 +271,7 @@ async def test_at_most_so_many_are_read_at_once_and_the_next_begins_when_one_end
         return await begin(*command, stdin=stdin, stdout=stdout)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
-    listener = RecordingDecoder(marked(tmp_path), limit_s=PATIENCE_S)
+    listener = RecordingDecoder(command("hanging_decoder", tmp_path), limit_s=PATIENCE_S)
     tasks = [asyncio.create_task(listener.listen(b"x", normalize=False)) for _ in range(AT_ONCE + 2)]
     await until(lambda: len(pids(tmp_path)) == AT_ONCE)
     assert len(begun) == AT_ONCE
@@ -343,9 +290,8 @@ async def test_at_most_so_many_are_read_at_once_and_the_next_begins_when_one_end
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends some seconds later")
 def test_the_process_dies_with_its_engine() -> None:
-    hanging = child("os.write(2, b'it hangs'); time.sleep(600)", before="import time; main.MAX_CLOCK_S = 600")
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "tests.support.programs.parent_of_decoder", *hanging],
+        command("parent_of_decoder", *command("scripted_decoder", "hangs")),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as engine:
@@ -363,14 +309,14 @@ def test_the_process_dies_with_its_engine() -> None:
 
 def test_a_process_whose_engine_goes_before_it_has_all_of_the_file_ends() -> None:
     ended = subprocess.run(
-        child(), input=b'{"bytes":100,"normalize":true}\nhalf', capture_output=True, timeout=PATIENCE_S, check=False
+        DECODER, input=b'{"bytes":100,"normalize":true}\nhalf', capture_output=True, timeout=PATIENCE_S, check=False
     )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
 
 
 def test_ctrl_c_is_the_engines_business() -> None:
-    with subprocess.Popen(child(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(DECODER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         data = file(tone())
         assert process.stdin is not None
         process.stdin.write(b'{"bytes":%d,"normalize":true}\n' % len(data))
@@ -387,18 +333,7 @@ def test_ctrl_c_is_the_engines_business() -> None:
 
 
 def test_the_engine_holds_neither_a_decoder_nor_numpy() -> None:
-    loaded = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, app.audio.recordings.decoder\n"
-            "print([name for name in ('numpy', 'av', 'soxr', 'soundfile', 'app.workers.recording.main',"
-            " 'app.workers.recording.samples')"
-            " if name in sys.modules])",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    loaded = modules_loaded_by("app.audio.recordings.decoder")
 
-    assert loaded.stdout == "[]\n"
+    heavy = {"numpy", "av", "soxr", "soundfile"}
+    assert loaded.isdisjoint(heavy | {"app.workers.recording.main", "app.workers.recording.samples"})

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -24,6 +23,7 @@ from tests.support.qwen3_checkpoints import (
 )
 from tests.support.qwen3_fixtures import base as base
 from tests.support.qwen3_fixtures import the as the
+from tests.support.running import command
 
 
 def _edited(path: Path, edit: Callable[[dict[str, mx.array]], None]) -> None:
@@ -104,74 +104,6 @@ def test_a_checkpoint_that_is_not_whole_is_not_loaded(
         Qwen3.load(folder)
 
 
-#: Watches itself load a model, and then does what loading must not do, to see that it would have been noticed.
-WATCHED = """
-import importlib.util, json, os, pickle, socket, subprocess, sys
-from pathlib import Path
-
-folder, scratch = Path(sys.argv[1]), Path(sys.argv[2])
-seen = []
-
-def noticed(event, arguments):
-    match event:
-        case "pickle.find_class" | "socket.connect" | "socket.getaddrinfo":
-            seen.append(event)
-        case "subprocess.Popen" | "os.system" | "os.posix_spawn" | "os.exec" | "os.fork":
-            seen.append(f"{event} {arguments}")
-        case "marshal.loads" | "marshal.load":
-            if not sys._getframe(1).f_code.co_filename.startswith("<frozen importlib"):
-                seen.append("marshal.loads")
-        case "import":
-            if arguments[0].partition(".")[0] in ("torch", "tensorflow", "joblib", "dill"):
-                seen.append("import " + arguments[0])
-        case "exec" | "compile":
-            code = arguments[0] if event == "exec" else arguments[1]
-            file = str(getattr(code, "co_filename", code))
-            if file.startswith((str(folder), str(scratch))):
-                seen.append("exec")
-        case "open":
-            path, mode, flags = arguments
-            name = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else ""
-            if name.startswith(str(folder)) and not name.endswith((".json", ".txt", ".jinja", ".safetensors")):
-                seen.append("open " + name)
-            elif name.startswith(str(folder)) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-                seen.append("write " + name)
-        case "ctypes.dlopen":
-            if str(arguments[0]).startswith(str(folder)):
-                seen.append("dlopen")
-
-sys.addaudithook(noticed)
-from app.workers.synthesis.load import load
-from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
-
-model = load("qwen3", folder)
-model.add([Utterance(id=1, text="Go.", voice=VoiceSpec(VoiceKind.PRESET, "ryan"), lane=Lane.RENDER, seed=1)])
-spoken = 0
-while frames := model.step():
-    spoken += sum(len(frame.pcm) for frame in frames)
-loading = seen.copy()
-seen.clear()
-from huggingface_hub.constants import HF_HUB_OFFLINE
-
-pickle.loads(pickle.dumps(Path("x")))
-(scratch / "code.py").write_text("x = 1")
-spec = importlib.util.spec_from_file_location("code_of_a_model", scratch / "code.py")
-spec.loader.exec_module(importlib.util.module_from_spec(spec))
-with socket.socket() as one:
-    one.connect_ex(("127.0.0.1", 9))
-try:
-    socket.getaddrinfo("127.0.0.1", 9)
-    import torch
-except ImportError:
-    pass
-subprocess.run([sys.executable, "-c", ""])
-open(folder / "generation_config.json", "r+").close()
-with open(folder / "weights.bin", "wb") as file:
-    file.write(b"")
-print(json.dumps({"spoken": spoken, "loading": loading, "offline": HF_HUB_OFFLINE, "control": seen}))
-"""
-
-
 def test_loading_and_speaking_runs_no_code_of_the_checkpoint_and_asks_nobody(
     models: Models, tmp_path: Path
 ) -> None:
@@ -184,7 +116,7 @@ def test_loading_and_speaking_runs_no_code_of_the_checkpoint_and_asks_nobody(
     scratch = tmp_path / "scratch"
 
     output = subprocess.check_output(
-        [sys.executable, "-c", WATCHED, str(folder), str(scratch)],
+        command("watched_load", folder, scratch),
         text=True,
         env={**environment, "TMPDIR": str(scratch)},
     )

@@ -18,6 +18,7 @@ import pytest
 from app.errors import InferenceFailed
 from app.models.transcriber import Transcriber, Transcript
 from app.process.executable import program
+from tests.support.running import command, modules_loaded_by
 from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.worker import alive
 from tests.workers import small_models
@@ -120,40 +121,26 @@ def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     assert code == 1
 
 
-def test_what_libraries_print_is_not_the_answer(tmp_path: Path) -> None:
-    loud = (
-        "import app.workers.transcription as t; t._answer = lambda *_: print('hello', flush=True) or {'text': 'so'}"
+def test_what_libraries_print_is_not_the_answer() -> None:
+    ended = subprocess.run(
+        command("noisy_transcriber"),
+        input=b"{}\n" + recording(),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
-    program = f"import sys; from pathlib import Path; {loud}; sys.exit(t.main(Path()))"
 
-    ended = subprocess.run(python(program), input=b"{}\n", capture_output=True, timeout=PATIENCE_S, check=False)
-
-    assert json.loads(ended.stdout) == {"text": "so"}
+    assert json.loads(ended.stdout) == {"error": "it is broken"}
     assert b"hello" in ended.stderr
-
-
-PARENT = """
-import subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-print(child.pid, flush=True)
-child.stdout.read(1)
-"""
-STUCK = """
-import pathlib, sys, time
-import app.workers.transcription as t
-
-def stuck(*_):
-    pathlib.Path(sys.argv[1]).touch()
-    time.sleep(1000)
-
-t._answer = stuck
-sys.exit(t.main(pathlib.Path()))
-"""
 
 
 def test_it_ends_when_its_engine_is_killed(tmp_path: Path) -> None:
     there = tmp_path / "there"
-    parent = subprocess.Popen(python(PARENT, *python(STUCK, str(there))), stdout=subprocess.PIPE)
+    request = tmp_path / "request"
+    request.write_bytes(b"{}\n" + recording())
+    engine = command("parent_of_transcriber", *command("stuck_transcriber", there))
+    with request.open("rb") as asked:
+        parent = subprocess.Popen(engine, stdin=asked, stdout=subprocess.PIPE)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     wait_until(there.exists)
@@ -239,16 +226,7 @@ async def test_nothing_is_left_when_nobody_waits_any_more(
 
 @pytest.mark.anyio
 async def test_one_recording_is_heard_at_a_time(tmp_path: Path) -> None:
-    program = """
-import json, os, sys, time
-lock = sys.argv[1]
-os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
-sys.stdin.buffer.read()
-time.sleep(0.1)
-os.unlink(lock)
-print(json.dumps({"text": "alone"}))
-"""
-    transcriber = Transcriber(lambda _: python(program, str(tmp_path / "lock")))
+    transcriber = Transcriber(lambda _: command("lonely_transcriber", tmp_path / "lock"))
 
     with anyio.fail_after(PATIENCE_S):
         found = await asyncio.gather(*(transcriber.transcribe(Path(), b"", "") for _ in range(3)))
@@ -257,9 +235,7 @@ print(json.dumps({"text": "alone"}))
 
 
 def test_the_engines_side_has_no_native_code() -> None:
-    program = "import sys, app.models.transcriber; print({'numpy', 'mlx', 'mlx_audio'} & set(sys.modules))"
-
-    assert subprocess.check_output(python(program)) == b"set()\n"
+    assert modules_loaded_by("app.models.transcriber").isdisjoint({"numpy", "mlx", "mlx_audio"})
 
 
 class Hears:
