@@ -29,6 +29,16 @@ have one style: lower case, no full stop, what is wrong; then what to do.
 
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
+
+class ErrorBody(Struct, frozen=True):
+    """What went wrong, in the shape of every error of this engine."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
 
 class SpeechError(Exception):
     """Something went wrong in the speech engine."""
@@ -40,9 +50,9 @@ class SpeechError(Exception):
         self.details: dict[str, Any] = details
         super().__init__(self.message)
 
-    def body(self) -> dict[str, Any]:
-        """The error in the shape that every client gets: `code`, `message` and `details`."""
-        return {"code": self.code, "message": self.message, "details": self.details}
+    def body(self) -> ErrorBody:
+        """The error as every client gets it."""
+        return ErrorBody(self.code, self.message, self.details)
 
 
 def _as_message(docstring: str) -> str:

@@ -6,12 +6,12 @@ file are in place.
 """
 
 import struct
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from app import SAMPLE_RATE
+from app.errors import ErrorBody
 
 
 class _Event(Struct, frozen=True, tag_field="type", kw_only=True):
@@ -73,14 +73,6 @@ class JobDone(_Event, frozen=True, tag="JOB_DONE"):
 
 class JobCanceled(_Event, frozen=True, tag="JOB_CANCELED"):
     """The job was canceled; the audio so far is kept."""
-
-
-class ErrorBody(Struct, frozen=True):
-    """What went wrong, in the shape of every error of this engine."""
-
-    code: str
-    message: str
-    details: dict[str, Any] = {}
 
 
 class JobError(_Event, frozen=True, tag="JOB_ERROR"):

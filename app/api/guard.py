@@ -19,6 +19,9 @@ from typing import Any, TypeAlias
 import msgspec
 from litestar.exceptions import HTTPException
 
+from app.api.problems import Problem
+from app.errors import ErrorBody
+
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -177,7 +180,7 @@ def _length(headers: list[tuple[bytes, bytes]]) -> int:
 async def _refuse(
     scope: Scope, send: Send, status: int, code: str, message: str, cors: list[tuple[bytes, bytes]]
 ) -> None:
-    body = msgspec.json.encode({"error": {"code": code, "message": message, "details": {}}})
+    body = msgspec.json.encode(Problem(ErrorBody(code, message)))
     extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
     await _respond(scope, send, status, body, cors + extra)
 

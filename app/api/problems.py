@@ -12,7 +12,6 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
 
 from app import errors
-from app.events import ErrorBody
 
 STATUS: dict[type[errors.SpeechError], int] = {
     errors.InvalidRequest: 400,
@@ -36,13 +35,16 @@ HTTP_CODES = {
     415: "INVALID_REQUEST",
 }
 
+#: The answer to what no client can mend.
+DEFECT = errors.ErrorBody("INTERNAL", "the engine failed on this request; see its log")
+
 logger = logging.getLogger(__name__)
 
 
 class Problem(msgspec.Struct, frozen=True):
     """The body of every answer that is not what was asked for."""
 
-    error: ErrorBody
+    error: errors.ErrorBody
 
 
 #: What the OpenAPI document says of them, instead of Litestar's own shape.
@@ -64,20 +66,19 @@ def status_of(error: errors.SpeechError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def answer(status: int, code: str, message: str, details: dict[str, Any] | None = None) -> Response[Problem]:
+def answer(status: int, error: errors.ErrorBody) -> Response[Problem]:
     """A failure as a response."""
-    problem = Problem(ErrorBody(code, message, details or {}))
-    return Response(problem, status_code=status, media_type=MediaType.JSON)
+    return Response(Problem(error), status_code=status, media_type=MediaType.JSON)
 
 
 def not_found() -> Response[Problem]:
     """There is no such route."""
-    return answer(404, "NOT_FOUND", "there is no such route; see /v1/openapi.json")
+    return answer(404, errors.ErrorBody("NOT_FOUND", "there is no such route; see /v1/openapi.json"))
 
 
 def on_speech_error(_: Request[Any, Any, Any], error: errors.SpeechError) -> Response[Problem]:
     """An error of the engine's own."""
-    return answer(status_of(error), error.code, error.message, error.details)
+    return answer(status_of(error), error.body())
 
 
 def on_validation_error(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
@@ -88,7 +89,7 @@ def on_validation_error(_: Request[Any, Any, Any], error: ValidationException) -
         fields = [{"field": "data", "message": "send a JSON object as the body"}]
     said = "; ".join(f"{entry['field']}: {entry['message']}".removeprefix(": ") for entry in fields)
     message = f"the request is not valid: {said or error.detail}"
-    return answer(400, "INVALID_REQUEST", message, {"fields": fields} if fields else None)
+    return answer(400, errors.ErrorBody("INVALID_REQUEST", message, {"fields": fields} if fields else {}))
 
 
 def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
@@ -97,10 +98,10 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[P
     if status >= 500:
         gone = error.detail == "client disconnected prematurely"  # in the middle of its body: nobody's fault here
         logger.log(logging.INFO if gone else logging.ERROR, "HTTP %d: %s", status, error.detail)
-        return answer(status, "INTERNAL", "the engine failed on this request; see its log")
+        return answer(status, DEFECT)
     if status == 404:
         return not_found()
-    response = answer(status, HTTP_CODES.get(status, "INVALID_REQUEST"), error.detail)
+    response = answer(status, errors.ErrorBody(HTTP_CODES.get(status, "INVALID_REQUEST"), error.detail))
     if status == 405:
         response.headers.update(error.headers or {})  # Allow
     return response
@@ -109,4 +110,4 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[P
 def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A defect. What it was is in the log, not in the answer."""
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(500, "INTERNAL", "the engine failed on this request; see its log")
+    return answer(500, DEFECT)

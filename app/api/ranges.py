@@ -15,7 +15,7 @@ from litestar.response import Stream
 from app.api.links import AnyRequest
 from app.api.problems import answer
 from app.audio.wav import WavFile
-from app.errors import StorageFailed
+from app.errors import ErrorBody, StorageFailed
 
 PIECE_BYTES = 256 * 1024
 
@@ -59,7 +59,8 @@ async def sent(
         wanted = _wanted(range, total)
     except Unsatisfiable:
         file.close()
-        refusal = answer(416, "INVALID_REQUEST", f"the range lies beyond the end of the file, {total} bytes")
+        beyond = f"the range lies beyond the end of the file, {total} bytes"
+        refusal = answer(416, ErrorBody("INVALID_REQUEST", beyond))
         refusal.headers["Content-Range"] = f"bytes */{total}"
         return refusal
     first, last = wanted or (0, total - 1)

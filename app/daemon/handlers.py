@@ -23,7 +23,7 @@ from app.daemon.choosing import LANGUAGE, active_models_voice, language_tag, nam
 from app.daemon.engine import DaemonContext
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
-from app.errors import EngineRestarted, InvalidRequest, SpeechError
+from app.errors import EngineRestarted, ErrorBody, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
 from app.inference.model import Lane
 from app.process.waiting import wait_uncancelled
@@ -139,9 +139,9 @@ async def _made(engine: DaemonContext, request: Request, path: Path | None, *, p
         await engine.jobs.submit(request, job_id=job_id)
         last, underruns = await _spoken(engine, job_id, play=play)
         if isinstance(last, JobError):
-            return failed(last.error.code, last.error.message, last.error.details)
+            return failed(last.error)
         if isinstance(last, JobCanceled):
-            return failed("JOB_CANCELED", "somebody canceled the job", {"job_id": job_id})
+            return failed(ErrorBody("JOB_CANCELED", "somebody canceled the job", {"job_id": job_id}))
         job = await engine.stores.jobs.get(job_id)
         if path is not None:
             wav = await engine.jobs.audio(job_id, format="wav", partial=False)

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from app.errors import InvalidRequest
+import msgspec
+
+from app.errors import ErrorBody, InvalidRequest
 
 HEAD = struct.Struct(">I")
 
@@ -29,9 +31,9 @@ def packed(message: Mapping[str, Any]) -> bytes:
     return HEAD.pack(len(payload)) + payload
 
 
-def failed(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The answer that says what went wrong: `status` and `message` are what every client knows."""
-    return {"status": "error", "message": message, "code": code, "details": dict(details or {})}
+def failed(error: ErrorBody) -> dict[str, Any]:
+    """The answer that says what went wrong: `status` and `message`, in front, are what every client knows."""
+    return {"status": "error", "message": error.message, **msgspec.to_builtins(error)}
 
 
 def length_of(head: bytes) -> int:

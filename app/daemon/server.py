@@ -10,14 +10,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
-import msgspec
-
 from app.daemon import peer
 from app.daemon.binding import BACKLOG, Bound
 from app.daemon.engine import DaemonContext
 from app.daemon.protocol import HEAD, failed, length_of, packed, unpacked
 from app.daemon.reloading import Handlers
-from app.errors import Conflict, EngineRestarted, Forbidden, InvalidRequest, SpeechError
+from app.errors import Conflict, EngineRestarted, ErrorBody, Forbidden, InvalidRequest, SpeechError
 
 #: How long a request may take to come in.
 REQUEST_PATIENCE_S = 10.0
@@ -112,10 +110,10 @@ class Daemon:
             request = await self._request(reader)
             return None if request is None else await self._outcome(request, reader, connection)
         except SpeechError as error:
-            return packed(failed(**msgspec.to_builtins(error.body())))
+            return packed(failed(error.body()))
         except Exception as error:
             logger.exception("a request failed")
-            return packed(failed(SpeechError.code, f"{type(error).__name__}: {error}"))
+            return packed(failed(ErrorBody(SpeechError.code, f"{type(error).__name__}: {error}")))
         finally:
             self._unanswered -= 1
 

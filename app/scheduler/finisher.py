@@ -75,7 +75,7 @@ class Finisher:
 
     async def fail(self, active: ActiveJob, log: AudioLog, error: SpeechError) -> None:
         """End a job with an error; the audio that was shown is kept."""
-        await self._finish(active, log, JobStatus.FAILED, Changes(error=msgspec.to_builtins(error.body())))
+        await self._finish(active, log, JobStatus.FAILED, Changes(error=error.body()))
 
     def announce(self, job: Job) -> None:
         """Send the event of a job that is final."""

@@ -1,7 +1,7 @@
 """How far a job is, from its row alone; and the event that ends it."""
 
 from app import SAMPLE_RATE
-from app.events import ErrorBody, FinalEvent, JobCanceled, JobDone, JobError, Progress
+from app.events import FinalEvent, JobCanceled, JobDone, JobError, Progress
 from app.store.rows import Job, JobStatus
 
 
@@ -35,12 +35,7 @@ def final_event(job: Job) -> FinalEvent:
         case JobStatus.CANCELED:
             return JobCanceled(job_id=job.id)
         case JobStatus.FAILED:
-            error = job.error or {}
-            return JobError(
-                job_id=job.id,
-                error=ErrorBody(
-                    error.get("code", "INFERENCE_FAILED"), error.get("message", ""), error.get("details", {})
-                ),
-            )
+            assert job.error is not None, "a failed state is written together with its error"
+            return JobError(job_id=job.id, error=job.error)
         case _:
             raise AssertionError(f"job {job.id} is {job.status}, not final")

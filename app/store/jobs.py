@@ -5,13 +5,13 @@ Each change of state names the states it may come from, in the statement itself:
 nothing and is told so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, func, insert, literal_column, or_, select, text, update
 
-from app.errors import IdempotencyConflict, JobNotFound
+from app.errors import ErrorBody, IdempotencyConflict, JobNotFound
 from app.inference.model import Lane
 from app.store.clock import now_us
 from app.store.database import Database, Transaction
@@ -146,7 +146,7 @@ class JobStore:
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).scalar_one()
 
-    async def rescue(self, error: Mapping[str, Any]) -> tuple[int, int]:
+    async def rescue(self, error: ErrorBody) -> tuple[int, int]:
         """At start: what a dead engine left behind. Renders are queued again, where they were in the queue;
         speak jobs fail with `error`, since nobody listens to them any more. Gives both counts.
         """
@@ -155,7 +155,7 @@ class JobStore:
             failed = await connection.execute(
                 update(jobs)
                 .where(jobs.c.lane == Lane.SPEAK, jobs.c.status.in_(live))
-                .values(status=JobStatus.FAILED, error=dict(error), finished_at=now_us())
+                .values(status=JobStatus.FAILED, error=msgspec.to_builtins(error), finished_at=now_us())
             )
             queued = await connection.execute(
                 update(jobs).where(jobs.c.status == JobStatus.RUNNING).values(status=JobStatus.QUEUED)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from app.errors import ErrorBody
 from app.inference.model import Lane, TextLayout, VoiceKind
 
 Kind = TypeVar("Kind", bound=Struct)
@@ -86,7 +87,7 @@ class Job(Struct, frozen=True, kw_only=True):
     created_at: int
     started_at: int | None
     finished_at: int | None
-    error: dict[str, Any] | None
+    error: ErrorBody | None
     warnings: list[dict[str, Any]]
     request_sha256: str
 
@@ -186,7 +187,7 @@ class HistoryFilter(Struct, frozen=True, kw_only=True):
 class Changes(Struct, frozen=True, kw_only=True):
     """Columns that go along with a change of state; unset ones stay as they are."""
 
-    error: dict[str, Any] | UnsetType | None = UNSET
+    error: ErrorBody | UnsetType | None = UNSET
     finished_at: int | UnsetType | None = UNSET
 
 

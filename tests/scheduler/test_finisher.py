@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
-from app.errors import StorageFailed
+from app.errors import InferenceFailed, StorageFailed
 from app.events import JobCanceled, JobDone, JobError
 from app.inference.model import Lane
 from app.scheduler.active_job import ActiveJob, StopReason
@@ -40,7 +40,7 @@ class FakeStates:
             self.refusals -= 1
             raise StorageFailed
         self.moved.append(to)
-        return replace(job, status=to, error={} if to is JobStatus.FAILED else None)
+        return replace(job, status=to, error=InferenceFailed().body() if to is JobStatus.FAILED else None)
 
     async def complete(self, job: Job, made: Artifact, changes: Changes) -> Job | None:
         assert not self._events, "an event came before its row"

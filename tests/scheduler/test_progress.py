@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import ErrorBody
 from app.events import JobCanceled, JobDone, JobError
 from app.inference.model import Lane
 from app.scheduler.progress import final_event, progress_of
@@ -52,14 +53,8 @@ def test_nothing_is_left_of_a_job_that_is_final(status: JobStatus) -> None:
 def test_each_final_state_has_its_event() -> None:
     assert final_event(job(status=JobStatus.COMPLETED)) == JobDone(job_id="job")
     assert final_event(job(status=JobStatus.CANCELED)) == JobCanceled(job_id="job")
-    error = {"code": "STORAGE_FAILED", "message": "Full.", "details": {"free": 0}}
-    failed = final_event(job(status=JobStatus.FAILED, error=error))
-    assert isinstance(failed, JobError)
-    assert (failed.error.code, failed.error.message, failed.error.details) == (
-        "STORAGE_FAILED",
-        "Full.",
-        {"free": 0},
-    )
+    error = ErrorBody("STORAGE_FAILED", "Full.", {"free": 0})
+    assert final_event(job(status=JobStatus.FAILED, error=error)) == JobError(job_id="job", error=error)
 
 
 @pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED])

@@ -159,7 +159,8 @@ async def test_restarts_in_the_middle_of_random_operations_lose_nothing(open_roo
         await holds(room, schedule, jobs)
         for job in jobs:
             if job.status is JobStatus.FAILED and job.lane is Lane.RENDER:
-                assert (job.error or {})["code"] == "INFERENCE_FAILED"
+                assert job.error is not None
+                assert job.error.code == "INFERENCE_FAILED"
     assert ENDS.keys() == FINAL
 
 

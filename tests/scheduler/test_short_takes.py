@@ -39,8 +39,9 @@ async def test_a_chunk_that_is_always_too_short_fails_its_job(room: Room) -> Non
     job = await room.ended(job_id)
 
     assert job.status is JobStatus.FAILED
-    assert (job.error or {})["code"] == "INFERENCE_FAILED"
-    assert TOO_LITTLE in (job.error or {})["message"]
+    assert job.error is not None
+    assert job.error.code == "INFERENCE_FAILED"
+    assert TOO_LITTLE in job.error.message
     assert codes(job) == [("CHUNK_REFUSED", 1, TOO_LITTLE)] * 3
 
 

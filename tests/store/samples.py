@@ -6,12 +6,13 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
+from app.errors import ErrorBody
 from app.inference.model import Lane
 from app.store.database import Database
 from app.store.jobs import JobStore
 from app.store.rows import ChunkDone, ChunkRow, Job, JobStatus, NewJob, Settings
 
-ERROR: dict[str, Any] = {"code": "ENGINE_RESTARTED", "message": "It was restarted.", "details": {}}
+ERROR = ErrorBody("ENGINE_RESTARTED", "It was restarted.")
 
 
 def new_job(**fields: Any) -> NewJob:

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from app.api.schemas import SpeechSettings
 from app.api.views.shared import when
-from app.events import ErrorBody, Progress
+from app.errors import ErrorBody
+from app.events import Progress
 from app.store.rows import Artifact, ChunkRow, Job
 from app.text.chunking import Boundary
 
@@ -66,7 +67,7 @@ class JobView(Struct, frozen=True, kw_only=True):
             created_at=when(job.created_at),
             started_at=None if job.started_at is None else when(job.started_at),
             finished_at=None if job.finished_at is None else when(job.finished_at),
-            error=None if job.error is None else ErrorBody(**job.error),
+            error=job.error,
             warnings=job.warnings,
             ws_url=ws_url,
         )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from app.events import ErrorBody
+from app.errors import ErrorBody
 from app.inference.model import ModelCard
 from app.models.downloads import Download
 from app.models.listed import Listed
@@ -94,5 +94,5 @@ def _download_of(download: Download) -> DownloadView:
         bytes_total=download.bytes_total,
         bytes_per_second=download.bytes_per_second,
         seconds_left=download.seconds_left,
-        error=None if error is None else ErrorBody(error[0], error[1], {}),
+        error=None if error is None else ErrorBody(error.code, error.message),
     )
