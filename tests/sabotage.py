@@ -97,8 +97,8 @@ SABOTAGES = (
     Sabotage(
         "interrupted speak jobs stay as they were",
         "app/store/jobs.py",
-        "where(jobs.c.lane == Lane.SPEAK, jobs.c.status.in_(live))",
-        'where(jobs.c.lane == "nobody", jobs.c.status.in_(live))',
+        "where(jobs.c.lane == Lane.SPEAK, jobs.c.status.in_(list(UNFINISHED)))",
+        'where(jobs.c.lane == "nobody", jobs.c.status.in_(list(UNFINISHED)))',
         ("tests/store", "tests/test_end_to_end.py"),
     ),
     Sabotage(

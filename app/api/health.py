@@ -9,6 +9,7 @@ from app.api.views.models import capabilities_of
 from app.errors import ModelNotReady
 from app.inference.model import ModelCard
 from app.models.registry import ModelRegistry
+from app.store.rows import JobStatus
 from app.store.stores import Stores
 
 #: Of a model that was active and is gone or broken.
@@ -33,7 +34,7 @@ async def health(registry: NamedDependency[ModelRegistry], stores: NamedDependen
         gflops=None if processor.gflops is None else round(processor.gflops, 1),
         warnings=warnings,
         capabilities=capabilities_of(card, transcribes=registry.transcriber() is not None),
-        jobs_queued=counts["queued"],
-        jobs_running=counts["running"],
+        jobs_queued=counts[JobStatus.QUEUED],
+        jobs_running=counts[JobStatus.RUNNING],
         worker_running=any(worker.worker_pid is not None for worker in registry.workers),
     )

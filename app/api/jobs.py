@@ -1,7 +1,7 @@
 """`/v1/jobs`: submit, history, one job, control. Its audio is in `audio.py`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, post, put
@@ -13,7 +13,7 @@ from app.api.links import AnyRequest, ws_url
 from app.api.paging import cursor_of, position_of
 from app.api.schemas import SubmitRequest
 from app.api.views.jobs import ArtifactList, ArtifactView, ChunkList, ChunkView, JobPage, JobView
-from app.api.views.shared import Deleted
+from app.api.views.shared import Deleted, JobStatusWord, LaneWord
 from app.errors import InvalidRequest
 from app.inference.model import Lane
 from app.scheduler.progress import progress_of
@@ -23,7 +23,6 @@ from app.store.rows import HistoryFilter, Job, JobStatus
 from app.store.stores import Stores
 from app.usecases.jobs import Jobs, Request
 
-Status = Literal["queued", "running", "paused", "completed", "failed", "canceled"]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
 
 
@@ -64,8 +63,8 @@ class JobController(Controller):
         self,
         stores: NamedDependency[Stores],
         request: AnyRequest,
-        status: FromQuery[list[Status] | None] = None,
-        lane: FromQuery[Literal["speak", "render"] | None] = None,
+        status: FromQuery[list[JobStatusWord] | None] = None,
+        lane: FromQuery[LaneWord | None] = None,
         voice_id: FromQuery[UUID | None] = None,
         model_id: FromQuery[str | None] = None,
         tag: FromQuery[str | None] = None,

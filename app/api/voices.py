@@ -1,6 +1,6 @@
 """`/v1/voices`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, post
@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from app.api.links import AnyRequest
 from app.api.ranges import sent
 from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeRequest
-from app.api.views.shared import Deleted, when
+from app.api.views.shared import Deleted, VoiceKindWord, when
 from app.api.views.voices import Cloned, Heard, VoiceList, VoiceView
 from app.errors import InvalidAudio
 from app.inference.model import VoiceKind
@@ -34,7 +34,7 @@ class VoiceController(Controller):
         models: NamedDependency[Models],
         registry: NamedDependency[ModelRegistry],
         stores: NamedDependency[Stores],
-        kind: FromQuery[Literal["preset", "clone", "design"] | None] = None,
+        kind: FromQuery[VoiceKindWord | None] = None,
         model_id: FromQuery[str | None] = None,
         language: FromQuery[str | None] = None,
         named: FromQuery[str | None] = None,

@@ -11,6 +11,7 @@ from app.cli.finding import SHOWN, Fields, job_id_of
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import note, say
 from app.errors import JobNotCompleted
+from app.store.rows import JobStatus
 
 several = click.argument("jobs", metavar="ID...", nargs=-1, required=True)
 
@@ -27,7 +28,7 @@ def cancel(jobs: tuple[str, ...], where: Where) -> None:
     """
     with connected(*where) as engine:
         for job in _each(engine, jobs, "cancel"):
-            ended = job["status"] != "canceled"
+            ended = job["status"] != JobStatus.CANCELED
             say(f"{job['job_id'][:SHOWN]} " + (f"had ended: it is {job['status']}" if ended else "is canceled"))
 
 

@@ -1,6 +1,7 @@
 """`q3tts jobs`: the history, and one job of it. What is done to jobs is in `job_control.py`."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -11,7 +12,6 @@ from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import PAGE, SHOWN, Fields, job_id_of, query, voice_of
 from app.cli.job_control import CONTROLS
 from app.cli.terminal import (
-    STATUS_COLORS,
     Column,
     clock,
     local_time,
@@ -22,8 +22,16 @@ from app.cli.terminal import (
     size,
     speed,
 )
+from app.inference.model import Lane
+from app.store.rows import JobStatus
 
-STATUSES = ("queued", "running", "paused", "completed", "failed", "canceled")
+STATUSES = tuple(status.value for status in JobStatus)
+LANES = tuple(lane.value for lane in Lane)
+COLORS: Mapping[str, str] = {
+    JobStatus.COMPLETED: "green",
+    JobStatus.RUNNING: "yellow",
+    JobStatus.FAILED: "red",
+}
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -32,7 +40,7 @@ USUAL_CHUNK = 400
 COLUMNS = (
     Column("ID"),
     Column("LANE"),
-    Column("STATUS", colors=STATUS_COLORS),
+    Column("STATUS", colors=COLORS),
     Column("CREATED"),
     Column("AUDIO", right=True),
     Column("TITLE", cut=True),
@@ -73,7 +81,7 @@ def jobs() -> None:
 
 @jobs.command("list")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only these; repeatable.")
-@click.option("--lane", type=click.Choice(("speak", "render")), help="Spoken to a listener, or into a file.")
+@click.option("--lane", type=click.Choice(LANES), help="Spoken to a listener, or into a file.")
 @click.option("--voice", metavar="VOICE", help="A voice's name, or the beginning of its id.")
 @click.option("--text", metavar="WORDS", help="Words in the title or the text, 3 characters or more.")
 @click.option("--tag", help="Only those with this tag.")
@@ -176,7 +184,7 @@ def _row(job: Fields) -> list[str]:
 def _status(job: Fields) -> str:
     """With how far it is, as long as there is something left."""
     progress = job["progress"]
-    if job["status"] == "completed" or not progress["characters_done"]:
+    if job["status"] == JobStatus.COMPLETED or not progress["characters_done"]:
         return job["status"]
     return f"{job['status']} {100 * progress['characters_done'] // progress['characters_total']}%"
 

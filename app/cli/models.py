@@ -10,7 +10,6 @@ from app.cli.engine import LOADING_S, EngineClient, connected
 from app.cli.finding import Fields, model_of, model_path
 from app.cli.progress import Show, looks, shown
 from app.cli.terminal import (
-    STATUS_COLORS,
     Column,
     clock,
     print_facts,
@@ -21,9 +20,11 @@ from app.cli.terminal import (
 )
 from app.errors import SpeechError
 
+COLORS = {"active": "green", "downloading": "yellow", "loading": "yellow", "broken": "red"}
+
 COLUMNS = (
     Column("ID"),
-    Column("STATE", colors=STATUS_COLORS),
+    Column("STATE", colors=COLORS),
     Column("SIZE", right=True),
     Column("NAME", cut=True),
 )

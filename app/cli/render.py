@@ -28,9 +28,9 @@ from app.cli.progress import Show, looks, shown
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import clock, note, print_json, say, speed
 from app.errors import JobNotFound, NotRunning, SpeechError
+from app.store.rows import FINAL, JobStatus
 
 BOOKS = (".epub", ".pdf", ".mobi", ".azw3", ".docx", ".odt")
-FINAL = ("completed", "failed", "canceled")
 MAX_TITLE = 200
 
 #: A job that was being submitted when it was interrupted may appear a moment later.
@@ -149,9 +149,9 @@ def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
         raise CommandFailed(
             f"{error.message}; the job goes on with the next engine, then: {again}", UNAVAILABLE
         ) from error
-    if job["status"] == "failed":
+    if job["status"] == JobStatus.FAILED:
         raise CommandFailed(f"the job failed: {job['error']['message']}")
-    if job["status"] == "canceled":
+    if job["status"] == JobStatus.CANCELED:
         raise CommandFailed("somebody canceled the job")
     return job
 
@@ -170,9 +170,9 @@ def _ended(engine: EngineClient, job_id: str, show: Show) -> Fields:
 def words_for(job: Fields) -> str:
     """How far a job is, beside its bar: how much can be heard, how fast it is, how long the rest will take."""
     progress: dict[str, Any] = job["progress"]
-    if job["status"] == "queued" and progress["queue_position"] is not None:
+    if job["status"] == JobStatus.QUEUED and progress["queue_position"] is not None:
         return f"waiting, position {progress['queue_position']} in the queue"
-    if job["status"] == "paused":
+    if job["status"] == JobStatus.PAUSED:
         return "paused"
     words = [f"{clock(progress['audio_seconds'])} of speech"]
     if progress["real_time_factor"]:

@@ -18,16 +18,6 @@ import click
 NARROWEST = 6
 GAP = "  "
 
-STATUS_COLORS = {
-    "completed": "green",
-    "running": "yellow",
-    "failed": "red",
-    "active": "green",
-    "downloading": "yellow",
-    "loading": "yellow",
-    "broken": "red",
-}
-
 
 class Column(NamedTuple):
     """A column of a table."""

@@ -10,6 +10,7 @@ from app.cli.finding import SHOWN, Fields, query, voice_of
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import Column, local_time, note, print_facts, print_json, print_table, say
 from app.errors import ModelNotReady, TranscriptRequired
+from app.inference.model import VoiceKind
 
 COLUMNS = (
     Column("ID"),
@@ -38,7 +39,7 @@ def voices() -> None:
 @voices.command("list")
 @language("Of this language; en finds en-GB, too.")
 @click.option("--model", metavar="ID", help="Of this model.")
-@click.option("--kind", type=click.Choice(("preset", "clone", "design")), help="Kind of voice.")
+@click.option("--kind", type=click.Choice([kind.value for kind in VoiceKind]), help="Kind of voice.")
 @as_json
 @which_engine
 def list_(language: str | None, model: str | None, kind: str | None, as_json: bool, where: Where) -> None:
@@ -81,7 +82,7 @@ def show(voice: str, as_json: bool, where: Where) -> None:
         "kind": found["kind"],
         "language": found["language_hint"] or "any",
         "model": found["tts_model_id"],
-        "made": "" if found["kind"] == "preset" else local_time(found["created_at"], exact=True),
+        "made": "" if found["kind"] == VoiceKind.PRESET else local_time(found["created_at"], exact=True),
         "recording": found["ref_text"] or "",
         "description": found["description"] or "",
     }

@@ -25,9 +25,9 @@ from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, ErrorBody, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
-from app.inference.model import Lane
+from app.inference.model import Lane, VoiceKind
 from app.process.waiting import wait_uncancelled
-from app.store.rows import Settings
+from app.store.rows import JobStatus, Settings
 from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
 
 ACTIONS = ("generate", "stop", "status", "shutdown")
@@ -110,7 +110,7 @@ async def status(engine: DaemonContext) -> dict[str, Any]:
         "model": engine.registry.active_id,
         "speaking": at_work.get(Lane.SPEAK, 0),
         "rendering": at_work.get(Lane.RENDER, 0),
-        "queued": counts["queued"],
+        "queued": counts[JobStatus.QUEUED],
         "warnings": [warning] if (warning := engine.registry.processor.warning) else [],
         "uptime_s": round(time.monotonic() - engine.started, 3),
     }
@@ -165,7 +165,7 @@ async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane
         voice = await named_voice(engine, wanted.voice)
     else:
         voice = await active_models_voice(engine, tag, instruct)
-        if voice.kind == "design":
+        if voice.kind is VoiceKind.DESIGN:
             instruct = ""  # it is how the voice sounds
     if wanted.language is None and voice.language_hint:
         tag = ""  # which is the voice's own

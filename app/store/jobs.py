@@ -9,17 +9,20 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, literal_column, or_, select, text, update
 
 from app.errors import ErrorBody, IdempotencyConflict, JobNotFound
 from app.inference.model import Lane
 from app.store.clock import now_us
 from app.store.database import Database, Transaction
-from app.store.rows import FINAL, Artifact, Changes, Job, JobStatus, NewJob, struct_of
+from app.store.rows import FINAL, UNFINISHED, Artifact, Changes, Job, JobStatus, NewJob, struct_of
 from app.store.tables import SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
 
 #: A job's columns but the ones that only the statements use.
 COLUMNS = tuple(jobs.c[name] for name in Job.__struct_fields__)
+
+#: Spelled out in the statement: the partial index is used only when the planner sees the value.
+_QUEUED: ColumnElement[Any] = literal_column(f"'{JobStatus.QUEUED}'")
 
 _SEARCHABLE = text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:seq, :words)")  # noqa: S608
 _UNSEARCHABLE = text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :seq")  # noqa: S608
@@ -95,7 +98,7 @@ class JobStore:
         now = now_us()
         oldest = (
             select(jobs.c.seq)
-            .where(jobs.c.lane == lane, jobs.c.status == literal_column("'queued'"))
+            .where(jobs.c.lane == lane, jobs.c.status == _QUEUED)
             .order_by(jobs.c.seq)
             .limit(1)
             .scalar_subquery()
@@ -142,7 +145,7 @@ class JobStore:
         ahead = (jobs.c.lane == job.lane) & (jobs.c.seq <= job.seq)
         if job.lane is not Lane.SPEAK:
             ahead |= jobs.c.lane == Lane.SPEAK
-        statement = select(func.count()).where(jobs.c.status == literal_column("'queued'"), ahead)
+        statement = select(func.count()).where(jobs.c.status == _QUEUED, ahead)
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).scalar_one()
 
@@ -150,11 +153,10 @@ class JobStore:
         """At start: what a dead engine left behind. Renders are queued again, where they were in the queue;
         speak jobs fail with `error`, since nobody listens to them any more. Gives both counts.
         """
-        live = [status for status in JobStatus if status not in FINAL]
         async with self._database.transaction() as connection:
             failed = await connection.execute(
                 update(jobs)
-                .where(jobs.c.lane == Lane.SPEAK, jobs.c.status.in_(live))
+                .where(jobs.c.lane == Lane.SPEAK, jobs.c.status.in_(list(UNFINISHED)))
                 .values(status=JobStatus.FAILED, error=msgspec.to_builtins(error), finished_at=now_us())
             )
             queued = await connection.execute(
@@ -178,7 +180,7 @@ class JobStore:
         async with self._database.transaction() as connection:
             return set((await connection.execute(statement)).scalars())
 
-    async def counts(self) -> dict[str, int]:
+    async def counts(self) -> dict[JobStatus, int]:
         """How many jobs are queued and how many are running."""
         statement = (
             select(jobs.c.status, func.count())
@@ -187,7 +189,7 @@ class JobStore:
         )
         async with self._database.transaction() as connection:
             found = {row[0]: row[1] for row in await connection.execute(statement)}
-        return {"queued": found.get("queued", 0), "running": found.get("running", 0)}
+        return {status: found.get(status, 0) for status in (JobStatus.QUEUED, JobStatus.RUNNING)}
 
     async def at_work(self) -> dict[str, int]:
         """How many jobs of each lane are running; a lane that has none may be missing."""
@@ -199,8 +201,8 @@ class JobStore:
 
     async def unfinished(self, model_id: str) -> int:
         """How many jobs still need a model."""
-        states = [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED]
-        statement = select(func.count()).where(jobs.c.model_id == model_id, jobs.c.status.in_(states))
+        waiting = jobs.c.status.in_(list(UNFINISHED))
+        statement = select(func.count()).where(jobs.c.model_id == model_id, waiting)
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).scalar_one()
 

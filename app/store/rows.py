@@ -25,6 +25,7 @@ class JobStatus(StrEnum):
 
 
 FINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
+UNFINISHED = frozenset(JobStatus) - FINAL
 
 
 class Settings(Struct, frozen=True, omit_defaults=True):

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from app.inference.model import Lane, VoiceKind
+from app.store.rows import JobStatus
 from tests.support.client import Engine
 
 pytestmark = pytest.mark.anyio
@@ -102,6 +104,15 @@ async def test_the_bounds_of_the_settings_are_told(document: dict[str, Any]) -> 
     assert (chunking["max_chars"]["minimum"], chunking["max_chars"]["maximum"]) == (100, 2000)
     assert set(schemas["SubmitRequest"]["required"]) == {"voice_id", "text"}
     assert set(schemas["SpeakRequest"]["required"]) == {"voice_id", "text"}
+
+
+async def test_states_lanes_and_kinds_are_those_of_the_engine(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    job, voice = schemas["JobView"]["properties"], schemas["VoiceView"]["properties"]
+
+    assert job["status"]["enum"] == list(JobStatus)
+    assert job["lane"]["enum"] == list(Lane)
+    assert voice["kind"]["enum"] == list(VoiceKind)
 
 
 async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from app.api.schemas import SpeechSettings
-from app.api.views.shared import when
+from app.api.views.shared import JobStatusWord, LaneWord, when
 from app.errors import ErrorBody
 from app.events import Progress
 from app.store.rows import Artifact, ChunkRow, Job
@@ -30,8 +30,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     """A job."""
 
     job_id: str
-    lane: Literal["speak", "render"]
-    status: Literal["queued", "running", "paused", "completed", "failed", "canceled"]
+    lane: LaneWord
+    status: JobStatusWord
     progress: Progress
     voice_id: str
     model_id: str

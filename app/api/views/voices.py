@@ -1,11 +1,10 @@
 """Answers about voices, made from the store's rows."""
 
 from datetime import datetime
-from typing import Literal
 
 from msgspec import Struct
 
-from app.api.views.shared import when
+from app.api.views.shared import VoiceKindWord, when
 from app.store.rows import Voice
 
 
@@ -17,7 +16,7 @@ class VoiceView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     tts_model_id: str
     language_hint: str | None
-    kind: Literal["preset", "clone", "design"]
+    kind: VoiceKindWord
     ref_text: str | None
     description: str | None
 
