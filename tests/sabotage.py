@@ -594,7 +594,7 @@ SABOTAGES = (
     Sabotage(
         "a daemon's client that goes leaves its job at work",
         "app/daemon/handlers.py",
-        "await engine.scheduler.cancel(job_id)",
+        "await engine.parts.scheduler.cancel(job_id)",
         "pass",
         GENERATE,
     ),
@@ -615,7 +615,7 @@ SABOTAGES = (
     Sabotage(
         "the daemon forgets to say what has been heard",
         "app/daemon/handlers.py",
-        "engine.jobs.report_playhead(job_id, event.text_range.end_char)",
+        "engine.parts.jobs.report_playhead(job_id, event.text_range.end_char)",
         "pass",
         GENERATE,
     ),

@@ -1,6 +1,6 @@
 """The Litestar application: its routes, how failures are answered, and what handlers may ask for."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from litestar import Litestar, Response, Router
 from litestar.di import Provide
@@ -20,28 +20,10 @@ from app.api.speak import cancel, speak
 from app.api.stream import Encoded, events, stream
 from app.api.voices import VoiceController
 from app.errors import SpeechError
-from app.models.registry import ModelRegistry
-from app.scheduler.feed import Feed
-from app.scheduler.scheduler import Scheduler
-from app.store.stores import Stores
-from app.usecases.jobs import Jobs
-from app.usecases.models import Models
-from app.usecases.voices import Voices
+from app.usecases.parts import Parts
 
 
-class Dependencies(NamedTuple):
-    """What handlers may ask for, by naming it as a parameter."""
-
-    jobs: Jobs
-    voices: Voices
-    models: Models
-    stores: Stores
-    registry: ModelRegistry
-    scheduler: Scheduler
-    feed: Feed
-
-
-def make_app(dependencies: Dependencies) -> Litestar:
+def make_app(parts: Parts) -> Litestar:
     """All routes, under `/v1`."""
     encoded = Encoded()
     handlers: list[Any] = [
@@ -58,7 +40,7 @@ def make_app(dependencies: Dependencies) -> Litestar:
     app = Litestar(
         route_handlers=[Router("/v1", route_handlers=handlers)],
         dependencies={
-            **{name: _provide(dependencies, name) for name in Dependencies._fields},
+            **{name: _provide(parts, name) for name in Parts._fields},
             "encoded": Provide(lambda: encoded, sync_to_thread=False),
         },
         request_class=StrictRequest,
@@ -86,8 +68,8 @@ def make_app(dependencies: Dependencies) -> Litestar:
     return app
 
 
-def _provide(dependencies: Dependencies, name: str) -> Provide:
-    return Provide(lambda: getattr(dependencies, name), sync_to_thread=False)
+def _provide(parts: Parts, name: str) -> Provide:
+    return Provide(lambda: getattr(parts, name), sync_to_thread=False)
 
 
 def _in_our_shape(response: Response[Any]) -> Response[Any]:

@@ -40,8 +40,9 @@ async def named_voice(engine: DaemonContext, said: str) -> Voice:
     """The one voice that `said` means. Raises `VoiceNotFound` if there is none, `InvalidRequest` if there are
     several.
     """
-    await engine.models.refresh()  # presets come with their model
-    found = voices_named(await engine.stores.voices.list(), said, active_model_id=engine.registry.active_id)
+    await engine.parts.models.refresh()  # presets come with their model
+    every = await engine.parts.stores.voices.list()
+    found = voices_named(every, said, active_model_id=engine.parts.registry.active_id)
     if not found:
         raise VoiceNotFound(f"there is no voice {said!r:.80}; {_LISTED_BY}")
     if len(found) > 1:
@@ -55,12 +56,12 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
     """The voice with which the active model speaks a language. It is made, by a model that makes voices from
     descriptions, when there is no such voice yet. Raises `ModelNotReady`, `InvalidRequest`.
     """
-    await engine.models.refresh()
-    entry = engine.registry.active
+    await engine.parts.models.refresh()
+    entry = engine.parts.registry.active
     model_id, hint = entry.card.model_id, None if language == AUTO else language
     if entry.card.supports_design:
         return await _designed(engine, model_id, hint, description or DESCRIPTION)
-    presets = await engine.stores.voices.list(kind=VoiceKind.PRESET, model_id=model_id)
+    presets = await engine.parts.stores.voices.list(kind=VoiceKind.PRESET, model_id=model_id)
     if presets:
         return _speaking(entry, presets, hint)
     if not entry.card.supports_clone:  # espeak-ng, in a build that was made without it
@@ -68,7 +69,7 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
             f"this build of q3tts has no voices of {model_id}; activate another model: q3tts models",
             model_id=model_id,
         )
-    clones = await engine.stores.voices.list(kind=VoiceKind.CLONE, model_id=model_id)
+    clones = await engine.parts.stores.voices.list(kind=VoiceKind.CLONE, model_id=model_id)
     if not clones:
         raise ModelNotReady(
             f"the model {model_id} speaks with voices from recordings, and there is none; "
@@ -80,11 +81,11 @@ async def active_models_voice(engine: DaemonContext, language: str, description:
 
 async def _designed(engine: DaemonContext, model_id: str, hint: str | None, description: str) -> Voice:
     async with engine.designing:
-        for voice in await engine.stores.voices.list(kind=VoiceKind.DESIGN, model_id=model_id):
+        for voice in await engine.parts.stores.voices.list(kind=VoiceKind.DESIGN, model_id=model_id):
             if voice.description == description and voice.language_hint == hint:
                 return voice
         name = description if len(description) <= NAME_CHARS else f"{description[: NAME_CHARS - 1]}…"
-        return await engine.voices.design(display_name=name, description=description, language=hint)
+        return await engine.parts.voices.design(display_name=name, description=description, language=hint)
 
 
 def _speaking(entry: ModelSpec, presets: list[Voice], hint: str | None) -> Voice:

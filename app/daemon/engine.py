@@ -10,12 +10,7 @@ from typing import Protocol
 
 from app.audio.playback.speakers import Played
 from app.config import Config
-from app.models.registry import ModelRegistry
-from app.scheduler.scheduler import Scheduler
-from app.store.stores import Stores
-from app.usecases.jobs import Jobs
-from app.usecases.models import Models
-from app.usecases.voices import Voices
+from app.usecases.parts import Parts
 
 
 class AudioOutput(Protocol):
@@ -44,22 +39,8 @@ MAX_ALOUD = 2
 class DaemonContext:
     """What the handlers may use of the engine. Belongs to the event loop."""
 
-    def __init__(
-        self,
-        *,
-        config: Config,
-        url: str,
-        jobs: Jobs,
-        voices: Voices,
-        models: Models,
-        stores: Stores,
-        registry: ModelRegistry,
-        scheduler: Scheduler,
-        speakers: AudioOutput,
-    ) -> None:
-        self.config, self.url, self.speakers = config, url, speakers
-        self.jobs, self.voices, self.models = jobs, voices, models
-        self.stores, self.registry, self.scheduler = stores, registry, scheduler
+    def __init__(self, *, config: Config, url: str, parts: Parts, speakers: AudioOutput) -> None:
+        self.config, self.url, self.parts, self.speakers = config, url, parts, speakers
         self.aloud = asyncio.Semaphore(MAX_ALOUD)  #: jobs that are played, or will be next
         self.designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
         self.started = time.monotonic()

@@ -99,7 +99,7 @@ def _fields(request: dict[str, Any], kind: type[Fields]) -> Fields:
 async def status(engine: DaemonContext) -> dict[str, Any]:
     """What runs here, and what it is doing."""
     config = engine.config
-    counts, at_work = await engine.stores.jobs.counts(), await engine.stores.jobs.at_work()
+    counts, at_work = await engine.parts.stores.jobs.counts(), await engine.parts.stores.jobs.at_work()
     return {
         "status": "ok",
         "pid": os.getpid(),
@@ -107,11 +107,11 @@ async def status(engine: DaemonContext) -> dict[str, Any]:
         "url": engine.url,
         "data_dir": str(config.data_dir),
         "token_file": None if config.token_file is None else str(config.token_file),
-        "model": engine.registry.active_id,
+        "model": engine.parts.registry.active_id,
         "speaking": at_work.get(Lane.SPEAK, 0),
         "rendering": at_work.get(Lane.RENDER, 0),
         "queued": counts[JobStatus.QUEUED],
-        "warnings": [warning] if (warning := engine.registry.processor.warning) else [],
+        "warnings": [warning] if (warning := engine.parts.registry.processor.warning) else [],
         "uptime_s": round(time.monotonic() - engine.started, 3),
     }
 
@@ -136,15 +136,15 @@ async def _made(engine: DaemonContext, request: Request, path: Path | None, *, p
     """Have a job made, heard and saved: the answer. It is canceled with this."""
     job_id = str(uuid4())
     try:
-        await engine.jobs.submit(request, job_id=job_id)
+        await engine.parts.jobs.submit(request, job_id=job_id)
         last, underruns = await _spoken(engine, job_id, play=play)
         if isinstance(last, JobError):
             return failed(last.error)
         if isinstance(last, JobCanceled):
             return failed(ErrorBody("JOB_CANCELED", "somebody canceled the job", {"job_id": job_id}))
-        job = await engine.stores.jobs.get(job_id)
+        job = await engine.parts.stores.jobs.get(job_id)
         if path is not None:
-            wav = await engine.jobs.audio(job_id, format="wav", partial=False)
+            wav = await engine.parts.jobs.audio(job_id, format="wav", partial=False)
             await asyncio.to_thread(save, wav, path, umask=engine.config.umask)
     except BaseException:
         await wait_uncancelled(_ended(engine, job_id))
@@ -191,10 +191,10 @@ async def _spoken(engine: DaemonContext, job_id: str, *, play: bool) -> tuple[Fi
             if isinstance(event, AudioChunk):
                 yield event.audio.data_base64
                 # The speakers want the next one: the model need not be kept further ahead of them than it is.
-                engine.jobs.report_playhead(job_id, event.text_range.end_char)
+                engine.parts.jobs.report_playhead(job_id, event.text_range.end_char)
             elif isinstance(event, JobProgress):
                 # After all of its audio: what has no sound, such as a long line of dots, is heard as well.
-                engine.jobs.report_playhead(job_id, event.progress.characters_done)
+                engine.parts.jobs.report_playhead(job_id, event.progress.characters_done)
             elif isinstance(event, FINAL):
                 last = event
                 if isinstance(event, JobCanceled):
@@ -202,7 +202,7 @@ async def _spoken(engine: DaemonContext, job_id: str, *, play: bool) -> tuple[Fi
 
     after_seq = 0 if play else NO_AUDIO
     async with (
-        engine.jobs.follow(job_id, after_seq=after_seq, backpressure=play) as events,
+        engine.parts.jobs.follow(job_id, after_seq=after_seq, backpressure=play) as events,
         aclosing(pcm()) as audio,
     ):
         with suppress(_Silence):
@@ -212,7 +212,7 @@ async def _spoken(engine: DaemonContext, job_id: str, *, play: bool) -> tuple[Fi
                 async for _ in audio:
                     pass
     if last is None:
-        await engine.stores.jobs.get(job_id)  # it may have been deleted
+        await engine.parts.stores.jobs.get(job_id)  # it may have been deleted
         raise EngineRestarted("the engine was stopped before this was done")
     return last, underruns
 
@@ -220,4 +220,4 @@ async def _spoken(engine: DaemonContext, job_id: str, *, play: bool) -> tuple[Fi
 async def _ended(engine: DaemonContext, job_id: str) -> None:
     """Nobody waits for the job any more. One that has ended stays as it is; perhaps there is none yet."""
     with suppress(SpeechError):
-        await engine.scheduler.cancel(job_id)
+        await engine.parts.scheduler.cancel(job_id)

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from litestar.types import ASGIApp
 
-from app.api.app import Dependencies, make_app
+from app.api.app import make_app
 from app.api.guard import App, Guard
 from app.audio.log.logs import AudioLogs
 from app.audio.playback.speakers import Speakers as AudioDevice
@@ -33,33 +32,19 @@ from app.store.database import Database
 from app.store.stores import Stores
 from app.usecases.jobs import Jobs
 from app.usecases.models import Models
+from app.usecases.parts import Parts
 from app.usecases.voices import Voices, voice_spec
-
-
-class Parts(NamedTuple):
-    """The parts of an engine, all but its socket."""
-
-    app: App
-    jobs: Jobs
-    voices: Voices
-    models: Models
-    stores: Stores
-    registry: ModelRegistry
-    scheduler: Scheduler
-    logs: AudioLogs
-    feed: Feed
 
 
 async def build_parts(
     config: Config,
     builtin: Sequence[ModelSpec],
-    sock: socket.socket,
     stack: AsyncExitStack,
     watch: Callable[[asyncio.Task[None]], None],
     *,
     storage_retry_s: float,
 ) -> Parts:
-    """Build everything but the socket, from the database up; `stack` takes it down in reverse.
+    """Build what the interfaces work with, from the database up; `stack` takes it down in reverse.
 
     `watch` gets every task that the engine cannot run without.
     """
@@ -104,13 +89,12 @@ async def build_parts(
         folder=voices_folder,
         previews=private_folder(config.data_dir / "previews"),
     )
-    app = Guard(
-        _asgi(make_app(Dependencies(jobs, voices, models, stores, registry, scheduler, feed))),
-        token=config.token,
-        hosts=_hosts(sock),
-        origins=config.allowed_origins,
-    )
-    return Parts(app, jobs, voices, models, stores, registry, scheduler, logs, feed)
+    return Parts(jobs, voices, models, stores, registry, scheduler, logs, feed)
+
+
+def build_app(config: Config, sock: socket.socket, parts: Parts) -> App:
+    """The HTTP API, with the guard in front of it."""
+    return Guard(_asgi(make_app(parts)), token=config.token, hosts=_hosts(sock), origins=config.allowed_origins)
 
 
 def build_daemon(
@@ -130,17 +114,7 @@ def build_daemon(
     stack.callback(bound.close)
     speakers = speakers or AudioDevice()
     stack.push_async_callback(speakers.close)
-    engine = DaemonContext(
-        config=config,
-        url=_url(sock),
-        jobs=parts.jobs,
-        voices=parts.voices,
-        models=parts.models,
-        stores=parts.stores,
-        registry=parts.registry,
-        scheduler=parts.scheduler,
-        speakers=speakers,
-    )
+    engine = DaemonContext(config=config, url=_url(sock), parts=parts, speakers=speakers)
     daemon = Daemon(bound, engine, on_stop=on_stop)
     stack.push_async_callback(daemon.closed)
     return daemon

@@ -12,10 +12,11 @@ import uvicorn
 from app.config import Config
 from app.daemon.binding import Bound
 from app.daemon.engine import AudioOutput
-from app.engine.build import Parts, build_daemon, build_parts
+from app.engine.build import build_app, build_daemon, build_parts
 from app.errors import StorageFailed
 from app.models.spec import ModelSpec, espeak
 from app.scheduler.finisher import STORAGE_RETRY_S
+from app.usecases.parts import Parts
 
 #: How long running jobs have to finish their step, out of the time that a stop may take.
 SETTLE_S = 2.0
@@ -57,12 +58,10 @@ async def serving(
         task.add_done_callback(partial(_report, on_failure))
 
     async with AsyncExitStack() as stack:
-        parts = await build_parts(
-            config, builtin or [espeak()], sock, stack, watch, storage_retry_s=storage_retry_s
-        )
+        parts = await build_parts(config, builtin or [espeak()], stack, watch, storage_retry_s=storage_retry_s)
         server = Server(
             uvicorn.Config(
-                parts.app,
+                build_app(config, sock, parts),
                 http="h11",
                 ws="websockets-sansio",
                 loop="asyncio",

@@ -12,7 +12,6 @@ import msgspec
 
 from app.audio.log.log import LogEvent
 from app.config import Config
-from app.engine.build import Parts
 from app.engine.serving import serving
 from app.engine.start import bind
 from app.events import AudioChunk, JobStarted
@@ -23,6 +22,7 @@ from app.scheduler.finisher import STORAGE_RETRY_S
 from app.store.rows import ChunkRow, Job, JobStatus, Settings
 from app.text.spoken import spoken_text
 from app.usecases.jobs import Request
+from app.usecases.parts import Parts
 from tests.scheduler.recorder import RECORD, Step
 from tests.support.fakes import VOICE_ID, fake_entry, fake_pcm
 from tests.support.pauses import pauses_behind, with_pauses

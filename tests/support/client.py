@@ -11,7 +11,7 @@ import anyio
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.engine.build import Parts
+from app.usecases.parts import Parts
 
 TOKEN = "a-token-of-the-tests"
 PATIENCE_S = 30.0

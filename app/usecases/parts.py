@@ -1,0 +1,25 @@
+"""The parts of an engine that its interfaces work with: the use cases, and what these stand on."""
+
+from typing import NamedTuple
+
+from app.audio.log.logs import AudioLogs
+from app.models.registry import ModelRegistry
+from app.scheduler.feed import Feed
+from app.scheduler.scheduler import Scheduler
+from app.store.stores import Stores
+from app.usecases.jobs import Jobs
+from app.usecases.models import Models
+from app.usecases.voices import Voices
+
+
+class Parts(NamedTuple):
+    """One of each. A handler of the HTTP API gets those that it names as parameters."""
+
+    jobs: Jobs
+    voices: Voices
+    models: Models
+    stores: Stores
+    registry: ModelRegistry
+    scheduler: Scheduler
+    logs: AudioLogs
+    feed: Feed
