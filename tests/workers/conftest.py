@@ -1,6 +1,6 @@
 """The embedded model, and what it asks of its library; Qwen3-TTS models, each made once for all files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +11,7 @@ from app.workers.synthesis.espeak.model import Espeak
 
 if TYPE_CHECKING:  # MLX is for those who need it
     from app.inference.model import VoiceSpec
+    from app.workers.synthesis.qwen3.model import Qwen3
     from tests.support.qwen3_checkpoints import Alone, Models
 
 
@@ -63,3 +64,19 @@ def cloned(tmp_path_factory: pytest.TempPathFactory) -> "VoiceSpec":
     from tests.support.qwen3_checkpoints import clone
 
     return clone(tmp_path_factory.mktemp("voice"))
+
+
+@pytest.fixture(scope="session")
+def eight(models: "Models") -> "Callable[[str], Qwen3]":
+    """Models with room for eight sequences, by kind; each loaded once."""
+    from app.workers.synthesis.qwen3.model import Qwen3
+
+    loaded: dict[str, Qwen3] = {}
+
+    def of_kind(kind: str) -> Qwen3:
+        if kind not in loaded:
+            options = {"size": "1b7"} if kind == "custom_voice" else {}
+            loaded[kind] = Qwen3.load(models.folder(type=kind, **options), max_sequences=8)
+        return loaded[kind]
+
+    return of_kind

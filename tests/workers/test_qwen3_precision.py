@@ -8,7 +8,7 @@ rounding.
 
 # mlx-audio has no types, and MLX's are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportPrivateUsage=false
+# pyright: reportUnknownArgumentType=false
 
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -70,19 +70,26 @@ def test_a_quantized_checkpoint_generates_the_codes_of_mlx_audio(
     assert np.array_equal(np.stack(generated[wanted.id])[:FRAMES], expected)
 
 
+def some_layers(talker: Any) -> list[list[Any]]:
+    """Of each part of a talker, those that we fuse."""
+    first, second = talker.model.layers
+    attention = first.self_attn
+    return [
+        [attention.q_proj, attention.k_proj, attention.v_proj],
+        [second.mlp.down_proj],
+        [talker.codec_head],
+        [talker.code_predictor.lm_head[14]],
+    ]
+
+
 @BITS
 def test_quantized_layers_stay_quantized_and_are_widened_without_loss(models: Models, bits: int) -> None:
     folder = models.folder(type="custom_voice", bits=bits)
     theirs: Any = load_theirs(folder)
-    talker = Talker(load_checkpoint(folder).model.talker, mx.zeros((1, 1, 32)))
+    loaded: Any = load_checkpoint(folder).model
 
-    first, second = theirs.talker.model.layers
-    for ours, parts in (
-        (talker._layers[0]._qkv, [first.self_attn.q_proj, first.self_attn.k_proj, first.self_attn.v_proj]),
-        (talker._layers[1]._down, [second.mlp.down_proj]),
-        (talker._head, [theirs.talker.codec_head]),
-        (talker._predictor._heads[14], [theirs.talker.code_predictor.lm_head[14]]),
-    ):
+    for layers, parts in zip(some_layers(loaded.talker), some_layers(theirs.talker), strict=True):
+        ours = fuse(*layers)
         assert isinstance(ours, nn.QuantizedLinear)
         assert ours.bits == bits
         assert (ours.scales.dtype, parts[0].scales.dtype) == (mx.float32, mx.bfloat16)

@@ -17,10 +17,9 @@ from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model as Theirs
 from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
-from app.inference.model import FinishReason, Sampling, Utterance, VoiceKind, VoiceSpec
+from app.inference.model import FinishReason, Utterance, VoiceKind, VoiceSpec
 from app.workers.synthesis.qwen3.loading import load_checkpoint
 from app.workers.synthesis.qwen3.model import Qwen3
-from app.workers.synthesis.qwen3.references import Reference
 from app.workers.synthesis.qwen3.sampling import FirstCodeProcessor
 from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
@@ -38,12 +37,8 @@ from tests.support.qwen3_checkpoints import (
     tone,
     utterance,
 )
+from tests.support.qwen3_vocoders import Samples, apart, codes_of, decoded, primed, stepped
 from tests.support.speaking import Spoken, collect, finish, speak
-
-Samples = NDArray[np.float32]
-
-GROUPS, CODES = 16, 2_048
-GREEDY = Sampling(temperature=0)
 
 canary = pytest.mark.xfail(strict=False, reason="fixed in mlx-audio; then this test can go")
 
@@ -75,44 +70,8 @@ def vocoder(models: Models) -> Vocoder:
     return Vocoder(load_checkpoint(models.folder(type="base")).decoder, window=512)
 
 
-def codes_of(frames: int, seed: int = 0) -> mx.array:
-    """[1, code groups, frames]."""
-    return mx.array(np.random.default_rng(seed).integers(0, CODES, (1, GROUPS, frames)).astype(np.int32))
-
-
-def decoded(theirs: Any, codes: mx.array) -> Samples:
-    """By mlx-audio, in one go."""
-    return np.array(theirs.speech_tokenizer.decoder(codes)).reshape(-1)
-
-
-def stepped(vocoder: Vocoder, codes: mx.array, *lengths: int, state: VocoderState | None = None) -> Samples:
-    """By ours, in steps of these lengths."""
-    assert sum(lengths) == codes.shape[-1]
-    parts: list[Samples] = []
-    start = 0
-    for length in lengths:
-        samples, state = vocoder.step(codes[..., start : start + length], state)
-        parts.append(np.array(samples).reshape(-1))
-        start += length
-    return np.concatenate(parts)
-
-
-def primed(vocoder: Vocoder, codes: mx.array) -> VocoderState:
-    """The state after a reference."""
-    reference = Reference("", codes, mx.zeros((1, 8)), mx.zeros((1, codes.shape[-1], 8)))
-    while (state := reference.prime(vocoder)) is None:
-        pass
-    return state
-
-
 def of_theirs(results: Iterator[Any]) -> Samples:
     return np.concatenate([np.array(result.audio) for result in results])
-
-
-def apart(one: Any, other: Any) -> float:
-    """The largest difference, as a part of the peak."""
-    assert one.shape == other.shape
-    return float(np.abs(one - other).max() / np.abs(other).max())
 
 
 class Vocoded(NamedTuple):
@@ -186,16 +145,6 @@ def test_they_take_frames_whose_first_code_is_zero_for_padding(their_preset: Any
     assert audio.size == 7 * FRAME_SAMPLES, "as many are missing at the end"
 
 
-def test_codes_of_zeros_are_frames_like_any_other(vocoder: Vocoder, theirs: Any) -> None:
-    codes = np.array(codes_of(6))
-    codes[0, 0, [0, 3, 5]] = 0
-
-    samples = stepped(vocoder, mx.array(codes), 4, 2)
-
-    assert samples.size == 6 * FRAME_SAMPLES
-    assert apart(samples, decoded(theirs, mx.array(codes))) < 1e-4
-
-
 def test_a_clone_begins_exactly_where_its_reference_ends(
     base: Qwen3, theirs: Any, cloned: VoiceSpec, vocoded: Vocoded
 ) -> None:
@@ -264,70 +213,6 @@ def test_their_clone_is_cut_by_its_share_of_the_length(theirs: Any) -> None:
     assert cut_by_theirs(mx.array(with_zeros)).size < 10 * FRAME_SAMPLES, "and loses its end"
 
 
-@pytest.mark.parametrize(
-    "lengths", [[24], [1] * 24, [4] * 6, [3, 1, 7, 13], [23, 1]], ids=lambda lengths: "+".join(map(str, lengths))
-)
-def test_however_codes_are_divided_they_sound_the_same(theirs: Any, vocoder: Vocoder, lengths: list[int]) -> None:
-    codes = codes_of(24)
-
-    assert apart(stepped(vocoder, codes, *lengths), decoded(theirs, codes)) < 1e-5
-
-
-def test_a_stream_of_any_length_goes_on_as_it_began(theirs: Any, vocoder: Vocoder) -> None:
-    codes = codes_of(266)  # the cache of the attention grows at 256
-
-    assert apart(stepped(vocoder, codes, 250, 4, 4, 4, 4), decoded(theirs, codes)) < 1e-4
-
-
-@pytest.mark.parametrize("frames", [1, 25, 26, 60])
-def test_a_reference_of_any_length_is_heard_to_its_end(theirs: Any, vocoder: Vocoder, frames: int) -> None:
-    codes = codes_of(frames + 4)
-    expected = decoded(theirs, codes)[frames * FRAME_SAMPLES :]
-
-    samples = stepped(vocoder, codes[..., frames:], 4, state=primed(vocoder, codes[..., :frames]))
-
-    assert apart(samples, expected) < 1e-4
-
-
-def test_a_state_can_be_gone_on_from_again_and_again(vocoder: Vocoder) -> None:
-    state = primed(vocoder, codes_of(9))
-    codes = [codes_of(8, seed) for seed in (1, 2, 1)]
-
-    first, other, again = (stepped(vocoder, some, 4, 4, state=state) for some in codes)
-
-    assert np.array_equal(first, again)
-    assert apart(other, first) > 0.1
-
-
-@pytest.mark.parametrize("reference", [0, 9])
-def test_two_vocoder_streams_step_by_step_are_two_streams(vocoder: Vocoder, reference: int) -> None:
-    """Also after the same reference."""
-    codes = codes_of(12, 1), codes_of(12, 2)
-    state = primed(vocoder, codes_of(reference)) if reference else None
-    expected = [stepped(vocoder, some, 4, 4, 4, state=state) for some in codes]
-    states = [state, state]
-    parts: list[list[Samples]] = [[], []]
-
-    for start in (0, 4, 8):
-        for number in (0, 1):
-            samples, states[number] = vocoder.step(codes[number][..., start : start + 4], states[number])
-            parts[number].append(np.array(samples).reshape(-1))
-
-    for number in (0, 1):
-        assert np.array_equal(np.concatenate(parts[number]), expected[number])
-
-
-def test_an_abandoned_vocoder_stream_leaves_nothing(vocoder: Vocoder) -> None:
-    expected = stepped(vocoder, codes_of(4), 4)
-    vocoder.step(codes_of(7, 3), None)
-
-    assert np.array_equal(stepped(vocoder, codes_of(4), 4), expected)
-
-    with pytest.raises(ValueError, match=r"."):
-        vocoder.step(mx.zeros((1, GROUPS), mx.int32), None)
-    assert np.array_equal(stepped(vocoder, codes_of(4), 4), expected)
-
-
 def test_two_utterances_at_once_are_as_each_alone(preset: Qwen3, alone: Alone) -> None:
     wanted = utterance(LONGER), utterance(TEXT, VoiceSpec(VoiceKind.PRESET, "vivian"), id=2, seed=2)
     preset.add(wanted)
@@ -386,13 +271,14 @@ def test_references_of_the_same_length_and_sum_are_not_taken_for_each_other(
     def wanted(number: int, **changes: Any) -> Utterance:
         return utterance(voice=voices[number], id=number, **changes)
 
-    spoken = finish_both(base, wanted(0), wanted(1))
+    base.add([wanted(0), wanted(1)])
+    spoken = finish(base)
     fresh = Qwen3.load(models.folder(type="base"))
     first = speak(fresh, wanted(0)).pcm
     fresh = Qwen3.load(models.folder(type="base"))
     second = speak(fresh, wanted(1)).pcm
 
-    assert spoken == [first, second]
+    assert [spoken[0].pcm, spoken[1].pcm] == [first, second]
     assert first != second
 
 
@@ -409,9 +295,3 @@ def test_they_take_references_of_the_same_length_and_sum_for_each_other(theirs: 
     taken = [np.array(theirs._prepare_icl_generation_inputs(ref_audio=audio, **told)[3]) for audio in audios]
     assert not np.array_equal(codes[0], codes[1])
     assert np.array_equal(taken[1], codes[0]), "theirs speaks with the voice that came first"
-
-
-def finish_both(model: Qwen3, *wanted: Utterance) -> list[bytes]:
-    model.add(wanted)
-    spoken = finish(model)
-    return [spoken[one.id].pcm for one in wanted]
