@@ -139,11 +139,9 @@ def serve(
     if daemon and sidecar:
         raise click.UsageError("--daemon and --sidecar exclude each other: a sidecar ends with its app")
     if daemon and not announce:
-        _in_the_background(token)
+        _detach(token)
         return
-    # Out of the environment at once: what the engine starts must not inherit the token.
-    for name in ("Q3TTS_TOKEN", "Q3TTS_SERVE_TOKEN"):
-        os.environ.pop(name, None)
+    _hide_token()
     from app.engine.start import Options, start
 
     options = Options(
@@ -160,13 +158,29 @@ def serve(
     sys.exit(start(options, sidecar=sidecar, announce=announce))
 
 
-def _in_the_background(token: str | None) -> None:
-    """The same command, in a process of its own."""
+def _hide_token() -> None:
+    """Out of the environment at once: what the engine starts must not inherit the token."""
+    for name in ("Q3TTS_TOKEN", "Q3TTS_SERVE_TOKEN"):
+        os.environ.pop(name, None)
+
+
+def _detach(token: str | None) -> None:
+    """Run the same command in a process of its own, and say where it is."""
     from app.engine.launch import detach
 
     if token is not None:
         os.environ["Q3TTS_TOKEN"] = token  # where nobody else can read it
     context = click.get_current_context()
+    said = detach(_arguments(context))
+    host = context.params["host"]
+    click.echo(f"q3tts {said['version']} runs in the background, pid {said['pid']}")
+    click.echo(f"  socket   {context.params['socket_path'] or default_socket()}")
+    click.echo(f"  HTTP     http://{f'[{host}]' if ':' in host else host}:{said['port']}/v1")
+    click.echo("  it ends with: q3tts stop")
+
+
+def _arguments(context: click.Context) -> list[str]:
+    """The options of this command, for another process."""
     arguments: list[str] = []
     for option in context.command.params:
         assert isinstance(option, click.Option)
@@ -176,12 +190,7 @@ def _in_the_background(token: str | None) -> None:
         values: tuple[Any, ...] = value if option.multiple else (value,)
         for one in values:
             arguments += [option.opts[0], str(one.absolute() if isinstance(one, Path) else one)]
-    said = detach(arguments)
-    host = context.params["host"]
-    click.echo(f"q3tts {said['version']} runs in the background, pid {said['pid']}")
-    click.echo(f"  socket   {context.params['socket_path'] or default_socket()}")
-    click.echo(f"  HTTP     http://{f'[{host}]' if ':' in host else host}:{said['port']}/v1")
-    click.echo("  it ends with: q3tts stop")
+    return arguments
 
 
 @cli.command(hidden=True)

@@ -75,40 +75,39 @@ def render(
       fortune | q3tts render - -o - | aplay
       q3tts render long.txt --detach     then: q3tts jobs save ID -o long.wav
     """
-    if output is None and not detach:
-        raise click.UsageError("Missing option '-o' / '--output'.")
-    if output is not None and not detach:
-        check(output)
-        if as_json and output == STDOUT:
-            raise CommandFailed("--json and the WAV file cannot both have standard output", USAGE)
-    text = read(file)
-    settings = {"instruct": instruct, "rate": rate}
-    wanted = {
-        "text": text,
-        "language": language,
-        "settings": {name: value for name, value in settings.items() if value is not None},
-        "seed": seed,
-        "title": (title or _title(file))[:MAX_TITLE] or None,
-    }
+    _check_output(output, detach=detach, as_json=as_json)
+    request = _given(
+        text=read(file),
+        language=language,
+        settings=_given(instruct=instruct, rate=rate),
+        seed=seed,
+        title=(title or _title(file))[:MAX_TITLE] or None,
+    )
     with connected(where.socket, where.data_dir, daemon_only=detach) as engine:
         speaker = voice_of(engine, voice) if voice else usual_voice(engine, language)
-        request = {name: value for name, value in wanted.items() if value is not None}
         request["voice_id"] = speaker["voice_id"]
         if output is None or detach:
-            job = engine.post("/jobs", request)
-            print_json(job) if as_json else say(job["job_id"])
-            if output is not None:
-                again = f"q3tts jobs save {job['job_id'][:SHOWN]} -o {output}"
-                note(f"no file is written now; when the job is completed, do that with: {again}")
+            _submit(engine, request, output, as_json=as_json)
             return
         job = _rendered(engine, request, quiet=as_json)
-        try:
-            save(engine, f"/jobs/{job['job_id']}/audio", output)
-        except CommandFailed as error:
-            raise CommandFailed(
-                f"{error.message}; q3tts jobs save {job['job_id'][:SHOWN]} still can", error.exit_code
-            ) from error
+        _save(engine, job, output)
     _print_summary(job, output, as_json=as_json)
+
+
+def _check_output(output: Path | None, *, detach: bool, as_json: bool) -> None:
+    """Raises before anything is spoken when there is no place for the file."""
+    if detach:
+        return
+    if output is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    check(output)
+    if as_json and output == STDOUT:
+        raise CommandFailed("--json and the WAV file cannot both have standard output", USAGE)
+
+
+def _given(**fields: Any) -> Fields:
+    """Those that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def read(file: Path) -> str:
@@ -132,6 +131,15 @@ def read(file: Path) -> str:
 def _title(file: Path) -> str:
     """A file name may have bytes that are not text."""
     return "" if file == STDOUT else file.stem.encode(errors="replace").decode()
+
+
+def _submit(engine: EngineClient, request: Fields, output: Path | None, *, as_json: bool) -> None:
+    """Leave the job to the daemon."""
+    job = engine.post("/jobs", request)
+    print_json(job) if as_json else say(job["job_id"])
+    if output is not None:
+        again = f"q3tts jobs save {job['job_id'][:SHOWN]} -o {output}"
+        note(f"no file is written now; when the job is completed, do that with: {again}")
 
 
 def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
@@ -194,6 +202,16 @@ def _withdraw(engine: EngineClient, job_id: str) -> None:
             return
         else:
             return
+
+
+def _save(engine: EngineClient, job: Fields, output: Path) -> None:
+    """Write the job's file. Raises `CommandFailed`, which says how to try that again."""
+    try:
+        save(engine, f"/jobs/{job['job_id']}/audio", output)
+    except CommandFailed as error:
+        raise CommandFailed(
+            f"{error.message}; q3tts jobs save {job['job_id'][:SHOWN]} still can", error.exit_code
+        ) from error
 
 
 def _print_summary(job: Fields, output: Path, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from app.cli.command import Command, CommandFailed, Group, Where, as_json, language, which_engine
-from app.cli.engine import LOADING_S, EngineClient, RequestRefused, connected
+from app.cli.engine import LOADING_S, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, query, voice_of
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import Column, local_time, note, print_facts, print_json, print_table, say
@@ -148,12 +148,7 @@ def clone(
         "ref_text": transcript,
         "language": language,
     }
-    with connected(*where) as engine:
-        try:
-            made = engine.post("/voices/clone", request, answer_s=LOADING_S)
-        except RequestRefused as error:
-            raise _plainly(error) from error
-        _made(engine, made, as_json=as_json)
+    _make("/voices/clone", request, where, as_json=as_json)
 
 
 @click.command(cls=Command)
@@ -170,12 +165,7 @@ def design(description: str, name: str, language: str | None, as_json: bool, whe
       q3tts design "an old man with a deep, warm voice" --name Grandpa
     """
     request = {"display_name": name, "description": description, "language": language}
-    with connected(*where) as engine:
-        try:
-            made = engine.post("/voices/design", request, answer_s=LOADING_S)
-        except RequestRefused as error:
-            raise _plainly(error) from error
-        _made(engine, made, as_json=as_json)
+    _make("/voices/design", request, where, as_json=as_json)
 
 
 def _row(voice: Fields) -> list[str]:
@@ -188,11 +178,17 @@ def _row(voice: Fields) -> list[str]:
     ]
 
 
-def _made(engine: EngineClient, made: Fields, *, as_json: bool) -> None:
-    if as_json:
-        print_json(engine.get(f"/voices/{made['voice_id']}"))
-    else:
-        say(f"{made['display_name']} ({made['voice_id'][:SHOWN]}) speaks with {made['tts_model_id']}")
+def _make(route: str, request: Fields, where: Where, *, as_json: bool) -> None:
+    """Have the engine make a voice, and show it. Raises `CommandFailed`."""
+    with connected(*where) as engine:
+        try:
+            made = engine.post(route, request, answer_s=LOADING_S)
+        except RequestRefused as error:
+            raise _plainly(error) from error
+        if as_json:
+            print_json(engine.get(f"/voices/{made['voice_id']}"))
+        else:
+            say(f"{made['display_name']} ({made['voice_id'][:SHOWN]}) speaks with {made['tts_model_id']}")
 
 
 def _plainly(error: RequestRefused) -> CommandFailed:
