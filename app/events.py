@@ -88,7 +88,7 @@ Event = JobStarted | AudioChunk | JobProgress | JobDone | JobCanceled | JobError
 _encoder = msgspec.json.Encoder()
 
 #: Before the PCM of a binary AUDIO_CHUNK: magic, seq, chunk_index, start_char, end_char, sample rate.
-BINARY_HEAD = struct.Struct("<4sIIIII")
+BINARY_HEADER = struct.Struct("<4sIIIII")
 BINARY_MAGIC = b"Q3A1"
 
 
@@ -98,9 +98,9 @@ def as_json(event: Event) -> str:
 
 
 def as_binary(event: AudioChunk) -> bytes:
-    """The audio without base64: 24 bytes of `BINARY_HEAD`, little-endian, then the PCM."""
+    """The audio without base64: 24 bytes of `BINARY_HEADER`, little-endian, then the PCM."""
     where = event.text_range
-    head = BINARY_HEAD.pack(
+    header = BINARY_HEADER.pack(
         BINARY_MAGIC,
         event.seq,
         where.chunk_index,
@@ -108,4 +108,4 @@ def as_binary(event: AudioChunk) -> bytes:
         where.end_char,
         event.audio.sample_rate,
     )
-    return head + event.audio.data_base64
+    return header + event.audio.data_base64

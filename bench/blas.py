@@ -67,7 +67,7 @@ async def speak(choice: str, folder: Path, seconds: float) -> Round:
                 first, first_samples = time.monotonic(), samples
         ended, processor = time.monotonic(), worker.processor
     assert processor is not None
-    assert samples > first_samples, f"{take.finish_reason}: {take.why}"
+    assert samples > first_samples, f"{take.finish_reason}: {take.error}"
     return Round(
         blas=processor.blas,
         gflops=processor.gflops or 0.0,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from app.events import BINARY_HEAD
+from app.events import BINARY_HEADER
 from bench.figures import percentile
 from bench.paced import stamps
 from bench.process import allow_files
@@ -76,8 +76,8 @@ class Listener:
             for opcode, payload in self.stream.received():
                 now = time.monotonic()
                 if opcode == BINARY:
-                    _magic, seq, *_ = BINARY_HEAD.unpack_from(payload)
-                    self.messages.append((seq, now, payload[BINARY_HEAD.size :]))
+                    _magic, seq, *_ = BINARY_HEADER.unpack_from(payload)
+                    self.messages.append((seq, now, payload[BINARY_HEADER.size :]))
                     continue
                 said = self._decoder.decode(payload)
                 self.last = said.type

@@ -46,7 +46,7 @@ async def measure(folder: Path, seconds: float, text: str) -> None:
         print(f"{folder.name}: {checkpoint.bytes / 1e9:.2f} GB on disk, {_computed_by(worker.processor)}")
         print(f"loaded in            {loaded - started:8.1f} s")
         print(f"first audio after    {first - loaded:8.1f} s")
-        print(f"audio                {audio_s:8.2f} s, ended with {take.finish_reason} {take.why}")
+        print(f"audio                {audio_s:8.2f} s, ended with {take.finish_reason} {take.error}")
         print(f"work / audio         {(ended - loaded) / audio_s if audio_s else float('nan'):8.1f}")
         print(f"most memory          {_most_memory_mb(worker.worker_pid):8.0f} MB")
 

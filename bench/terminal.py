@@ -11,7 +11,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
-from app.daemon.protocol import HEAD, length_of, packed, unpacked
+from app.daemon.protocol import HEADER, length_of, packed, unpacked
 from bench.figures import Measurement, ratios, rounds_of
 from bench.process import environment, scratch
 
@@ -88,7 +88,7 @@ def _answering(path: Path) -> Generator["Queue[tuple[str, float]]"]:
         while True:
             connection, _ = listening.accept()
             with connection, connection.makefile("rb") as file:
-                request: dict[str, Any] = unpacked(file.read(length_of(file.read(HEAD.size))))
+                request: dict[str, Any] = unpacked(file.read(length_of(file.read(HEADER.size))))
                 if request["action"] == "end":
                     return
                 arrived.put((request["action"], time.perf_counter()))

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from app import SAMPLE_RATE
-from app.events import BINARY_HEAD
+from app.events import BINARY_HEADER
 from app.scheduler.pauses import PAUSE_MS
 from bench.bare import Round, utterances, voice_id
 from bench.engine import Engine, engine
@@ -139,7 +139,7 @@ def _listen(running: Engine, job_id: str, *, binary: bool) -> int:
     with closing(Stream(running.port, running.token, job_id, binary=binary)) as stream:
         for opcode, payload in stream.messages():
             if opcode == BINARY:
-                pcm_bytes += len(payload) - BINARY_HEAD.size
+                pcm_bytes += len(payload) - BINARY_HEADER.size
                 continue
             said = decoder.decode(payload)
             last = said.type

@@ -167,8 +167,8 @@ SABOTAGES = (
     Sabotage(
         "a take that ended at the limit is good enough",
         "app/scheduler/attempts.py",
-        "if reason is FinishReason.LENGTH:",
-        "if reason is FinishReason.LENGTH:\n        return None\n    if False:",
+        "if finish_reason is FinishReason.LENGTH:",
+        "if finish_reason is FinishReason.LENGTH:\n        return None\n    if False:",
         END_TO_END,
     ),
     Sabotage(

@@ -21,7 +21,7 @@ from app.api.views.models import DownloadView, ModelView
 from app.cli.main import cli
 from app.daemon.handlers import ACTIONS, Generate
 from app.engine.sidecar import Payload
-from app.events import BINARY_HEAD, BINARY_MAGIC, Event
+from app.events import BINARY_HEADER, BINARY_MAGIC, Event
 from app.models.listed import State
 from tests.support.pages import PAGE_NAMES, section_of, text_of
 
@@ -172,8 +172,8 @@ def test_every_event_has_a_heading_and_an_example(event: Any) -> None:
 def test_the_binary_header_is_documented_as_it_is() -> None:
     page = text_of("docs/websocket.md")
 
-    assert f"{BINARY_HEAD.size} bytes of header" in page
-    assert f'struct.unpack("{BINARY_HEAD.format}", message[:{BINARY_HEAD.size}])' in page
+    assert f"{BINARY_HEADER.size} bytes of header" in page
+    assert f'struct.unpack("{BINARY_HEADER.format}", message[:{BINARY_HEADER.size}])' in page
     assert f"`{BINARY_MAGIC.decode()}`" in page
 
 

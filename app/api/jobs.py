@@ -31,6 +31,7 @@ class JobController(Controller):
 
     path = "/jobs"
     tags = ["jobs"]  # noqa: RUF012 - Litestar's own attribute
+    # A `summary` is given where the OpenAPI document has had another word than the method.
 
     @post(operation_id="submitJob")
     async def submit(
@@ -45,8 +46,8 @@ class JobController(Controller):
         job, fresh = await jobs.submit(_asked(data), idempotency_key=idempotency_key)
         return await _submitted(job, fresh, stores, request)
 
-    @put("/{job_id:uuid}", operation_id="putJob")
-    async def submit_as(
+    @put("/{job_id:uuid}", operation_id="putJob", summary="SubmitAs")
+    async def put_job(
         self,
         job_id: FromPath[UUID],
         data: JSONBody[SubmitRequest],
@@ -58,8 +59,8 @@ class JobController(Controller):
         job, fresh = await jobs.submit(_asked(data), job_id=str(job_id))
         return await _submitted(job, fresh, stores, request)
 
-    @get(operation_id="listJobs")
-    async def page(
+    @get(operation_id="listJobs", summary="Page")
+    async def list_jobs(
         self,
         stores: NamedDependency[Stores],
         request: AnyRequest,
@@ -96,13 +97,15 @@ class JobController(Controller):
         views = [JobView.of(job, progress_of(job), ws_url(request, job.id)) for job in found]
         return JobPage(views, cursor_of(next_position))
 
-    @get("/{job_id:uuid}", operation_id="getJob")
-    async def one(self, job_id: FromPath[UUID], stores: NamedDependency[Stores], request: AnyRequest) -> JobView:
+    @get("/{job_id:uuid}", operation_id="getJob", summary="One")
+    async def get_job(
+        self, job_id: FromPath[UUID], stores: NamedDependency[Stores], request: AnyRequest
+    ) -> JobView:
         """One job, with its progress, rates and, while it waits, its place in the queue."""
         return await _view(await stores.jobs.get(str(job_id)), stores, request)
 
-    @get("/{job_id:uuid}/chunks", operation_id="listChunks")
-    async def chunks(
+    @get("/{job_id:uuid}/chunks", operation_id="listChunks", summary="Chunks")
+    async def list_chunks(
         self,
         job_id: FromPath[UUID],
         stores: NamedDependency[Stores],
@@ -114,8 +117,8 @@ class JobController(Controller):
         views = [ChunkView.of(row, SAMPLE_RATE) for row in rows[:limit]]
         return ChunkList(views, start + limit if len(rows) > limit else None)
 
-    @get("/{job_id:uuid}/artifacts", operation_id="listArtifacts")
-    async def artifacts(self, job_id: FromPath[UUID], stores: NamedDependency[Stores]) -> ArtifactList:
+    @get("/{job_id:uuid}/artifacts", operation_id="listArtifacts", summary="Artifacts")
+    async def list_artifacts(self, job_id: FromPath[UUID], stores: NamedDependency[Stores]) -> ArtifactList:
         """The files made from the job's audio."""
         job = await stores.jobs.get(str(job_id))
         made = [await stores.jobs.artifact(job, format) for format in job.formats]
@@ -165,8 +168,8 @@ class JobController(Controller):
         """Continue a failed or canceled job after the chunks it has."""
         return await _view(await scheduler.retry(str(job_id)), stores, request)
 
-    @delete("/{job_id:uuid}", operation_id="deleteJob", status_code=200)
-    async def forget(self, job_id: FromPath[UUID], jobs: NamedDependency[Jobs]) -> Deleted:
+    @delete("/{job_id:uuid}", operation_id="deleteJob", summary="Forget", status_code=200)
+    async def delete_job(self, job_id: FromPath[UUID], jobs: NamedDependency[Jobs]) -> Deleted:
         """Forget the job, its audio and its files; one that is not final is canceled first."""
         await jobs.delete(str(job_id))
         return Deleted(True)

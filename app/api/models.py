@@ -19,14 +19,15 @@ class ModelController(Controller):
 
     path = "/models"
     tags = ["models"]  # noqa: RUF012 - Litestar's own attribute
+    # A `summary` is given where the OpenAPI document has had another word than the method.
 
-    @get(operation_id="listModels")
-    async def every(self, models: NamedDependency[Models]) -> ModelList:
+    @get(operation_id="listModels", summary="Every")
+    async def list_models(self, models: NamedDependency[Models]) -> ModelList:
         """What is built in, what is on this machine, then what could be downloaded; each with its state."""
         return ModelList([ModelView.of(listed) for listed in await models.every()])
 
-    @get("/{model_id:str}", operation_id="getModel")
-    async def one(self, model_id: ModelId, models: NamedDependency[Models]) -> ModelView:
+    @get("/{model_id:str}", operation_id="getModel", summary="One")
+    async def get_model(self, model_id: ModelId, models: NamedDependency[Models]) -> ModelView:
         """One model."""
         return ModelView.of(await models.get(model_id))
 
@@ -52,8 +53,8 @@ class ModelController(Controller):
         """Free the memory of a model that is not speaking. It is loaded again when it is needed."""
         return ModelView.of(await models.unload(model_id))
 
-    @delete("/{model_id:str}", operation_id="deleteModel", status_code=200)
-    async def forget(self, model_id: ModelId, models: NamedDependency[Models]) -> Deleted:
+    @delete("/{model_id:str}", operation_id="deleteModel", summary="Forget", status_code=200)
+    async def delete_model(self, model_id: ModelId, models: NamedDependency[Models]) -> Deleted:
         """Remove a model's files, and what an interrupted download has left. Not while it is active or needed."""
         await models.delete(model_id)
         return Deleted(True)

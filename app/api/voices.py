@@ -27,9 +27,10 @@ class VoiceController(Controller):
 
     path = "/voices"
     tags = ["voices"]  # noqa: RUF012 - Litestar's own attribute
+    # A `summary` is given where the OpenAPI document has had another word than the method.
 
-    @get(operation_id="listVoices")
-    async def every(
+    @get(operation_id="listVoices", summary="Every")
+    async def list_voices(
         self,
         models: NamedDependency[Models],
         registry: NamedDependency[ModelRegistry],
@@ -50,8 +51,8 @@ class VoiceController(Controller):
             found = voices_named(found, named, active_model_id=registry.active_id)
         return VoiceList([VoiceView.of(voice) for voice in found])
 
-    @get("/{voice_id:uuid}", operation_id="getVoice")
-    async def one(self, voice_id: FromPath[UUID], stores: NamedDependency[Stores]) -> VoiceView:
+    @get("/{voice_id:uuid}", operation_id="getVoice", summary="One")
+    async def get_voice(self, voice_id: FromPath[UUID], stores: NamedDependency[Stores]) -> VoiceView:
         """One voice."""
         return VoiceView.of(await stores.voices.get(str(voice_id)))
 
@@ -108,8 +109,8 @@ class VoiceController(Controller):
         )
         return _made(voice)
 
-    @delete("/{voice_id:uuid}", operation_id="deleteVoice", status_code=200)
-    async def forget(self, voice_id: FromPath[UUID], voices: NamedDependency[Voices]) -> Deleted:
+    @delete("/{voice_id:uuid}", operation_id="deleteVoice", summary="Forget", status_code=200)
+    async def delete_voice(self, voice_id: FromPath[UUID], voices: NamedDependency[Voices]) -> Deleted:
         """Delete a voice that was made here, with its files. Its jobs keep their history and their audio; those
         that still need it fail.
         """

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from app.daemon.protocol import HEAD, length_of, packed, unpacked
+from app.daemon.protocol import HEADER, length_of, packed, unpacked
 from app.errors import NotRunning, SpeechError
 
 
@@ -26,7 +26,7 @@ def ask(path: Path, request: Mapping[str, Any], *, timeout_s: float | None = Non
         try:
             with suppress(BrokenPipeError):  # it may have answered before it had read all of a bad request
                 connection.sendall(packed(request))
-            return unpacked(_read(connection, length_of(_read(connection, HEAD.size))))
+            return unpacked(_read(connection, length_of(_read(connection, HEADER.size))))
         except TimeoutError as error:
             raise SpeechError(f"the daemon at {path} did not answer") from error
         except OSError as error:

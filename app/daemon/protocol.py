@@ -14,7 +14,7 @@ import msgspec
 
 from app.errors import ErrorBody, InvalidRequest
 
-HEAD = struct.Struct(">I")
+HEADER = struct.Struct(">I")
 
 #: Room for the longest text that a job may have, should every character of it take four bytes.
 MAX_BYTES = 24 << 20
@@ -28,7 +28,7 @@ def default_socket() -> Path:
 def packed(message: Mapping[str, Any]) -> bytes:
     """A message as it is sent."""
     payload = json.dumps(message, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    return HEAD.pack(len(payload)) + payload
+    return HEADER.pack(len(payload)) + payload
 
 
 def failed(error: ErrorBody) -> dict[str, Any]:
@@ -36,9 +36,9 @@ def failed(error: ErrorBody) -> dict[str, Any]:
     return {"status": "error", "message": error.message, **msgspec.to_builtins(error)}
 
 
-def length_of(head: bytes) -> int:
+def length_of(header: bytes) -> int:
     """How long the payload after these four bytes is. Raises `InvalidRequest`."""
-    length: int = HEAD.unpack(head)[0]
+    length: int = HEADER.unpack(header)[0]
     if not 0 < length <= MAX_BYTES:
         raise InvalidRequest(
             f"a message of {length:,} bytes is not taken: send 1 to {MAX_BYTES:,}, "

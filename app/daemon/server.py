@@ -13,7 +13,7 @@ from typing import Any, cast
 from app.daemon import peer
 from app.daemon.binding import BACKLOG, Bound
 from app.daemon.engine import DaemonContext
-from app.daemon.protocol import HEAD, failed, length_of, packed, unpacked
+from app.daemon.protocol import HEADER, failed, length_of, packed, unpacked
 from app.daemon.reloading import Handlers
 from app.errors import Conflict, EngineRestarted, ErrorBody, Forbidden, InvalidRequest, SpeechError
 
@@ -122,10 +122,10 @@ class Daemon:
         try:
             with self._cut_off_at_the_end():
                 async with asyncio.timeout(REQUEST_PATIENCE_S):
-                    head = await reader.readexactly(HEAD.size)
-                    return unpacked(await reader.readexactly(length_of(head)))
+                    header = await reader.readexactly(HEADER.size)
+                    return unpacked(await reader.readexactly(length_of(header)))
         except asyncio.IncompleteReadError as error:
-            if not error.partial and error.expected == HEAD.size:
+            if not error.partial and error.expected == HEADER.size:
                 return None
             raise InvalidRequest(
                 f"the message ended after {len(error.partial):,} of {error.expected:,} bytes; "

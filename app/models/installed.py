@@ -1,6 +1,6 @@
 """The models folder: one folder, or link to one, for each model, named after the model.
 
-Each is judged without being loaded, and judged again only when its files have changed. It does not know which
+Each is inspected without being loaded, and again only when its files have changed. It does not know which
 models could be downloaded, or which is in use.
 """
 

@@ -85,15 +85,15 @@ def min_take_seconds(spoken: str, rate: float = 1.0) -> float:
 
 
 def rejection_reason(
-    spoken: str, heard_s: float, reason: FinishReason, why: str = "", *, rate: float = 1.0
+    spoken: str, heard_s: float, finish_reason: FinishReason, error: str = "", *, rate: float = 1.0
 ) -> str | None:
     """Why a take cannot stand for its text, or None. `spoken` is what the model was to say, at which `rate` of its
-    own, `heard_s` how long there is something to be heard in it, `why` what the model says of an error.
+    own, `heard_s` how long there is something to be heard in it, `error` what the model says of one.
     """
-    if reason is FinishReason.LENGTH:
+    if finish_reason is FinishReason.LENGTH:
         return "the model reached its limit before the end of the text"
-    if reason is not FinishReason.STOP:
-        return why or f"the model ended with {reason}"
+    if finish_reason is not FinishReason.STOP:
+        return error or f"the model ended with {finish_reason}"
     if not heard_s and any(character.isalnum() for character in spoken):
         return "the model gave no sound for the text"
     if heard_s < min_take_seconds(spoken, rate):

@@ -65,7 +65,7 @@ class PendingChunk:
     @property
     def finish_reason(self) -> FinishReason:
         """Why it has no more audio: the first reason that is not what was hoped for."""
-        reasons = [take.reason for take in self.takes]
+        reasons = [take.finish_reason for take in self.takes]
         return next(
             (reason for reason in reasons if reason not in (FinishReason.STOP, FinishReason.CANCELED)),
             FinishReason.STOP,

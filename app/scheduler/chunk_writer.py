@@ -92,7 +92,7 @@ class ChunkWriter:
         self.ending = ending
         return WrittenChunk(chunk, await self._log.end(), ending)
 
-    async def reject(self, chunk: PendingChunk, why: str, *, heard: bool) -> None:
+    async def reject(self, chunk: PendingChunk, reason: str, *, heard: bool) -> None:
         """Speak a chunk again. When it has been tried often enough, or was `heard`, it is given up where the caller
         allows that; otherwise raises `InferenceFailed`.
 
@@ -107,7 +107,7 @@ class ChunkWriter:
         chunk.given_up = last and job.settings.allow_gaps
         code = "CHUNK_MISSING" if chunk.given_up else "CHUNK_REFUSED"
         warning: dict[str, object] = {
-            "code": code, "chunk_index": index, "attempt": chunk.attempts, "message": why,
+            "code": code, "chunk_index": index, "attempt": chunk.attempts, "message": reason,
         }  # fmt: skip
         # What a listener was given stays. It is not a part of the next take, which is whole, after a pause.
         written = (await self._log.end()).samples
@@ -121,7 +121,7 @@ class ChunkWriter:
         if chunk.given_up:
             return
         if last:
-            raise InferenceFailed(f"{why}; change the text or the voice, or retry the job", chunk_index=index)
+            raise InferenceFailed(f"{reason}; change the text or the voice, or retry the job", chunk_index=index)
         self._requester.request_again(chunk)
 
     async def commit(self, chunks: Sequence[WrittenChunk]) -> None:

@@ -57,8 +57,8 @@ class ListenerDelivery:
                 drop = await self._show(chunk.row, await filtered.push(pcm), drop)
                 shown |= filtered.audible
             self._active.raise_if_stopped()
-            if why := filtered.rejection_reason:
-                await self._writer.reject(chunk, why, heard=shown)
+            if reason := filtered.rejection_reason:
+                await self._writer.reject(chunk, reason, heard=shown)
                 if not chunk.given_up:
                     return
             drop = await self._show(chunk.row, await filtered.finish(), drop)
@@ -117,8 +117,8 @@ class RenderDelivery:
             async for pcm in take.pcm():
                 pieces.append(await filtered.push(pcm))
             self._active.raise_if_stopped()
-            if why := filtered.rejection_reason:
-                await self._writer.reject(chunk, why, heard=False)
+            if reason := filtered.rejection_reason:
+                await self._writer.reject(chunk, reason, heard=False)
                 nothing = await self._writer.seam(self._writer.ending, chunk.row)
                 return (b"", nothing.ending) if chunk.given_up else None
             pieces.append(await filtered.finish())

@@ -27,8 +27,10 @@ class TakeFilter:
     @property
     def rejection_reason(self) -> str | None:
         """Why the take, which has ended, cannot stand for its text; None if it can."""
-        utterance, reason = self._take.utterance, self._take.reason
-        return rejection_reason(utterance.text, self._span.seconds, reason, self._take.why, rate=utterance.rate)
+        take, utterance = self._take, self._take.utterance
+        return rejection_reason(
+            utterance.text, self._span.seconds, take.finish_reason, take.error, rate=utterance.rate
+        )
 
     @property
     def ending(self) -> Ending:

@@ -235,8 +235,8 @@ class Voices:
             pcm = b"".join([piece async for piece in take.pcm()])
         finally:
             worker.cancel(take)
-        if take.reason not in (FinishReason.STOP, FinishReason.LENGTH) or not pcm:
-            raise InferenceFailed(take.why or "the model gave no sound for the preview", voice_id=voice.id)
+        if take.finish_reason not in (FinishReason.STOP, FinishReason.LENGTH) or not pcm:
+            raise InferenceFailed(take.error or "the model gave no sound for the preview", voice_id=voice.id)
         return pcm
 
     def _forget_previews(self, voice_id: str) -> None:

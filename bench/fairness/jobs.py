@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from app.events import BINARY_HEAD
+from app.events import BINARY_HEADER
 from bench.engine import SERVE, Client, Engine, engine
 from bench.websocket import BINARY, Stream
 
@@ -150,7 +150,7 @@ class Doors:
                 ended = time.perf_counter()
                 if opcode == BINARY:
                     first = first or ended
-                    samples += (len(payload) - BINARY_HEAD.size) // 2
+                    samples += (len(payload) - BINARY_HEADER.size) // 2
                 else:
                     last = payload
         assert b'"JOB_DONE"' in last, last

@@ -73,7 +73,7 @@ def models_folder(engine: Engine) -> Path:
 
 
 def checkpoint(folder: Path, model_type: str = "bark") -> Path:
-    """A folder that is judged to be in order; MLX would find next to nothing in it."""
+    """A folder that passes inspection; MLX would find next to nothing in it."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
     (folder / "model.safetensors").write_bytes(_WEIGHTS)

@@ -15,7 +15,7 @@ import click
 from click.testing import CliRunner, Result
 
 from app.cli import jobs, logs, models, opening, own_engine, render, service, voices
-from app.daemon.protocol import HEAD, length_of, packed, unpacked
+from app.daemon.protocol import HEADER, length_of, packed, unpacked
 
 TOKEN = "0123456789abcdef" * 4
 PATIENCE_S = 60.0
@@ -160,7 +160,7 @@ def saying(socket_path: Path, status: dict[str, Any]) -> Generator[None]:
                 except OSError:
                     return
                 with connection, suppress(OSError):
-                    asked = unpacked(connection.recv(length_of(connection.recv(HEAD.size))))
+                    asked = unpacked(connection.recv(length_of(connection.recv(HEADER.size))))
                     assert asked == {"action": "status"}
                     connection.sendall(packed(status))
 

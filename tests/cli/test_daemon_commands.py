@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from app.daemon.client import ask
-from app.daemon.protocol import HEAD, length_of, packed, unpacked
+from app.daemon.protocol import HEADER, length_of, packed, unpacked
 from app.errors import NotRunning
 from tests.cli.commands import environment
 from tests.support.running import modules_loaded_by
@@ -104,7 +104,7 @@ def test_a_daemon_that_is_not_well_is_said_to_be_and_is_stopped_all_the_same(hom
         while len(asked) < 4:
             connection, _ = listening.accept()
             with connection, connection.makefile("rb") as file:
-                asked.append(unpacked(file.read(length_of(file.read(HEAD.size))))["action"])
+                asked.append(unpacked(file.read(length_of(file.read(HEADER.size))))["action"])
                 if asked[-1] == "stop":
                     path.unlink()
                     connection.sendall(packed({"status": "ok"}))

@@ -9,14 +9,14 @@ from typing import Any
 
 import anyio
 
-from app.daemon.protocol import HEAD
+from app.daemon.protocol import HEADER
 from tests.support.client import PATIENCE_S, Client
 
 
 def framed(message: Any) -> bytes:
     """A message as it is sent: a value as JSON, or bytes as they are."""
     payload = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return HEAD.pack(len(payload)) + payload
+    return HEADER.pack(len(payload)) + payload
 
 
 class Line:
@@ -45,8 +45,8 @@ class Line:
         """The one answer, behind which nothing comes."""
         raw = await self.rest()
         assert raw, "closed without an answer"
-        assert HEAD.unpack(raw[: HEAD.size]) == (len(raw) - HEAD.size,)
-        return json.loads(raw[HEAD.size :])
+        assert HEADER.unpack(raw[: HEADER.size]) == (len(raw) - HEADER.size,)
+        return json.loads(raw[HEADER.size :])
 
 
 @asynccontextmanager

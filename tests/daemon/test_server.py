@@ -14,7 +14,7 @@ import pytest
 
 from app.daemon import peer, server
 from app.daemon.client import ask as plain_ask
-from app.daemon.protocol import HEAD, MAX_BYTES
+from app.daemon.protocol import HEADER, MAX_BYTES
 from app.errors import NotRunning, SpeechError
 from tests.daemon.asking import ask, framed, line, ok, refused
 from tests.daemon.conftest import HANDLERS, Small
@@ -106,12 +106,12 @@ async def test_more_than_can_be_served_are_told_so(small: Small, monkeypatch: py
         (b"\0", "1 of 4 bytes"),
         (b"\0\0\0", "3 of 4 bytes"),
         (framed(STATUS)[:-1], "of 16 bytes"),
-        (HEAD.pack(5), "0 of 5 bytes"),
+        (HEADER.pack(5), "0 of 5 bytes"),
         (b"\0\0\0\0", "0 bytes"),
         (b"\0\0\0\0{}", "0 bytes"),
         (b"\xff\xff\xff\xff", "4,294,967,295 bytes"),
         (b"\xff\xff\xff\xff" + b"x" * 300_000, "4,294,967,295 bytes"),
-        (HEAD.pack(MAX_BYTES + 1), f"{MAX_BYTES + 1:,} bytes"),
+        (HEADER.pack(MAX_BYTES + 1), f"{MAX_BYTES + 1:,} bytes"),
         (b'{"action": "status"}\n', "bytes is not taken"),
         (b"GET / HTTP/1.1\r\n\r\n", "bytes is not taken"),
         (framed(b'{"text": "\xff"}'), "byte 10 of the message is not UTF-8"),
@@ -155,7 +155,7 @@ def told_by_a_client_that_sends_first(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30)
         client.connect(str(path))
-        client.sendall(HEAD.pack(MAX_BYTES + 1))
+        client.sendall(HEADER.pack(MAX_BYTES + 1))
         client.sendall(bytes(4 << 20))
         answer = b""
         while part := client.recv(1 << 16):

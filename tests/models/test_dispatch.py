@@ -76,7 +76,7 @@ async def test_frames_go_to_their_takes_and_those_of_nobody_nowhere(
     assert dispatcher.deliver([final(one), Frame(one.utterance.id, b"too late")])
 
     assert wakeup.is_set()
-    assert (await heard(one), one.reason) == (b"aa", FinishReason.STOP)
+    assert (await heard(one), one.finish_reason) == (b"aa", FinishReason.STOP)
     assert not two.ended
 
 
@@ -86,7 +86,7 @@ def test_a_final_frame_without_a_reason_is_an_error(dispatcher: Dispatcher) -> N
 
     dispatcher.deliver([final(take, None, "it broke")])
 
-    assert (take.reason, take.why) == (FinishReason.ERROR, "it broke")
+    assert (take.finish_reason, take.error) == (FinishReason.ERROR, "it broke")
 
 
 def test_a_take_that_was_not_sent_is_canceled_at_once(dispatcher: Dispatcher, wakeup: asyncio.Event) -> None:
@@ -94,7 +94,7 @@ def test_a_take_that_was_not_sent_is_canceled_at_once(dispatcher: Dispatcher, wa
 
     dispatcher.cancel(take)
 
-    assert take.reason is FinishReason.CANCELED
+    assert take.finish_reason is FinishReason.CANCELED
     assert dispatcher.activity == Activity()
     assert wakeup.is_set()
 
@@ -116,7 +116,7 @@ def test_what_is_taken_back_is_sent_again_and_is_not_suspect(dispatcher: Dispatc
 
     dispatcher.take_back()
 
-    assert takes[1].reason is FinishReason.CANCELED
+    assert takes[1].finish_reason is FinishReason.CANCELED
     assert dispatcher.select_sendable() == [takes[0], takes[2]]
 
 
@@ -165,7 +165,7 @@ def test_a_canceled_take_whose_worker_dies_is_canceled(dispatcher: Dispatcher) -
 
     dispatcher.blame("it died")
 
-    assert take.reason is FinishReason.CANCELED
+    assert take.finish_reason is FinishReason.CANCELED
 
 
 async def test_what_waits_for_a_model_that_does_not_load_is_refused(dispatcher: Dispatcher) -> None:
@@ -203,5 +203,5 @@ def test_whoever_kills_is_found_and_nobody_else(poisons: set[int], count: int) -
         else:
             dispatcher.deliver([final(take) for take in in_work])
 
-    reasons = [take.reason for take in takes]
+    reasons = [take.finish_reason for take in takes]
     assert reasons == [FinishReason.ERROR if n in poisons else FinishReason.STOP for n in range(count)]

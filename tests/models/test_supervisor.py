@@ -101,7 +101,7 @@ async def test_an_error_of_the_model_is_the_end_of_its_take_alone(supervisor: Wo
     fine, failing = supervisor.submit(utterance(LONG)), supervisor.submit(utterance("[error]"))
 
     assert await heard(failing) == b""
-    assert (failing.finish_reason, failing.why) == (FinishReason.ERROR, "the fake was told to fail")
+    assert (failing.finish_reason, failing.error) == (FinishReason.ERROR, "the fake was told to fail")
     await whole(fine)
 
 

@@ -34,7 +34,7 @@ class RecordingDecoder:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def listen(self, source: bytes, *, normalize: bool) -> Recording:
-        """The recording in a file, judged and as it is kept. With `normalize`, its level is the one that serves
+        """The recording in a file, checked and as it is kept. With `normalize`, its level is the one that serves
         best, and silence around the speech is cut off. Raises `InvalidAudio`.
         """
         async with self._room:

@@ -39,7 +39,7 @@ class Container(StrEnum):
 
 
 class Recording(Struct, frozen=True):
-    """A recording that has been judged, as it is kept: 16-bit mono samples."""
+    """A recording that has been checked, as it is kept: 16-bit mono samples."""
 
     pcm: bytes
     level_dbfs: float  #: of the speech in it, RMS

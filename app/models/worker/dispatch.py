@@ -81,7 +81,7 @@ class Dispatcher:
             take.receive(frame)
             if frame.final:
                 ended = True
-                self._end(take, frame.finish_reason or FinishReason.ERROR, why=frame.error)
+                self._end(take, frame.finish_reason or FinishReason.ERROR, error=frame.error)
         return ended
 
     def cancel(self, take: Take) -> None:
@@ -95,7 +95,7 @@ class Dispatcher:
         for take in self._sent():
             self._start_over(take)
 
-    def blame(self, why: str) -> None:
+    def blame(self, reason: str) -> None:
         """The worker has died: what it had is suspect."""
         for take in self._sent():
             take.kills += 1
@@ -105,7 +105,7 @@ class Dispatcher:
             error = InferenceFailed(
                 f"the model's process was lost {take.kills} times while it spoke this chunk; "
                 "change the text or the voice, then retry the job",
-                reason=why,
+                reason=reason,
             )
             self._end(take, FinishReason.ERROR, error)
 
@@ -124,9 +124,11 @@ class Dispatcher:
         else:
             take.start_over()
 
-    def _end(self, take: Take, reason: FinishReason, error: SpeechError | None = None, *, why: str = "") -> None:
+    def _end(
+        self, take: Take, reason: FinishReason, failure: SpeechError | None = None, *, error: str = ""
+    ) -> None:
         del self._takes[take.utterance.id]
         if take.utterance.lane is Lane.SPEAK:
             self._policy.note_listener()
-        take.end(reason, error, why=why)
+        take.end(reason, failure, error=error)
         self._wakeup.set()

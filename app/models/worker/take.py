@@ -16,12 +16,12 @@ class Take:
 
     def __init__(self, utterance: Utterance) -> None:
         self.utterance = utterance
-        self.finish_reason: FinishReason | None = None
         self.canceled = False  #: asked for; answered by the final frame
         self.sent = False  #: to the worker that is alive now
         self.kills = 0  #: workers that died while they had it
-        self.why = ""  #: what the model says of its end, when that is an error
-        self._error: SpeechError | None = None
+        self.error = ""  #: what the model says of its end, when that is an error
+        self._finish_reason: FinishReason | None = None
+        self._failure: SpeechError | None = None
         self._pieces: list[bytes] = []
         self._received_bytes = 0
         self._drop_bytes = 0
@@ -30,13 +30,13 @@ class Take:
     @property
     def ended(self) -> bool:
         """No more audio will come."""
-        return self.finish_reason is not None
+        return self._finish_reason is not None
 
     @property
-    def reason(self) -> FinishReason:
+    def finish_reason(self) -> FinishReason:
         """Why no more audio will come, once that is so."""
-        assert self.finish_reason is not None
-        return self.finish_reason
+        assert self._finish_reason is not None
+        return self._finish_reason
 
     async def pcm(self) -> AsyncGenerator[bytes]:
         """The audio, as much as there is at each time. Raises why it was given up, not what the model says of an
@@ -47,8 +47,8 @@ class Take:
                 pieces, self._pieces = self._pieces, []
                 yield b"".join(pieces)
             elif self.ended:
-                if self._error is not None:
-                    raise self._error
+                if self._failure is not None:
+                    raise self._failure
                 return
             else:
                 self._changed.clear()
@@ -72,9 +72,9 @@ class Take:
             self._pieces.append(pcm)
             self._changed.set()
 
-    def end(self, reason: FinishReason, error: SpeechError | None = None, *, why: str = "") -> None:
-        """No more will come."""
-        self.finish_reason, self._error, self.why = reason, error, why
+    def end(self, reason: FinishReason, failure: SpeechError | None = None, *, error: str = "") -> None:
+        """No more will come: it was given up with a `failure`, or `error` is what the model says."""
+        self._finish_reason, self._failure, self.error = reason, failure, error
         self._changed.set()
 
     def start_over(self) -> None:

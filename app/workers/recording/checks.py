@@ -50,7 +50,7 @@ class SpeechSpan(NamedTuple):
     level_dbfs: float
 
 
-def judged(sound: DecodedFile, *, normalize: bool) -> Recording:
+def check(sound: DecodedFile, *, normalize: bool) -> Recording:
     """The recording as it is kept. Raises `InvalidAudio`, which says what would be right."""
     check_length(len(sound.samples), sound.sample_rate)
     check_samples(sound.samples)

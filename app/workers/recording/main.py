@@ -55,8 +55,8 @@ def main() -> int:
 
 
 def decoded(data: bytes, *, normalize: bool) -> Recording:
-    """The recording in a file, judged and as it is kept. Raises `InvalidAudio`."""
-    from app.workers.recording.checks import judged
+    """The recording in a file, checked and as it is kept. Raises `InvalidAudio`."""
+    from app.workers.recording.checks import check
 
     kind = kind_of(data)
     if kind is None:
@@ -64,10 +64,10 @@ def decoded(data: bytes, *, normalize: bool) -> Recording:
     if kind is Container.WAV:
         from app.workers.recording.wav import read_wav
 
-        return judged(read_wav(data), normalize=normalize)
+        return check(read_wav(data), normalize=normalize)
     from app.workers.recording.compressed import read_compressed
 
-    return judged(read_compressed(data, kind), normalize=normalize)
+    return check(read_compressed(data, kind), normalize=normalize)
 
 
 def give_up_rights() -> None:
