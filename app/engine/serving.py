@@ -13,6 +13,7 @@ from app.config import Config
 from app.daemon.binding import Bound
 from app.daemon.engine import AudioOutput
 from app.engine.build import build_app, build_daemon, build_parts
+from app.engine.websocket import AcknowledgedWebSocket
 from app.errors import StorageFailed
 from app.models.spec import ModelSpec, espeak
 from app.scheduler.finisher import STORAGE_RETRY_S
@@ -63,7 +64,7 @@ async def serving(
             uvicorn.Config(
                 build_app(config, sock, parts),
                 http="h11",
-                ws="websockets-sansio",
+                ws=AcknowledgedWebSocket,
                 loop="asyncio",
                 lifespan="off",
                 log_config=None,
