@@ -55,8 +55,8 @@ SABOTAGES = (
     Sabotage(
         "any Origin is served",
         "app/api/guard.py",
-        "elif origins and (len(origins) != 1 or origins[0] not in self._origins):",
-        "elif False:",
+        "allowed = not origins or origins[0] in self._origins",
+        "allowed = True",
         GUARD,
     ),
     Sabotage(

@@ -16,6 +16,7 @@ from app.api.bodies import StrictRequest
 from app.api.health import health
 from app.api.jobs import JobController
 from app.api.models import ModelController
+from app.api.queries import KnownParameters
 from app.api.speak import cancel, speak
 from app.api.stream import Encoded, events, stream
 from app.api.voices import VoiceController
@@ -25,7 +26,7 @@ from app.usecases.parts import Parts
 
 def make_app(parts: Parts) -> Litestar:
     """All routes, under `/v1`."""
-    encoded = Encoded()
+    encoded, parameters = Encoded(), KnownParameters()
     handlers: list[Any] = [
         health,
         speak,
@@ -43,6 +44,7 @@ def make_app(parts: Parts) -> Litestar:
             **{name: _provide(parts, name) for name in Parts._fields},
             "encoded": Provide(lambda: encoded, sync_to_thread=False),
         },
+        guards=[parameters],
         request_class=StrictRequest,
         exception_handlers={
             SpeechError: problems.on_speech_error,
@@ -61,6 +63,7 @@ def make_app(parts: Parts) -> Litestar:
         logging_config=None,  # the root logger is the engine's own, set up by `engine/start.py`
         request_max_body_size=None,  # the guard counts
     )
+    parameters.learn(app)
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:

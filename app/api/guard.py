@@ -20,6 +20,7 @@ import msgspec
 from litestar.exceptions import HTTPException
 
 from app.api.problems import Problem
+from app.api.queries import NOT_VALID
 from app.errors import ErrorBody
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -30,6 +31,9 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Reference audio as base64 is the largest thing that anybody sends.
 MAX_BODY_BYTES = 32 * 1024 * 1024
+
+#: In the scope of a request that was let in, for the server.
+AUTHORIZED = "q3tts.authorized"
 
 SUBPROTOCOL = "q3tts.v1"
 BEARER_PREFIX = "bearer."
@@ -42,7 +46,10 @@ _HEADERS = [
 ]
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
-    (b"access-control-allow-headers", b"authorization, content-type, idempotency-key, range, if-none-match"),
+    (
+        b"access-control-allow-headers",
+        b"authorization, content-type, idempotency-key, range, if-range, if-none-match",
+    ),
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED = (
@@ -82,16 +89,22 @@ class Guard:
             problem = (403, "FORBIDDEN", "the Host header does not name this engine")
         elif not scope["path"].startswith("/"):
             problem = (403, "FORBIDDEN", "the request line names no path; send GET /v1/... and a Host header")
-        elif origins and (len(origins) != 1 or origins[0] not in self._origins):
-            problem = (403, "FORBIDDEN", "this Origin is not allowed; see --allow-origin")
+        elif len(origins) > 1:
+            problem = (403, "FORBIDDEN", "there is more than one Origin")
         else:
+            allowed = not origins or origins[0] in self._origins
             if origins:
-                cors = [(b"access-control-allow-origin", origins[0]), (b"vary", b"origin"), _EXPOSED]
+                # A page of any origin may read that it is not allowed: without this it sees a network error.
+                cors = [(b"access-control-allow-origin", origins[0]), (b"vary", b"origin")]
             if origins and scope["type"] == "http" and scope["method"] == "OPTIONS":
                 # A browser cannot send the token with the question whether it may.
-                await _respond(scope, send, 204, b"", cors + _PREFLIGHT)
+                await _respond(scope, send, 204, b"", cors + _preflight(headers, allowed=allowed))
                 return
-            if not self._authorized(scope, headers):
+            if allowed and origins:
+                cors.append(_EXPOSED)
+            if not allowed:
+                problem = (403, "FORBIDDEN", "this Origin is not allowed; see --allow-origin")
+            elif not self._authorized(scope, headers):
                 problem = (401, "UNAUTHORIZED", "send the header Authorization: Bearer <token>")
             elif _length(headers) > self._max_body_bytes:
                 problem = (413, "TOO_LARGE", self._limit)
@@ -122,6 +135,7 @@ class Guard:
         return hmac.compare_digest(sha256(token).digest(), self._token)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, cors: list[tuple[bytes, bytes]]) -> None:
+        scope[AUTHORIZED] = True
         if scope["type"] == "websocket":
             # What Litestar sees, and might log, is without the token.
             scope["subprotocols"] = [SUBPROTOCOL] if SUBPROTOCOL in scope.get("subprotocols", []) else []
@@ -151,6 +165,13 @@ class Guard:
         await self._app(scope, limited, dressed)
 
 
+def _preflight(headers: list[tuple[bytes, bytes]], *, allowed: bool) -> list[tuple[bytes, bytes]]:
+    """What a browser is told before it sends a page's request."""
+    asks = (b"access-control-request-private-network", b"true") in headers
+    # https://wicg.github.io/private-network-access/: a page of a public address may call one of this machine.
+    return [*_PREFLIGHT, (b"access-control-allow-private-network", b"true")] if asks and allowed else _PREFLIGHT
+
+
 def _answering(scope: Scope, send: Send, cors: list[tuple[bytes, bytes]]) -> Send:
     """Where Litestar closes a WebSocket without a handshake, which becomes a bare 403, the client is told why."""
     accepted = False
@@ -160,7 +181,9 @@ def _answering(scope: Scope, send: Send, cors: list[tuple[bytes, bytes]]) -> Sen
         accepted |= message["type"] == "websocket.accept"
         if message["type"] != "websocket.close" or accepted:
             await send(message)
-        elif str(message.get("reason", "")).startswith("Validation failed"):
+        elif (said := str(message.get("reason", ""))).startswith(NOT_VALID):
+            await _refuse(scope, send, 400, "INVALID_REQUEST", said, cors)
+        elif said.startswith("Validation failed"):
             known = "after_seq is a whole number from 0 on, format is json or binary"
             await _refuse(scope, send, 400, "INVALID_REQUEST", f"a parameter is not valid: {known}", cors)
         else:

@@ -1,5 +1,6 @@
 """Who may come in, over bare sockets: token, Host, Origin, size of a body; on routes that are and that are not."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
@@ -233,7 +234,6 @@ async def test_an_origin_that_is_not_allowed_is_refused_whoever_asks(shared: Eng
         ("GET /v1/health HTTP/1.1", ()),
         ("GET /v1/nope HTTP/1.1", (AUTHORIZATION,)),
         ("POST /v1/speak HTTP/1.1", (AUTHORIZATION,)),
-        ("OPTIONS /v1/jobs HTTP/1.1", ()),
         ("GET /v1/health HTTP/1.1", (AUTHORIZATION, b"Sec-Fetch-Site: same-origin")),
         ("GET /v1/events HTTP/1.1", (AUTHORIZATION, *UPGRADE)),
         ("GET /v1/nope HTTP/1.1", (*UPGRADE,)),
@@ -242,7 +242,43 @@ async def test_an_origin_that_is_not_allowed_is_refused_whoever_asks(shared: Eng
 
         assert answer.status == 403, line
         assert error_in(answer)["code"] == "FORBIDDEN"
-        assert "access-control-allow-origin" not in answer.headers
+        # The page may read this, and nothing else.
+        assert answer.headers["access-control-allow-origin"].encode("latin-1") == origin
+        assert {name for name in answer.headers if name.startswith("access-control-")} == {
+            "access-control-allow-origin"
+        }
+
+
+async def test_a_page_of_another_origin_may_ask_and_is_then_told_that_it_is_not_allowed(shared: Engine) -> None:
+    header = b"Origin: https://evil.test"
+
+    may = await ask(
+        shared,
+        "OPTIONS /v1/jobs HTTP/1.1",
+        host(shared),
+        header,
+        b"Access-Control-Request-Method: GET",
+        b"Access-Control-Request-Headers: authorization",
+        b"Access-Control-Request-Private-Network: true",
+    )
+    told = await ask(shared, "GET /v1/jobs HTTP/1.1", host(shared), header, AUTHORIZATION)
+
+    assert (may.status, told.status) == (204, 403)
+    assert "access-control-allow-private-network" not in may.headers
+    assert may.headers["access-control-allow-origin"] == told.headers["access-control-allow-origin"]
+    assert set(json.loads(told.body)) == {"error"}
+
+
+async def test_a_page_of_a_public_address_may_call_this_machine_if_its_origin_is_allowed(shared: Engine) -> None:
+    asked = (b"Origin: " + ALLOWED, b"Access-Control-Request-Method: GET")
+    private = b"Access-Control-Request-Private-Network: true"
+
+    plain = await ask(shared, "OPTIONS /v1/jobs HTTP/1.1", host(shared), *asked)
+    answer = await ask(shared, "OPTIONS /v1/jobs HTTP/1.1", host(shared), *asked, private)
+
+    assert "access-control-allow-private-network" not in plain.headers
+    assert answer.headers["access-control-allow-private-network"] == "true"
+    assert "if-range" in answer.headers["access-control-allow-headers"].split(", ")
 
 
 async def test_two_origins_are_refused_even_when_both_are_allowed(shared: Engine) -> None:
