@@ -13,6 +13,7 @@ from app.config import Config
 from app.daemon.binding import Bound
 from app.daemon.engine import AudioOutput
 from app.engine.build import build_app, build_daemon, build_parts
+from app.engine.http import KEEP_ALIVE_S, DeadlineHttp
 from app.engine.websocket import AcknowledgedWebSocket
 from app.errors import StorageFailed
 from app.models.spec import ModelSpec, espeak
@@ -63,7 +64,7 @@ async def serving(
         server = Server(
             uvicorn.Config(
                 build_app(config, sock, parts),
-                http="h11",
+                http=DeadlineHttp,
                 ws=AcknowledgedWebSocket,
                 loop="asyncio",
                 lifespan="off",
@@ -73,6 +74,7 @@ async def serving(
                 proxy_headers=False,
                 ws_max_size=64 * 1024,
                 ws_per_message_deflate=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=1,
             )
         )
