@@ -23,6 +23,8 @@ from app.store.rows import HistoryFilter, Job, JobStatus
 from app.store.stores import Stores
 from app.usecases.jobs import Jobs, Request
 
+#: A date is its beginning. Litestar would take a number for seconds since 1970.
+Moment = Annotated[str | None, QueryParameter(description="ISO 8601: a date, or a date and a time")]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
 
 
@@ -70,8 +72,8 @@ class JobController(Controller):
         model_id: FromQuery[str | None] = None,
         tag: FromQuery[str | None] = None,
         text: FromQuery[str | None] = None,
-        created_from: FromQuery[datetime | None] = None,
-        created_before: FromQuery[datetime | None] = None,
+        created_from: Moment = None,
+        created_before: Moment = None,
         cursor: FromQuery[str | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     ) -> JobPage:
@@ -90,8 +92,8 @@ class JobController(Controller):
             model_id=model_id,
             tag=tag,
             text=text,
-            created_from=None if created_from is None else _microseconds(created_from),
-            created_before=None if created_before is None else _microseconds(created_before),
+            created_from=None if created_from is None else _microseconds("created_from", created_from),
+            created_before=None if created_before is None else _microseconds("created_before", created_before),
         )
         found, next_position = await stores.history.page(wanted, after=position_of(cursor), limit=limit)
         views = [JobView.of(job, progress_of(job), ws_url(request, job.id)) for job in found]
@@ -202,8 +204,15 @@ async def _view(job: Job, stores: Stores, request: AnyRequest) -> JobView:
     return JobView.of(job, progress_of(job, queue_position=place), ws_url(request, job.id))
 
 
-def _microseconds(moment: datetime) -> int:
-    """A time without a zone is taken as UTC, like every time that the engine gives."""
+def _microseconds(name: str, said: str) -> int:
+    """Since 1970. A time without a zone is taken as UTC, like every time that the engine gives."""
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError as error:
+        message = "this is not a date or a time of ISO 8601, such as 2026-11-30 or 2026-11-30T09:30:00Z"
+        raise InvalidRequest(
+            f"the request is not valid: {name}: {message}", fields=[{"field": name, "message": message}]
+        ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)

@@ -293,13 +293,28 @@ async def test_a_time_may_be_told_in_any_zone_and_without_one_is_utc(shared: Eng
 @pytest.mark.parametrize("name", ["created_from", "created_before"])
 @pytest.mark.parametrize(
     "moment",
-    ["", "yesterday", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z", "NaN", "1e400"],
+    [
+        *("", "yesterday", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z", "NaN", "1e400"),
+        *("0.5", "1764460800", "2026-11", "30.11.2026"),
+    ],
 )
 async def test_an_invalid_time_is_refused(shared: Engine, name: str, moment: str) -> None:
     response = await shared.http.get("/v1/jobs", params={name: moment})
 
     assert response.status_code == 400
     assert name in error_in(response)["message"]
+    assert error_in(response)["details"]["fields"][0]["field"] == name
+
+
+async def test_a_date_is_its_beginning(shared: Engine) -> None:
+    job_id = await render(shared, "On this day.")
+    when = datetime.fromisoformat((await shared.get(f"/jobs/{job_id}"))["created_at"])
+    today, tomorrow = (when + timedelta(days=days) for days in (0, 1))
+
+    for form in ("%Y-%m-%d", "%Y%m%d"):
+        day, next_day = today.strftime(form), tomorrow.strftime(form)
+        assert job_id in await found(shared, created_from=day, created_before=next_day)
+        assert job_id not in await found(shared, created_before=day)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00"])
