@@ -15,8 +15,10 @@ from app.audio.recordings import reference
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT
 from app.daemon import engine as daemon_engine
 from app.daemon import protocol, server
-from app.engine import lifecycle, sidecar
+from app.engine import http, lifecycle, sidecar, websocket
+from app.engine.http import DeadlineHttp
 from app.engine.start import LOG_BYTES, LOGS_KEPT
+from app.engine.websocket import AcknowledgedWebSocket
 from app.inference.model import Model
 from app.inference.processor import SLOW_GFLOPS
 from app.models import spec
@@ -76,6 +78,11 @@ HTTP = [
     f"The port is {DEFAULT_PORT} unless another was set",
     f"It may have {guard.MAX_BODY_BYTES >> 20} MiB",
     f"| `TOO_LARGE` | 413 | the body has more than {guard.MAX_BODY_BYTES >> 20} MiB |",
+    f"can be used again for {http.KEEP_ALIVE_S} seconds",
+    f"A header must be complete after {DeadlineHttp.header_s:.0f} seconds; a body must go on after "
+    f"{DeadlineHttp.body_silence_s:.0f} seconds, and be complete after {DeadlineHttp.body_s:.0f}; else 408",
+    f"no valid token yet there are {http.MAX_UNAUTHORIZED} at most",
+    f"of idle ones that have, {http.MAX_IDLE}:",
     f"string, 1 to {MAX_TEXT_CHARS:,} characters",
     f"the first {SEARCHED_CHARS:,} characters of the text",
     f"{MIN_SEARCH} characters or more, found anywhere",
@@ -116,6 +123,10 @@ SOCKET = [
     f"Of more than {server.MAX_REQUESTS} requests at",
 ]
 WEBSOCKET = [
+    f"a ping after every {websocket.STEP_BYTES >> 10} KiB, "
+    f"and every {AcknowledgedWebSocket.ping_interval_s:.0f} seconds",
+    f"It has {websocket.WINDOW_BYTES >> 10} KiB on their way",
+    f"answers no ping for {AcknowledgedWebSocket.max_silence_s:.0f} seconds",
     f"you read nothing for {stream.SEND_TIMEOUT_S:.0f} seconds; or you fell behind by {feed.KEPT_EVENTS:,} events",
 ]
 EXIT_S = millis_of("tauri/plugin/src/ladder.rs", "HURRY"), millis_of("tauri/plugin/src/sidecar.rs", "PATIENCE")

@@ -68,8 +68,8 @@ def _pong(protocol: ClientProtocol, payload: bytes) -> bytes:
 async def read_at(
     speed: float, port: int, path: str, *, seconds: float, proxy: int | None = None
 ) -> tuple[int, int | None]:
-    """Follow a job at a multiple of real time, perhaps through a proxy: the seconds of audio that came, and the code
-    if the socket was closed.
+    """Follow a job at a multiple of real time, perhaps through a proxy: the seconds of audio that came, and the
+    code if the socket was closed.
     """
     headers = {"Authorization": f"Bearer {TOKEN}"}
     loop = asyncio.get_running_loop()
