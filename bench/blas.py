@@ -103,9 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--seconds", type=float, default=1.0, help="of audio  [default: %(default)s]")
     options.add_argument("--without-reference", action="store_true", help="it takes minutes with the larger sizes")
     chosen = options.parse_args(arguments)
-    logging.getLogger("app.models.worker.supervisor").setLevel(
-        logging.ERROR
-    )  # that one is slow is what is measured
+    logging.getLogger("app.models.worker.runner").setLevel(logging.ERROR)  # that one is slow is what is measured
     choices = [PACKAGED, *((SYSTEM_ONE, SYSTEM) if has_system_blas() else ())]
     if not chosen.without_reference:
         choices.append(REFERENCE)

@@ -22,7 +22,7 @@ from app.engine.websocket import AcknowledgedWebSocket
 from app.inference.model import Model
 from app.inference.processor import SLOW_GFLOPS
 from app.models import spec
-from app.models.worker import dispatch, residency, supervisor
+from app.models.worker import dispatch, residency, runner
 from app.scheduler import attempts, delivery, fairness, feed, finisher, job_run
 from app.scheduler.pauses import LEFT_MS, PAUSE_MS
 from app.store.chunks import MAX_WARNINGS
@@ -63,7 +63,7 @@ ARCHITECTURE = [
     f"{log.BATCH_BYTES >> 10} KiB at a time",
     f"is silent for {ANSWER_S:.0f} s",
     f"a chunk crashes {WORDS[dispatch.MAX_KILLS]} workers",
-    f"the worker does not start, {WORDS[supervisor.MAX_FAILED_STARTS]} times",
+    f"the worker does not start, {WORDS[runner.MAX_FAILED_STARTS]} times",
     f"the same, in order, within {lifecycle.DRAIN_S:.0f} seconds",
     f"is tried again every {finisher.STORAGE_RETRY_S:.0f} seconds",
     f"lane up to {fairness.MAX_ACTIVE} jobs take turns",

@@ -1,5 +1,5 @@
 """The state of a model's worker, as a reducer without processes, tasks and clocks: events go in, the next state and
-what has to be done come out. `supervisor.py` carries that out.
+what has to be done come out. `runner.py` carries that out.
 
 Every pair of state and event is in tests/models/worker_states.txt.
 """
