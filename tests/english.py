@@ -1,9 +1,9 @@
 """A lint for the English of this repository, run by `make lint` over what `COVERED` names.
 
 Each pattern is a turn of phrase that made readers stumble, with what to write instead. Markdown is read without its
-code; of Python the strings and comments are read, which includes docstrings, help texts and messages. Only what a
-pattern can tell with few false alarms is here; the rest is left to reviewers. `python -m tests.english app/store`
-reads only what is named.
+code; of Python the strings and comments are read, which includes docstrings, help texts and messages, and the names
+of tests, which are sentences. Only what a pattern can tell with few false alarms is here; the rest is left to
+reviewers. `python -m tests.english app/store` reads only what is named.
 
 A line that has to have such words carries the mark `english: ok`.
 
@@ -35,6 +35,7 @@ COVERED = (
     "docs",
     "frozen",
     "tauri",
+    "tests",
 )
 #: What is installed or built, and texts and lists of words that are data.
 LEFT_OUT = frozenset(
@@ -46,6 +47,8 @@ LEFT_OUT = frozenset(
         "demo/lighthouse.md",
         "bench/prose.py",
         "app/selftest/checkpoint/tokenizer.py",
+        "tests/golden",
+        "tests/test_english.py",
     }
 )
 ALLOWED = "english: ok"
@@ -61,7 +64,7 @@ PATTERNS = (
     ),
     (r"(?:^|(?<=[.:;] ))Who (?!(?:[^.?]|\.\S)*\?)[a-z]+", "whoever, anyone who, the client that"),
     (r"\b[Ss]o (?:many|much|long)\b(?! as\b| that\b)", "at most N, this long"),
-    (r"(?<!falls )(?<!fall )(?<!fell )(?<!leaves )(?<!left )\b[Bb]ehind\b", "after, beyond"),
+    (r"(?<!falls )(?<!fall )(?<!fell )(?<!leaves )(?<!left )(?<!nothing )\b[Bb]ehind\b", "after, beyond"),
     (r"\bnumbers? that (?:is|are) none\b|\bno numbers?\b", "NaN, non-finite"),
     (r"\b[Dd]oors?\b", "interface"),
     (r"\b(?:of|in|by|as|than) the (?:seed|design)(?![-'\w])(?! of)", "the specification"),
@@ -115,10 +118,12 @@ def _matches(first: int, prose: str) -> Iterator[tuple[int, str, str]]:
 
 
 def python_prose(text: str) -> Iterator[tuple[int, str]]:
-    """Strings and comments, with the line in which each begins; comments in a row are one."""
+    """Strings, names of tests and comments, with the line in which each begins; comments in a row are one."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
             yield node.lineno, node.value
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node.lineno, node.name.removeprefix("test_").replace("_", " ").capitalize()
     rows: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:

@@ -571,7 +571,7 @@ SABOTAGES = (
         DAEMON,
     ),
     Sabotage(
-        "a stop of the daemon leaves what is at work",
+        "a stop of the daemon leaves what is running",
         "app/daemon/server.py",
         "self._closing.set()",
         "pass",
@@ -592,7 +592,7 @@ SABOTAGES = (
         ("tests/daemon/test_reloading.py",),
     ),
     Sabotage(
-        "a daemon's client that goes leaves its job at work",
+        "a daemon's client that goes leaves its job running",
         "app/daemon/handlers.py",
         "await engine.parts.scheduler.cancel(job_id)",
         "pass",

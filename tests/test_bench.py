@@ -40,7 +40,7 @@ def test_a_measurement_that_does_not_exist_is_refused(capsys: pytest.CaptureFixt
     assert "there is no speed; there is: ready, " in capsys.readouterr().err
 
 
-def test_a_figure_is_held_against_what_is_to_be_reached() -> None:
+def test_a_figure_is_compared_with_its_target() -> None:
     assert Figure(what="a", value=1.0).reached is None
     assert Figure(what="a", value=1.5, at_most=1.5).reached
     assert Figure(what="a", value=1.6, at_most=1.5).reached is False

@@ -35,7 +35,7 @@ def test_every_figure_is_shown_and_fits_on_a_terminal(report: tuple[list[str], d
             assert len(line.split()) > len(figure["what"].split())
 
 
-def test_what_is_to_be_reached_is_named(report: tuple[list[str], dict[str, Any]]) -> None:
+def test_targets_are_named(report: tuple[list[str], dict[str, Any]]) -> None:
     _, written = report
 
     reach = {

@@ -1,5 +1,5 @@
 """The program that `bundle.py` has built, in a folder of its own: it needs no Python, no source and no network, and
-nothing of it stays behind. `make bundle` builds it; with Q3TTS_NEEDS_BUNDLE=1 it must be there.
+nothing of it stays. `make bundle` builds it; with Q3TTS_NEEDS_BUNDLE=1 it must be there.
 """
 
 import json
@@ -195,7 +195,7 @@ def test_a_document_is_rendered(program: Program) -> None:
 
 @ON_LINUX
 @pytest.mark.parametrize("how", ["end of input", "shutdown", "SIGTERM"])
-def test_it_ends_when_it_is_told_to_and_leaves_nothing(how: str, program: Program) -> None:
+def test_it_ends_when_it_is_asked_to_and_leaves_nothing(how: str, program: Program) -> None:
     process = program.sidecar()
     assert process.stdin is not None
     assert process.stdout is not None
@@ -315,7 +315,7 @@ def test_the_folder_has_no_links_for_an_app_to_turn_into_second_copies(moved: Pa
     assert not links
 
 
-def test_its_sizes_are_told_and_within_the_budget(moved: Path) -> None:
+def test_its_sizes_are_printed_and_within_the_budget(moved: Path) -> None:
     from bundle import BUDGET_MB
 
     told = json.loads((DIST / "qwen-tts.sizes.json").read_text(encoding="utf-8"))

@@ -106,7 +106,7 @@ def test_the_token_is_readable_for_its_owner_alone_whatever_the_umask(tmp_path: 
     assert os.listdir(tmp_path) == ["token"]
 
 
-def test_an_old_token_is_replaced_and_what_a_crash_left_is_no_hindrance(tmp_path: Path) -> None:
+def test_an_old_token_is_replaced_whatever_a_crash_has_left(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("old")
     (tmp_path / "token").chmod(0o644)
     (tmp_path / ".token.partial").write_text("half")

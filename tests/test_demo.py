@@ -182,7 +182,7 @@ def test_the_summary_of_a_slow_machine_has_no_rounded_away_factor() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "clock"), [(0, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (3675, "61:15")])
-def test_seconds_are_told_as_a_clock_has_them(seconds: float, clock: str) -> None:
+def test_seconds_are_shown_as_on_a_clock(seconds: float, clock: str) -> None:
     assert minutes(seconds) == clock
 
 

@@ -349,7 +349,7 @@ def test_every_command_of_the_plugin_is_documented(command: str) -> None:
     assert f"| `{command}` |" in section
 
 
-def test_the_plugin_has_the_commands_of_the_seed() -> None:
+def test_the_plugin_has_the_commands_that_apps_know() -> None:
     assert {"start_qwen_sidecar", "stop_qwen_sidecar", "get_qwen_status"} <= set(plugin_commands())
 
 
@@ -445,7 +445,7 @@ def test_no_page_skips_a_level_of_headings(page: str) -> None:
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_the_glossary_has_the_words_of_the_design() -> None:
+def test_the_glossary_has_the_words_that_the_code_uses() -> None:
     section = section_of(text_of("docs/architecture.md"), "## Words")
 
     words = ("engine", "worker", "model", "voice", "job", "chunk", "take", "frame", "log", "event", "artifact")

@@ -65,7 +65,7 @@ async def test_a_late_subscriber_hears_what_an_early_one_heard(engine: Engine) -
     assert audio_of(late) == audio_of(early)
 
 
-async def test_a_subscriber_that_comes_back_goes_on_behind_what_it_has(engine: Engine) -> None:
+async def test_a_subscriber_that_comes_back_goes_on_after_what_it_has(engine: Engine) -> None:
     job_id = await speak(engine, PROSE)
     whole = await engine.events(job_id)
 
@@ -176,7 +176,7 @@ async def test_a_failed_job_says_why_and_can_be_tried_again(engine: Engine) -> N
 
     assert job["status"] == "failed"
     assert job["error"]["code"] == "INFERENCE_FAILED"
-    assert "told to fail" in job["error"]["message"]
+    assert "asked to fail" in job["error"]["message"]
     assert (await engine.events(job_id))[-1]["error"]["code"] == "INFERENCE_FAILED"
     again = await engine.post(f"/jobs/{job_id}/retry")
     assert again["status"] == "queued"

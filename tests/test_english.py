@@ -29,6 +29,7 @@ FINE = [
     "Who comes first?",
     "as long as it runs, so long as it lasts",
     "a subscriber that falls behind",
+    "it leaves nothing behind",
     "the seed of a job",
     "a voice by the design of its owner",
     "Whoever listens goes first.",
@@ -52,12 +53,18 @@ def test_what_reads_well_is_left_alone(text: str) -> None:
     assert findings_in("a.md", text) == []
 
 
-def test_docstrings_messages_and_comments_of_python_are_read_and_its_names_are_not() -> None:
+def test_docstrings_messages_and_comments_of_python_are_read_and_its_variables_are_not() -> None:
     source = '"""At most so\nmany."""\nbehind = 1\nname = f"{behind} is behind it"\n# who\n# stands behind it\n'
 
     found = findings_in("a.py", source)
 
     assert [(each.line, each.words) for each in found] == [(1, "so many"), (4, "behind"), (6, "behind")]
+
+
+def test_the_names_of_tests_are_read_as_sentences() -> None:
+    source = "def test_who_asks_waits(): ...\nasync def test_no_gap_behind_it(): ...\ndef behind(): ...\n"
+
+    assert [(each.line, each.words) for each in findings_in("a.py", source)] == [(1, "Who asks"), (2, "behind")]
 
 
 def test_code_headings_and_addresses_of_a_page_are_not_read() -> None:

@@ -139,7 +139,7 @@ def test_codecs_are_imported_one_by_one(tmp_path: Path) -> None:
 
 
 def library(*parts: tuple[int, int, int, int], size: int = 0x4000) -> bytes:
-    """An ELF file with loads of so much offset, address, size and alignment."""
+    """An ELF file with loads of these offsets, addresses, sizes and alignments."""
     head = b"\x7fELF\x02\x01\x01" + bytes(9)
     head += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, len(parts), 0, 0, 0)
     loads = (struct.pack("<IIQQQQQQ", 1, 5, offset, at, at, room, room, align) for offset, at, room, align in parts)

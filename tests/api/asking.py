@@ -10,7 +10,7 @@ import anyio
 from tests.support.client import PATIENCE_S, Engine
 from tests.support.fakes import VOICE_ID
 
-#: As many jobs of a lane as are at work at once: with so many held, the next stays queued.
+#: How many jobs of a lane run at once: when all of these are held, the next stays queued.
 AT_WORK = 8
 
 

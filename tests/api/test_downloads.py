@@ -101,7 +101,7 @@ async def test_ranges_end_to_end_are_the_whole(shared: Engine, file: File) -> No
 
 
 @pytest.mark.parametrize("header", ["bytes={size}-", "bytes={size}-{size}", "bytes=999999999999-", "bytes=-0"])
-async def test_a_range_behind_the_end_cannot_be_satisfied(shared: Engine, file: File, header: str) -> None:
+async def test_a_range_past_the_end_cannot_be_satisfied(shared: Engine, file: File, header: str) -> None:
     response = await got(shared, file, Range=header.format(size=len(file.wav)))
 
     assert response.status_code == 416
@@ -110,7 +110,7 @@ async def test_a_range_behind_the_end_cannot_be_satisfied(shared: Engine, file: 
     assert str(len(file.wav)) in error_in(response)["message"]
 
 
-async def test_the_last_byte_is_not_behind_the_end(shared: Engine, file: File) -> None:
+async def test_the_last_byte_is_not_past_the_end(shared: Engine, file: File) -> None:
     response = await got(shared, file, Range=f"bytes={len(file.wav) - 1}-")
 
     assert (response.status_code, response.content) == (206, file.wav[-1:])
@@ -150,7 +150,7 @@ async def test_an_invalid_range_or_several_ranges_give_the_whole_file(
     assert "content-range" not in response.headers
 
 
-async def test_digits_of_other_scripts_are_no_range(shared: Engine, file: File) -> None:
+async def test_digits_of_other_scripts_are_not_a_range(shared: Engine, file: File) -> None:
     headers = [(b"Range", "bytes=\u00b2-\u00b3".encode("latin-1"))]
 
     response = await shared.http.get(file.url, headers=headers)

@@ -51,7 +51,7 @@ async def test_a_job_that_is_canceled_before_its_turn_is_seen_to_end(shared: Eng
             ended.add((await next_event(socket))["job_id"])
 
 
-async def test_who_sees_the_end_can_fetch_the_job_and_the_file(shared: Engine) -> None:
+async def test_whoever_sees_the_end_can_fetch_the_job_and_the_file(shared: Engine) -> None:
     async with shared.socket("/events") as socket:
         job_id = await render(shared, "Done and in place.")
         while (await next_event(socket)) != {"type": "JOB_DONE", "job_id": job_id}:
@@ -92,7 +92,7 @@ async def test_all_who_watch_see_the_same(shared: Engine) -> None:
     assert job_id in seen[0][0]
 
 
-async def test_who_falls_behind_is_told_so_and_nobody_else(shared: Engine) -> None:
+async def test_a_subscriber_that_falls_behind_is_told_so_and_nobody_else(shared: Engine) -> None:
     async with shared.socket("/events") as socket:
         for number in range(KEPT_EVENTS + 1):  # all at once: nobody can have read any of them
             shared.parts.feed.publish(JobStarted(job_id=str(number)))

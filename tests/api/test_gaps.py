@@ -21,7 +21,7 @@ ALLOWED = {"allow_gaps": True}
 #: What the fake does with a chunk, why it is a gap then, and what the job says of it.
 REFUSALS = {
     "[empty]": ("stop", "no sound"),
-    "[error]": ("error", "told to fail"),
+    "[error]": ("error", "asked to fail"),
     "[length]": ("length", "limit"),
 }
 

@@ -1,4 +1,4 @@
-"""Who may come in, over bare sockets: token, Host, Origin, size of a body; on routes that are and that are not."""
+"""Which clients are let in, over bare sockets: token, Host, Origin, size of a body; on any route, or none."""
 
 import json
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ STRANGERS: dict[str, tuple[bytes, ...]] = {
     "the token in capitals": (f"Authorization: Bearer {TOKEN.upper()}".encode(),),
     "the token twice in a header": (AUTHORIZATION + b" " + TOKEN.encode(),),
     "two headers": (AUTHORIZATION, AUTHORIZATION),
-    "a right header behind a wrong one": (b"Authorization: Bearer x", AUTHORIZATION),
+    "a right header after a wrong one": (b"Authorization: Bearer x", AUTHORIZATION),
     "bytes that are no ASCII": (b"Authorization: Bearer \xff\xfe\xc3\xa4",),
     "a very long token": (b"Authorization: Bearer " + b"x" * 8_000,),
     "another header": (f"X-Authorization: Bearer {TOKEN}".encode(), f"Cookie: token={TOKEN}".encode()),
@@ -338,7 +338,7 @@ async def test_a_preflight_needs_no_token_and_allows_every_method_of_the_api(sha
         assert allowed >= {"authorization", "content-type", "idempotency-key", "range", "if-none-match"}
 
 
-async def test_options_without_an_origin_is_no_preflight(shared: Engine) -> None:
+async def test_options_without_an_origin_is_not_a_preflight(shared: Engine) -> None:
     without = await ask(shared, "OPTIONS /v1/jobs HTTP/1.1", host(shared))
     with_token = await ask(shared, "OPTIONS /v1/jobs HTTP/1.1", host(shared), AUTHORIZATION)
 
@@ -519,7 +519,7 @@ async def test_a_body_that_does_not_say_how_large_it_is_is_counted(shared: Engin
     assert (await shared.http.get("/v1/health")).status_code == 200
 
 
-async def test_who_has_no_token_does_not_learn_the_limit(shared: Engine) -> None:
+async def test_a_client_without_a_token_does_not_learn_the_limit(shared: Engine) -> None:
     answer = await ask(shared, "POST /v1/speak HTTP/1.1", host(shared), b"Content-Length: 99999999999")
 
     assert answer.status == 401
@@ -577,7 +577,7 @@ async def test_a_server_that_lets_two_hosts_or_none_through_does_not_get_round_t
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-async def test_what_is_behind_the_guard_never_sees_the_token(kind: str) -> None:
+async def test_the_guarded_application_never_sees_the_token(kind: str) -> None:
     seen = Seen()
     guard = Guard(seen.app, token="secret", hosts=["h"], origins=[])
     scope = scope_of(kind, (b"host", b"h"), (b"authorization", b"Bearer secret"), (b"accept", b"*"))
@@ -593,7 +593,7 @@ async def test_what_is_behind_the_guard_never_sees_the_token(kind: str) -> None:
 
 
 class Seen:
-    """An application behind a guard, which keeps what it is given."""
+    """A guarded application, which keeps what it is given."""
 
     def __init__(self) -> None:
         self.scope: dict[str, Any] = {}

@@ -63,7 +63,7 @@ async def test_a_processor_that_is_too_slow_is_a_warning_with_its_remedy(start: 
     assert "choose a smaller one" in warning["message"]
 
 
-async def test_a_processor_that_is_fast_enough_is_told_without_a_warning(start: Starter) -> None:
+async def test_a_processor_that_is_fast_enough_is_reported_without_a_warning(start: Starter) -> None:
     async with start(gflops="115.04") as engine:
         assert await finished(engine, "It has OpenBLAS.")
         health = await engine.get("/health")
@@ -71,7 +71,7 @@ async def test_a_processor_that_is_fast_enough_is_told_without_a_warning(start: 
     assert (health["blas"], health["gflops"], health["warnings"]) == ("BLAS of tests", 115.0, [])
 
 
-async def test_jobs_that_wait_are_counted_apart_from_those_at_work(shared: Engine) -> None:
+async def test_waiting_jobs_are_counted_apart_from_running_ones(shared: Engine) -> None:
     async with job_in(shared, "queued"):
         health = await shared.get("/health")
 

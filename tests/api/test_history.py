@@ -193,7 +193,7 @@ async def test_a_cursor_that_the_engine_did_not_give_is_refused(shared: Engine, 
     assert "start without one" in error_in(response)["message"]
 
 
-async def test_a_cursor_behind_everything_is_an_empty_last_page(shared: Engine) -> None:
+async def test_a_cursor_after_everything_is_an_empty_last_page(shared: Engine) -> None:
     assert await shared.get("/jobs", params={"cursor": packed([0, 0])}) == {"jobs": [], "next_cursor": None}
 
 
@@ -212,8 +212,8 @@ async def test_a_cursor_behind_everything_is_an_empty_last_page(shared: Engine) 
             "\u041c\u043e\u0440\u0435 \u0441\u043f\u043e\u043a\u043e\u0439\u043d\u043e.",
             "\u041c\u041e\u0420\u0415",
         ),
-        (None, 'He said "stop" and left.', '"stop"'),
-        (None, 'He said "stop" and left.', 'id "stop'),
+        (None, 'He said "stop" and left.', '"stop"'),  # english: ok
+        (None, 'He said "stop" and left.', 'id "stop'),  # english: ok
         (None, "100% of it_all.", "100%"),
         (None, "100% of it_all.", "it_all"),
         (None, "Fish AND chips OR peas NOT both.", "AND chips OR"),
@@ -248,7 +248,7 @@ async def test_a_job_is_found_by_any_words_in_it(shared: Engine, title: str | No
         ("A plain sentence.", "((("),
         ("A plain sentence.", "***"),
         ("A plain sentence.", "\\x00"),
-        ("x" * 2_001 + " behind it", "behind it"),
+        ("x" * 2_001 + " after it", "after it"),
     ],
 )
 async def test_a_search_has_no_language_of_its_own(shared: Engine, text: str, search: str) -> None:
@@ -274,7 +274,7 @@ async def test_what_is_deleted_is_not_found_any_more(shared: Engine) -> None:
     assert await found(shared, text="canary in the") == set()
 
 
-async def test_a_time_may_be_told_in_any_zone_and_without_one_is_utc(shared: Engine) -> None:
+async def test_a_time_may_be_given_in_any_zone_and_without_one_is_utc(shared: Engine) -> None:
     job_id = await render(shared, "At this moment.")
     when = datetime.fromisoformat((await shared.get(f"/jobs/{job_id}"))["created_at"])
     after = when + timedelta(microseconds=1)

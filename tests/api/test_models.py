@@ -175,7 +175,7 @@ async def test_a_name_that_no_model_has_is_refused_and_touches_nothing(shared: E
     assert await active(shared) == "fake"
 
 
-# A folder that is no model.
+# A folder that is not a model.
 
 
 async def test_a_folder_that_is_not_a_model_is_broken_for_a_reason_and_the_engine_goes_on(engine: Engine) -> None:
@@ -563,7 +563,7 @@ async def test_a_model_that_could_not_be_loaded_is_tried_again_when_it_is_activa
     folder = checkpoint(models_folder(engine) / "mine")
     await refused(engine, "POST", "mine/activate", 409, "MODEL_NOT_READY")
 
-    (folder / ".mended").touch()  # what is hidden is no file of the model's
+    (folder / ".mended").touch()  # a hidden file is not one of the model
 
     assert (await model(engine, "mine"))["state"] == "broken"
     assert (await engine.post("/models/mine/activate"))["state"] == "active"

@@ -1,4 +1,4 @@
-"""Every error code, at the door that gives it, with its status and in the one shape."""
+"""Every error code, at the interface that gives it, with its status and in the one shape."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
 
-#: Said at another door than HTTP.
+#: Reported by another interface than HTTP.
 ELSEWHERE = (errors.StartFailed, errors.NotRunning, errors.NoSpeakers)
 
 STATUSES = {
@@ -219,14 +219,14 @@ async def test_a_preset_cannot_be_deleted(shared: Engine) -> None:
     assert (await shared.get(f"/voices/{VOICE_ID}"))["kind"] == "preset"
 
 
-async def test_a_failure_of_the_model_is_told_in_the_job_and_in_its_last_event(shared: Engine) -> None:
+async def test_a_failure_of_the_model_is_reported_in_the_job_and_in_its_last_event(shared: Engine) -> None:
     job_id = await render(shared, "[error] It fails.")
 
     job = await shared.ended(job_id)
 
     assert job["status"] == "failed"
     assert job["error"]["code"] == "INFERENCE_FAILED"
-    assert "told to fail" in job["error"]["message"]
+    assert "asked to fail" in job["error"]["message"]
     async with shared.socket(f"/stream/{job_id}") as socket:
         while (event := await next_event(socket))["type"] != "JOB_ERROR":
             pass
@@ -354,7 +354,7 @@ async def test_a_full_disk_is_said_to_be_one(shared: Engine, monkeypatch: pytest
     assert "free some space" in error["message"]
 
 
-async def test_a_defect_is_told_to_the_log_and_not_to_the_client(
+async def test_a_defect_is_logged_and_not_shown_to_the_client(
     shared: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: Any, **__: Any) -> Any:

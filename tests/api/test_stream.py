@@ -24,7 +24,7 @@ TEXT = "One paragraph, of which there are three.\n\nThe second one.\n\nThe third
 
 
 async def test_a_job_is_heard_the_same_before_it_starts_in_the_middle_and_after_its_end(shared: Engine) -> None:
-    text = "Before the gate. " * 20 + "\n\n[hold:gate] Behind it. " + "And on. " * 30
+    text = "Before the gate. " * 20 + "\n\n[hold:gate] After it. " + "And on. " * 30
     async with AsyncExitStack() as open_sockets:
         async with full_lane(shared):
             job_id = await render(shared, text)
@@ -61,7 +61,7 @@ async def test_every_number_to_come_back_with_gives_the_rest_and_no_more(shared:
 
 
 @pytest.mark.parametrize("after", [1_000, 2**31, 2**32 - 1])
-async def test_who_has_more_than_there_is_gets_the_end_alone(shared: Engine, after: int) -> None:
+async def test_a_client_that_has_more_than_there_is_gets_the_end_alone(shared: Engine, after: int) -> None:
     job_id = await finished(shared)
 
     events = await shared.events(job_id, f"?after_seq={after}")
@@ -69,7 +69,9 @@ async def test_who_has_more_than_there_is_gets_the_end_alone(shared: Engine, aft
     assert events == [{"type": "JOB_DONE", "job_id": job_id}]
 
 
-async def test_who_has_more_than_there_is_of_a_job_at_work_waits_for_what_it_has_not(shared: Engine) -> None:
+async def test_a_client_that_has_more_than_there_is_of_a_running_job_waits_for_what_it_lacks(
+    shared: Engine,
+) -> None:
     job_id = await speak(shared, "[hold:beyond] It goes on for a while. " * 4 + "\n\nAnd on.\n\nUntil it is done.")
     async with shared.socket(f"/stream/{job_id}") as first:
         while (await next_event(first))["type"] != "AUDIO_CHUNK":
@@ -112,7 +114,7 @@ async def test_a_parameter_that_is_wrong_is_refused_before_the_handshake(shared:
 
 
 @pytest.mark.parametrize("path", ["no-uuid", "", "%00", "..%2f..", "1" * 36, "{}/x"])
-async def test_what_is_no_job_id_is_refused_before_the_handshake(shared: Engine, path: str) -> None:
+async def test_an_invalid_job_id_is_refused_before_the_handshake(shared: Engine, path: str) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         async with shared.socket(f"/stream/{path.format(uuid4())}"):
             pass
@@ -126,7 +128,7 @@ def said(refusal: InvalidStatus) -> dict[str, str]:
     return json.loads(refusal.response.body or b"{}")["error"]
 
 
-async def test_an_unknown_job_is_told_by_a_close_code_that_a_browser_sees(shared: Engine) -> None:
+async def test_an_unknown_job_is_reported_by_a_close_code_that_a_browser_sees(shared: Engine) -> None:
     job_id = str(uuid4())
 
     async with shared.socket(f"/stream/{job_id}") as socket:
@@ -231,7 +233,7 @@ async def test_invalid_frames_end_that_connection_alone(shared: Engine, frame: b
         assert (await shared.get(f"/jobs/{job_id}"))["status"] == "running"
 
 
-async def test_listeners_that_vanish_leave_no_task_behind(shared: Engine, caplog: pytest.LogCaptureFixture) -> None:
+async def test_listeners_that_vanish_leave_no_task(shared: Engine, caplog: pytest.LogCaptureFixture) -> None:
     async with job_in(shared, "running") as job_id:
         await no_socket_tasks()
         async with AsyncExitStack() as stack:
@@ -264,7 +266,7 @@ async def test_a_listener_that_takes_nothing_is_dropped(shared: Engine, monkeypa
         assert (await shared.get(f"/jobs/{job_id}"))["status"] == "completed"
 
 
-async def test_a_job_that_is_retried_while_somebody_still_reads_its_end_goes_on_for_who_comes_then(
+async def test_a_job_that_is_retried_while_somebody_still_reads_its_end_goes_on_for_whoever_comes_then(
     shared: Engine,
 ) -> None:
     much = "\n\n".join(f"[long] Much audio, number {number}." for number in range(30))
@@ -297,7 +299,7 @@ async def test_a_log_that_is_damaged_closes_the_socket_with_its_code(shared: Eng
     assert not {"AUDIO_CHUNK", "JOB_DONE"} & set(end.types)
 
 
-async def test_a_defect_closes_the_socket_and_is_told_to_the_log_alone(
+async def test_a_defect_closes_the_socket_and_is_only_logged(
     shared: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = await finished(shared)

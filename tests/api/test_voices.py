@@ -230,7 +230,7 @@ GOOD: dict[str, bytes] = {
     ),
     "a size that a stream did not know": riff(fmt(), chunk(b"data", pcm(samples()), size=0xFFFFFFFF)),
     "half a sample at the end": riff(fmt(), chunk(b"data", pcm(samples()) + b"x")),
-    "rubbish behind the end": tone() + b"rubbish",
+    "rubbish after the end": tone() + b"rubbish",
     "a few clipped samples": riff(fmt(), chunk(b"data", pcm([*samples(), *[1.0] * 100]))),
 }
 
@@ -324,7 +324,7 @@ async def test_a_recording_that_is_cut_anywhere_is_refused_or_taken_but_never_a_
         "UklG Rg==",
     ],
 )
-async def test_what_is_no_base64_is_called_so(shared: Engine, text: str) -> None:
+async def test_invalid_base64_is_reported_as_such(shared: Engine, text: str) -> None:
     body = {"display_name": "x", "ref_audio": {"wav_base64": text}, "ref_text": "x"}
 
     answer = await shared.post("/voices/clone", body, 400)

@@ -1,4 +1,4 @@
-"""The package sounddevice without a device behind it: for what real devices do too seldom."""
+"""The package sounddevice with a device that is not there: for what real devices do too seldom."""
 
 import sys
 from threading import Event

@@ -75,7 +75,7 @@ class Recording:
         return data[begin:] + bytes(len(data) % 2)
 
     def sound_end(self) -> int:
-        """Behind how many samples there is only silence."""
+        """After how many samples there is only silence."""
         return -(-len(self.pcm.rstrip(b"\0")) // 2)
 
 

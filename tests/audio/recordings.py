@@ -95,15 +95,15 @@ KINDS: dict[str, Callable[..., bytes]] = {
 
 
 def with_wav_size(wav: bytes, size: int) -> bytes:
-    """A WAV file whose samples are said to be so many bytes."""
+    """A WAV file whose header says that its samples have this many bytes."""
     at = wav.index(b"data") + 4
     return wav[:at] + struct.pack("<I", size) + wav[at + 4 :]
 
 
 def with_flac_samples(flac: bytes, samples: int) -> bytes:
-    """A FLAC file that is said to have so many samples; 0 is a number that nobody knows."""
+    """A FLAC file whose header says that it has this many samples; 0 stands for an unknown number."""
     assert flac[:4] == b"fLaC"
-    fields = int.from_bytes(flac[18:26], "big") >> 36 << 36 | samples  # behind sizes of blocks and frames
+    fields = int.from_bytes(flac[18:26], "big") >> 36 << 36 | samples  # after sizes of blocks and frames
     return flac[:18] + fields.to_bytes(8, "big") + flac[26:]
 
 

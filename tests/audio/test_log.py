@@ -128,7 +128,7 @@ async def test_a_follower_that_comes_later_gets_the_same(log: AudioLog, logs: Au
 
 
 @pytest.mark.parametrize("after_seq", [1, 4, 29, 30])
-async def test_a_follower_goes_on_behind_what_it_has(log: AudioLog, after_seq: int) -> None:
+async def test_a_follower_goes_on_after_what_it_has(log: AudioLog, after_seq: int) -> None:
     log.start()
     await write(log, *range(1, 31))
     log.close_with(DONE)
@@ -195,7 +195,7 @@ async def test_a_job_without_audio_has_just_its_end(log: AudioLog) -> None:
     assert await heard(log) == [JobCanceled(job_id="job")]
 
 
-async def test_progress_is_told_when_a_follower_has_caught_up_and_only_the_latest(log: AudioLog) -> None:
+async def test_progress_is_reported_when_a_follower_has_caught_up_and_only_the_latest(log: AudioLog) -> None:
     log.start()
     follower = log.follow(0)
     assert await anext(follower) == JobStarted(job_id="job")
@@ -389,7 +389,7 @@ async def test_a_log_that_cannot_be_opened_says_so_and_can_be_tried_again(logs: 
         assert (await log.end()).records == 1
 
 
-async def test_a_data_folder_that_has_gone_is_told_instead_of_looked_for_for_ever(tmp_path: Path) -> None:
+async def test_a_data_folder_that_has_gone_is_reported_instead_of_looked_for_for_ever(tmp_path: Path) -> None:
     logs = AudioLogs(tmp_path / "gone")
     async with logs.use("job") as log:
         with pytest.raises(StorageFailed), anyio.fail_after(5):
@@ -397,7 +397,7 @@ async def test_a_data_folder_that_has_gone_is_told_instead_of_looked_for_for_eve
     logs.close()
 
 
-async def test_who_writes_makes_the_files_that_a_reader_did_not_find(logs: AudioLogs) -> None:
+async def test_a_writer_makes_the_files_that_a_reader_did_not_find(logs: AudioLogs) -> None:
     async with logs.use("job") as log:
         reading, writing = asyncio.create_task(log.end()), asyncio.create_task(log.prepare())
         with anyio.fail_after(5):

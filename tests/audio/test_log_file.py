@@ -65,7 +65,7 @@ PCM = st.integers(0, 40).flatmap(lambda samples: st.binary(min_size=2 * samples,
 
 
 class LogMachine(RuleBasedStateMachine):
-    """Appends, syncs, cuts, publishes, and crashes that tear what lies behind the last sync."""
+    """Appends, syncs, cuts, publishes, and crashes that tear what was written after the last sync."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
-        """A power cut: behind the last sync anything may have become of the files."""
+        """A power cut: after the last sync anything may have become of the files."""
         self.log.close()
         samples = sum(len(pcm) // 2 for *_, pcm in self.said[: self.synced])
         safe = {
@@ -217,7 +217,7 @@ def test_an_append_that_finds_the_disk_full_adds_nothing_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("bytes_left", range(0, 30 + 3 * ENTRY, 5))
-def test_a_crash_behind_a_failed_append_leaves_a_beginning_of_it(
+def test_a_crash_after_a_failed_append_leaves_a_beginning_of_it(
     tmp_path: Path, disk: Disk, bytes_left: int
 ) -> None:
     log = LogFile(tmp_path / "job")
@@ -352,7 +352,7 @@ def test_a_sync_reaches_both_files_and_the_folders(tmp_path: Path, monkeypatch: 
     log.close()
 
 
-def test_a_file_is_on_the_medium_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     log = LogFile(tmp_path / "job")
     log.append(0, 0, 1, FIRST)

@@ -11,7 +11,7 @@ from app.audio.effects.seams import Ending, Seam
 
 LEFT = 100
 
-#: Of one stretch: silent samples before, sounding samples, silent samples behind.
+#: Of one stretch: silent samples before, sounding samples, silent samples after.
 STRETCHES = st.tuples(st.integers(0, 400), st.integers(1, 50), st.integers(0, 400))
 
 
@@ -72,7 +72,7 @@ def test_most_of_a_pause_is_there_at_once_and_the_rest_is_left_to_what_follows()
     assert len(second) // 2 == (LEFT - 30) + 30 + 5
 
 
-def test_before_the_first_and_behind_the_last_nothing_is_added() -> None:
+def test_before_the_first_and_after_the_last_nothing_is_added() -> None:
     first, last = joined(((30, 5, 40), 650), ((0, 5, 40), 0))
 
     assert first.startswith(sounds(30, 5, 40))

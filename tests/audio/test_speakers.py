@@ -40,7 +40,7 @@ async def blocks(data: bytes, samples: int = 1_000) -> AsyncGenerator[bytes]:
 
 
 class Supplier:
-    """Gives a block when it is told to."""
+    """Gives a block when it is asked to."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -262,7 +262,7 @@ async def test_a_gap_is_counted_when_more_comes_and_not_at_the_begin_or_the_end(
     assert await playing == Played(8_000 / 24_000, 2)
 
 
-async def test_who_comes_meanwhile_waits_for_their_turn(radio: Sounddevice, player: Speakers) -> None:
+async def test_whoever_comes_meanwhile_waits_for_their_turn(radio: Sounddevice, player: Speakers) -> None:
     first, second, third = Supplier(), Supplier(), Supplier()
     tasks = [asyncio.create_task(player.play(supplier)) for supplier in (first, second, third)]
     third.give(pcm(300, 3))
@@ -301,7 +301,7 @@ async def test_canceled_it_is_silent_at_once_and_plays_the_next(
     assert radio.calls.count("open") == 1
 
 
-async def test_who_is_canceled_before_their_turn_disturbs_nobody(radio: Sounddevice, player: Speakers) -> None:
+async def test_whoever_is_canceled_before_their_turn_disturbs_nobody(radio: Sounddevice, player: Speakers) -> None:
     supplier = Supplier()
     playing = asyncio.create_task(player.play(supplier))
     await until(lambda: supplier.asked == 1)
@@ -408,7 +408,7 @@ async def test_what_was_never_used_can_be_closed(radio: Sounddevice) -> None:
 
 
 @pytest.mark.parametrize("waiting", ["for samples", "for the device"])
-async def test_closing_ends_who_plays(waiting: str, radio: Sounddevice) -> None:
+async def test_closing_ends_whoever_plays(waiting: str, radio: Sounddevice) -> None:
     player, supplier = Speakers(), Supplier()
     playing = asyncio.create_task(player.play(supplier))
     radio.stuck = True

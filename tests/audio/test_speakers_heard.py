@@ -56,7 +56,7 @@ async def player(server: Pulse) -> AsyncGenerator[Speakers]:
 
 
 async def settled(recording: Recording) -> None:
-    """Half a second of silence is recorded behind the last sound."""
+    """Half a second of silence is recorded after the last sound."""
     await until(lambda: recording.samples > recording.sound_end() + SAMPLE_RATE // 2)
 
 
@@ -140,7 +140,7 @@ async def test_the_first_samples_are_heard_before_the_last_are_made(player: Spea
 
 
 @real_time
-async def test_who_supplies_is_at_most_half_a_second_ahead_of_what_is_heard(
+async def test_the_supplier_is_at_most_half_a_second_ahead_of_what_is_heard(
     player: Speakers, recording: Recording
 ) -> None:
     ahead: list[float] = []

@@ -1,4 +1,4 @@
-"""The head of a WAV file, held against two readers that others wrote."""
+"""The header of a WAV file, compared with two readers that others wrote."""
 
 import io
 import os

@@ -89,7 +89,7 @@ class Shell:
         return [sys.executable, "-m", "tests.cli", *map(str, arguments)]
 
     def variables(self) -> dict[str, str]:
-        """The environment of a process, which is to find the tests."""
+        """The environment of a process, which must find the tests."""
         return {**os.environ, **self.environment, "PYTHONPATH": str(Path(__file__).parents[2])}
 
     def start(self, *arguments: object) -> "subprocess.Popen[str]":
@@ -105,7 +105,7 @@ class Shell:
         )
 
     def on_terminal(self, *arguments: object, **environment: str) -> tuple[int, str]:
-        """Its exit code, and what is to be seen on a terminal of 80 columns."""
+        """Its exit code, and what is seen on a terminal of 80 columns."""
         ours, theirs = os.openpty()
         environment = {**self.variables(), "TERM": "xterm", **environment}
         environment.pop("NO_COLOR", None) if not environment.get("NO_COLOR") else None

@@ -131,7 +131,7 @@ def test_a_daemon_that_is_not_well_is_said_to_be_and_is_stopped_all_the_same(hom
     assert (stopped.returncode, stopped.stdout) == (0, "stopped\n")
 
 
-def test_what_the_daemon_is_told_reaches_it_but_for_the_token(q3tts: Run, home: Path) -> None:
+def test_options_reach_the_daemon_but_for_the_token(q3tts: Run, home: Path) -> None:
     options = ("--port", "0", "--data-dir", "data", "--socket", "s")
     q3tts("serve", "--daemon", *options, "--token", "a-token-of-sixteen", cwd=home)
     answer = ask(home / "s", {"action": "status"}, timeout_s=5)
@@ -187,7 +187,7 @@ def test_what_cannot_be_spoken_is_refused_in_one_line(q3tts: Run, home: Path) ->
         assert not list(home.glob("x.*"))
 
 
-def test_standard_input_that_is_no_text_is_named(home: Path) -> None:
+def test_standard_input_that_is_not_text_is_named(home: Path) -> None:
     command = [sys.executable, "-P", "-m", "app", "-o", "x.wav"]
     refused = subprocess.run(
         command, input=b"caf\xe9", capture_output=True, timeout=60, check=False, env=environment(home), cwd=home

@@ -36,7 +36,7 @@ def job_id(number: int) -> str:
 
 
 def pages(count: int) -> Callable[[str], Any]:
-    """A history of so many jobs."""
+    """A history of this many jobs."""
 
     def page(path: str) -> Any:
         start = int(path.partition("cursor=")[2] or 0)

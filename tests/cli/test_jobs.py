@@ -37,7 +37,7 @@ def completed(engine: EngineClient, job_id: str) -> dict[str, Any] | None:
 
 @pytest.fixture
 def long_job(engine: EngineClient) -> Generator[str]:
-    """One that is at work for a while."""
+    """One that runs for a while."""
     job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG, "title": "Long"})["job_id"]
     wait_until(lambda: engine.get(f"/jobs/{job_id}")["progress"]["characters_done"])
     yield job_id
@@ -87,7 +87,7 @@ def test_nothing_found_is_said_to_the_person_alone(shell: Shell) -> None:
     assert (run.exit_code, run.stdout, run.stderr) == (0, "", "there are no such jobs\n")
 
 
-def test_more_jobs_than_are_shown_are_told_of(shell: Shell, made: list[dict[str, Any]]) -> None:
+def test_more_jobs_than_are_shown_are_mentioned(shell: Shell, made: list[dict[str, Any]]) -> None:
     run = shell.run("jobs", "--tag", "jobs", "--limit", "1")
 
     assert len(run.stdout.splitlines()) == 2
@@ -107,7 +107,7 @@ def test_what_the_engine_refuses_of_a_filter_is_reported(shell: Shell) -> None:
     assert "3 characters" in shell.fails(1, "jobs", "--text", "ab")
 
 
-def test_a_job_is_shown_with_all_there_is_to_know(shell: Shell, made: list[dict[str, Any]]) -> None:
+def test_a_job_is_shown_with_everything_known_of_it(shell: Shell, made: list[dict[str, Any]]) -> None:
     lines = assert_fits(shell.ok("jobs", "show", made[0]["job_id"][:12]))
 
     facts = dict(re.split(r" {2,}", line, maxsplit=1) for line in lines)

@@ -33,7 +33,7 @@ def test_the_file_before_this_one_has_the_lines_before_these(nobody: Shell, log:
     assert nobody.ok("logs", "-n", "3") == "line 98\nline 99\nnewest\n"
 
 
-def test_bytes_that_are_no_text_do_no_harm(nobody: Shell, log: Path) -> None:
+def test_bytes_that_are_not_text_do_no_harm(nobody: Shell, log: Path) -> None:
     log.write_bytes(b"a\xffb\n")
 
     assert nobody.ok("logs") == "a\ufffdb\n"

@@ -51,7 +51,7 @@ def test_json_is_what_the_engine_answers(shell: Shell, engine: EngineClient) -> 
     assert shell.json("models", "show", MODEL) == engine.get(f"/models/{MODEL}")
 
 
-def test_a_model_is_shown_with_all_there_is_to_know(shell: Shell) -> None:
+def test_a_model_is_shown_with_everything_known_of_it(shell: Shell) -> None:
     lines = assert_fits(shell.ok("models", "show", "espeak-ng"))
 
     assert lines[0].split() == ["id", "espeak-ng"]
@@ -143,7 +143,7 @@ def test_a_download_that_is_left_to_the_daemon_goes_on_without_the_command(nobod
         wait_until(lambda: nobody.json("models", "show", MODEL)["state"] == "installed")
 
 
-def test_how_far_a_download_is_is_told_now_and_then(
+def test_the_progress_of_a_download_is_printed_now_and_then(
     nobody: Shell, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "LINE_S", 0.0)

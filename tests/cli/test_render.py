@@ -106,7 +106,7 @@ def test_a_text_in_another_encoding_is_reported_with_its_first_wrong_byte(shell:
 
 
 @pytest.mark.parametrize("suffix", [".epub", ".PDF", ".docx"])
-def test_a_book_is_told_to_come_later(shell: Shell, tmp_path: Path, suffix: str) -> None:
+def test_a_book_is_refused_as_not_supported_yet(shell: Shell, tmp_path: Path, suffix: str) -> None:
     book = tmp_path / f"book{suffix}"
     book.write_bytes(b"PK")
 
@@ -139,7 +139,9 @@ def test_what_makes_no_sense_is_refused_before_an_engine_is_started(
     assert not (nobody.socket_path.parent / "data").exists()
 
 
-def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_spoken(nobody: Shell, story: Path) -> None:
+def test_a_place_that_cannot_be_written_to_is_reported_before_anything_is_spoken(
+    nobody: Shell, story: Path
+) -> None:
     assert "does not exist" in nobody.fails(74, "render", story, "-o", story.parent / "nowhere" / "a.wav")
     assert not (nobody.socket_path.parent / "data").exists()
 
@@ -157,7 +159,7 @@ def test_a_place_that_is_lost_meanwhile_leaves_the_job_to_be_saved_elsewhere(
     assert said.endswith(f"; q3tts jobs save {newest(engine)['job_id'][:8]} still can")
 
 
-def test_a_job_that_is_left_to_the_daemon_is_told_by_its_id(
+def test_a_job_that_is_left_to_the_daemon_is_named_by_its_id(
     shell: Shell, story: Path, engine: EngineClient
 ) -> None:
     target = story.with_name("a.wav")

@@ -132,7 +132,7 @@ def test_launchd_gets_an_agent_that_runs_the_daemon(
     assert called(home) == [f"launchctl bootout {domain}/org.q3tts.daemon"]
 
 
-def test_an_agent_that_was_not_loaded_before_is_no_failure(
+def test_an_agent_that_was_not_loaded_before_is_not_a_failure(
     shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on(monkeypatch, "darwin")

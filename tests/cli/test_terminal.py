@@ -91,7 +91,7 @@ def test_json_is_one_document_in_ascii(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3599.4, "59:59"), (3675, "1:01:15")]
 )
-def test_seconds_are_told_as_a_clock_has_them(seconds: float, said: str) -> None:
+def test_seconds_are_shown_as_on_a_clock(seconds: float, said: str) -> None:
     assert clock(seconds) == said
 
 
@@ -109,7 +109,7 @@ def test_seconds_are_told_as_a_clock_has_them(seconds: float, said: str) -> None
         (12_345_678_901_234, "12,346 GB"),
     ],
 )
-def test_bytes_are_told_in_units_that_people_use(count: int | None, said: str) -> None:
+def test_bytes_are_shown_in_units_that_people_use(count: int | None, said: str) -> None:
     assert size(count) == said
 
 
@@ -132,7 +132,7 @@ def test_times_are_those_of_here() -> None:
         (0.8, "real-time factor 0.8 (1.2 × real time)"),
     ],
 )
-def test_speed_is_told_both_ways(factor: float | None, said: str) -> None:
+def test_speed_is_shown_both_ways(factor: float | None, said: str) -> None:
     assert speed(factor) == said
 
 

@@ -42,7 +42,7 @@ class Line:
             return await self._reader.read()
 
     async def answer(self) -> dict[str, Any]:
-        """The one answer, behind which nothing comes."""
+        """The one answer, after which nothing comes."""
         raw = await self.rest()
         assert raw, "closed without an answer"
         assert HEADER.unpack(raw[: HEADER.size]) == (len(raw) - HEADER.size,)

@@ -1,4 +1,4 @@
-"""Fixtures: a daemon of a few lines for what is the door's own affair, and the whole engine behind one."""
+"""Fixtures: a daemon of a few lines for what is the server's own affair, and the whole engine with one."""
 
 import asyncio
 import tempfile
@@ -51,7 +51,7 @@ class Fake:
 
 
 class Small(NamedTuple):
-    """A door with the small handlers behind it."""
+    """A daemon with the small handlers."""
 
     path: Path
     source: Path
@@ -115,7 +115,7 @@ class FakeSpeakers:
 
 
 class Running(NamedTuple):
-    """The whole engine, and its other door."""
+    """The whole engine, and its other interface."""
 
     path: Path
     engine: Engine

@@ -65,7 +65,7 @@ def test_a_socket_is_its_owners_alone_from_the_first_moment(folder: Path, monkey
     assert kept == 0, "the mask of the process is as it was"
 
 
-def test_who_connects_before_anybody_lets_it_in_waits(folder: Path) -> None:
+def test_a_client_that_connects_before_anybody_accepts_waits(folder: Path) -> None:
     with bound_at(folder / "sock") as made:
         assert lets_in(made.path)
 

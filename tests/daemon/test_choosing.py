@@ -1,4 +1,4 @@
-"""Who speaks, and in which language, when that is said loosely or not at all."""
+"""Which voice speaks, and in which language, when that is said loosely or not at all."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -48,7 +48,7 @@ async def test_a_language_is_said_by_name_or_by_tag(running: Running, said: str 
 
 
 @pytest.mark.parametrize("said", ["", "Klingon", "Deutsch", "en_US", "e", "en-", "en us", "de\n", "x" * 5000])
-async def test_what_is_no_language_is_told_which_there_are(running: Running, said: str) -> None:
+async def test_an_unknown_language_is_answered_with_those_there_are(running: Running, said: str) -> None:
     answer = await refused(running.path, text=TEXT, language=said)
 
     assert answer["code"] == "INVALID_REQUEST"
@@ -96,7 +96,7 @@ async def test_a_voice_is_named_by_id_or_name(running: Running, said: str) -> No
 @pytest.mark.parametrize(
     "said", ["", "Voice", "nobody", OTHER_VOICE_ID[:3], "00000000-0000-4000-8000-000000000000", "x" * 100_000]
 )
-async def test_a_voice_that_is_not_there_is_told_how_to_find_one(running: Running, said: str) -> None:
+async def test_a_voice_that_is_not_there_is_answered_with_how_to_find_one(running: Running, said: str) -> None:
     answer = await refused(running.path, text=TEXT, voice=said)
 
     assert answer["code"] == "VOICE_NOT_FOUND"

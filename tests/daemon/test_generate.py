@@ -1,4 +1,4 @@
-"""Text that is to be heard, or made a file, through the socket of a real engine with the fake model."""
+"""Text that is spoken, or made a file, through the socket of a real engine with the fake model."""
 
 import io
 from functools import partial
@@ -152,7 +152,7 @@ async def test_texts_that_wait_to_be_heard_leave_room_for_other_listeners(runnin
 
 @pytest.mark.parametrize("silent", ["=", "* ", "…\n\n"])
 async def test_a_long_stretch_that_has_no_sound_does_not_stop_it(running: Running, silent: str) -> None:
-    """Nobody hears of it that it is over; what comes behind it is spoken all the same."""
+    """Nobody hears of it that it is over; what comes after it is spoken all the same."""
     text = f"Hello there.\n\n{silent * (2 * MAX_UNHEARD_CHARS // len(silent))}\n\nThe end."
 
     answer = await ok(running.path, text=text)
@@ -160,7 +160,9 @@ async def test_a_long_stretch_that_has_no_sound_does_not_stop_it(running: Runnin
     assert running.speakers.heard[0] == (await running.engine.wav(answer["job_id"]))[80:]
 
 
-async def test_who_goes_away_while_it_is_played_leaves_silence_and_a_canceled_job(running: Running) -> None:
+async def test_a_client_that_goes_away_while_it_is_played_leaves_silence_and_a_canceled_job(
+    running: Running,
+) -> None:
     async with line(running.path) as client:
         client.send(framed({"text": f"[hold:x] {TEXT}"}))
         await until(lambda: running.speakers.heard and running.speakers.heard[0])
@@ -172,7 +174,7 @@ async def test_who_goes_away_while_it_is_played_leaves_silence_and_a_canceled_jo
     assert (await running.engine.ended(job["job_id"]))["status"] == "canceled"
 
 
-async def test_who_goes_away_while_it_waits_for_its_turn_leaves_a_canceled_job(running: Running) -> None:
+async def test_a_client_that_goes_away_while_it_waits_for_its_turn_leaves_a_canceled_job(running: Running) -> None:
     running.speakers.going.clear()
     async with line(running.path) as first, line(running.path) as second:
         first.send(framed({"text": TEXT}))
@@ -193,7 +195,9 @@ async def two_jobs(running: Running) -> bool:
     return len(await jobs_of(running.engine)) == 2
 
 
-async def test_who_goes_away_while_a_file_is_made_leaves_no_file(running: Running, tmp_path: Path) -> None:
+async def test_a_client_that_goes_away_while_a_file_is_made_leaves_no_file(
+    running: Running, tmp_path: Path
+) -> None:
     async with line(running.path) as client:
         client.send(framed({"text": f"[hold:x] {TEXT}", "output": str(tmp_path / "out.wav")}))
         found = await until_answered(lambda: jobs_of(running.engine))
@@ -238,7 +242,7 @@ async def test_a_job_that_fails_is_reported(running: Running, play: bool) -> Non
     assert job["error"]["details"] == answer["details"]
 
 
-async def test_a_stop_tells_who_listens_and_leaves_nothing_at_work(opened: Opener) -> None:
+async def test_a_stop_tells_whoever_listens_and_leaves_nothing_running(opened: Opener) -> None:
     async with opened() as running:
         client = line(running.path)
         waiting = await client.__aenter__()
@@ -263,9 +267,7 @@ async def test_a_file_can_be_read_by_others(running: Running, tmp_path: Path) ->
     assert (rate, len(samples) > 24_000 / 2) == (24_000, True)
 
 
-async def test_a_stop_does_not_leave_work_behind_for_a_file_that_nobody_waits_for(
-    opened: Opener, tmp_path: Path
-) -> None:
+async def test_a_stop_leaves_no_work_for_a_file_that_nobody_waits_for(opened: Opener, tmp_path: Path) -> None:
     async with opened() as running:
         client = line(running.path)
         waiting = await client.__aenter__()

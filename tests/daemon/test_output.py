@@ -59,7 +59,7 @@ async def test_a_file_is_made_where_there_are_no_speakers(running: Running, ther
 
 
 @anyio
-async def test_who_wants_both_hears_it_and_has_the_file(running: Running, there: Path) -> None:
+async def test_whoever_wants_both_hears_it_and_has_the_file(running: Running, there: Path) -> None:
     await ok(running.path, text=TEXT, output=str(there / "out.wav"), play=True)
 
     assert running.speakers.heard == [(there / "out.wav").read_bytes()[80:]]
@@ -88,7 +88,7 @@ async def test_a_failed_job_leaves_the_old_file_as_it_is(running: Running, there
 
 @anyio
 @pytest.mark.parametrize("wanted", ["out.wav", "./out.wav", "/tmp/q3tts.mp3", "/tmp", "/nowhere/at/all/out.wav"])
-async def test_what_cannot_be_written_is_told_before_anything_is_spoken(running: Running, wanted: str) -> None:
+async def test_what_cannot_be_written_is_reported_before_anything_is_spoken(running: Running, wanted: str) -> None:
     answer = await refused(running.path, text=TEXT, output=wanted)
 
     assert answer["code"] == "INVALID_REQUEST"
@@ -202,7 +202,7 @@ def test_the_old_file_is_there_until_the_new_one_is(
 
     save(wav, there / "out.wav", umask=0)
 
-    assert seen[0] == "old", "on the medium before it is in place"
+    assert seen[0] == "old", "on the disk before it is in place"
     assert (there / "out.wav").read_bytes() == wav.path.read_bytes()
 
 

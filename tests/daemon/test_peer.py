@@ -49,33 +49,33 @@ def test_a_client_that_has_closed_its_sending_side_counts_as_connected(pair: Pai
     assert theirs.recv(100) == b"answer"
 
 
-def test_who_has_closed_is_gone(pair: Pair) -> None:
+def test_a_client_that_has_closed_is_gone(pair: Pair) -> None:
     pair[1].close()
 
     assert gone(pair[0])
 
 
-def test_who_has_closed_with_something_unsaid_is_gone(pair: Pair) -> None:
+def test_a_client_that_has_closed_before_its_request_is_read_is_gone(pair: Pair) -> None:
     pair[1].send(b"request")
     pair[1].close()
 
     assert gone(pair[0])
 
 
-def test_who_said_that_nothing_more_comes_and_then_closed_is_gone(pair: Pair) -> None:
+def test_a_client_that_has_stopped_writing_and_then_closed_is_gone(pair: Pair) -> None:
     pair[1].shutdown(socket.SHUT_WR)
     pair[1].close()
 
     assert gone(pair[0])
 
 
-def test_who_takes_and_says_nothing_more_is_gone(pair: Pair) -> None:
+def test_a_client_that_neither_reads_nor_writes_any_more_is_gone(pair: Pair) -> None:
     pair[1].shutdown(socket.SHUT_RDWR)
 
     assert gone(pair[0])
 
 
-def test_there_is_nobody_behind_a_socket_that_is_closed(pair: Pair) -> None:
+def test_a_closed_socket_has_no_client(pair: Pair) -> None:
     pair[0].close()
 
     assert gone(pair[0])

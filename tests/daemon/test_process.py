@@ -286,7 +286,7 @@ def test_an_edit_of_the_handlers_is_in_force_and_a_broken_one_is_survived(
         assert engine.process.wait(10) == 0
 
 
-def test_a_request_at_work_goes_on_with_the_handlers_it_began_with(
+def test_a_running_request_goes_on_with_the_handlers_it_began_with(
     folder: Path, tmp_path: Path, own_copy: Path
 ) -> None:
     handlers = own_copy / "app" / "daemon" / "handlers.py"
@@ -305,7 +305,7 @@ def test_a_request_at_work_goes_on_with_the_handlers_it_began_with(
         assert waiting.result(60)["output"] == str(folder / "out.wav")
 
 
-def test_who_asks_while_nobody_listens_is_told_how_to_start_one(folder: Path) -> None:
+def test_a_client_without_a_daemon_is_told_how_to_start_one(folder: Path) -> None:
     with pytest.raises(NotRunning, match="q3tts serve"):
         ask(folder / "sock", STATUS)
 

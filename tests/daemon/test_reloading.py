@@ -96,7 +96,7 @@ async def test_what_is_not_edited_is_not_made_again(source: Path) -> None:
     assert current.current() is first
 
 
-async def test_a_request_at_work_goes_on_with_what_it_began_with(source: Path) -> None:
+async def test_a_running_request_goes_on_with_what_it_began_with(source: Path) -> None:
     current = Handlers(source)
 
     class Editing(Fake):
@@ -153,7 +153,7 @@ async def test_the_good_one_from_before_is_good_again(source: Path) -> None:
     assert await said(current) == "one"
 
 
-async def test_a_file_that_is_gone_is_told_until_it_is_back(source: Path) -> None:
+async def test_a_file_that_is_gone_is_reported_until_it_is_back(source: Path) -> None:
     current = Handlers(source)
     source.unlink()
     with pytest.raises(SpeechError, match="FileNotFoundError"):
@@ -164,7 +164,7 @@ async def test_a_file_that_is_gone_is_told_until_it_is_back(source: Path) -> Non
     assert await said(current) == "two"
 
 
-async def test_a_broken_edit_leaves_no_half_of_a_module_behind(source: Path) -> None:
+async def test_a_broken_edit_leaves_no_half_of_a_module(source: Path) -> None:
     current = Handlers(source)
     good = sys.modules[current.current().__module__]
     source.write_text("WORD = 'half'\nraise KeyError\n")

@@ -49,7 +49,7 @@ async def test_the_status_warns_of_a_processor_that_is_too_slow(opened: Opener, 
     assert "BLAS of tests multiplies at 3.6 GFLOP/s" in warning
 
 
-async def test_the_status_counts_jobs_at_work_and_jobs_that_wait(running: Running) -> None:
+async def test_the_status_counts_running_and_waiting_jobs(running: Running) -> None:
     for _ in range(10):
         await running.engine.post("/jobs", {"voice_id": VOICE_ID, "text": "[hold:x] A render."}, 201)
     await running.engine.post("/speak", {"voice_id": VOICE_ID, "text": "[hold:x] A listener."})
@@ -105,7 +105,7 @@ async def test_whoever_says_so_stops_the_engine_and_is_answered_first(opened: Op
         ({"action": "shutdown", "force": True}, ["force", "action"]),
     ],
 )
-async def test_a_request_that_is_wrong_is_told_what_would_be_right(
+async def test_a_wrong_request_is_answered_with_what_would_be_right(
     running: Running, request_: dict[str, Any], why: list[str]
 ) -> None:
     answer = await refused(running.path, **request_)

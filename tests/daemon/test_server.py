@@ -1,4 +1,4 @@
-"""The door itself: frames, limits, who may come in, and what becomes of a client that goes away."""
+"""The server itself: frames, limits, who may come in, and what becomes of a client that goes away."""
 
 import asyncio
 import os
@@ -83,7 +83,7 @@ async def test_a_hundred_clients_at_once_are_all_served(small: Small) -> None:
     )
 
 
-async def test_more_than_can_be_served_are_told_so(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_clients_than_can_be_served_are_refused(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_REQUESTS", 2)
     async with line(small.path) as first, line(small.path) as second:
         for client in (first, second):
@@ -129,7 +129,7 @@ async def test_more_than_can_be_served_are_told_so(small: Small, monkeypatch: py
         (framed(5), "not an object"),
     ],
 )
-async def test_what_is_no_request_is_reported_and_nothing_is_left(small: Small, sent: bytes, why: str) -> None:
+async def test_anything_but_a_request_is_reported_and_nothing_is_left(small: Small, sent: bytes, why: str) -> None:
     answer = await raw(small.path, sent, finished=True)
 
     assert set(answer) == {"status", "message", "code", "details"}
@@ -139,7 +139,7 @@ async def test_what_is_no_request_is_reported_and_nothing_is_left(small: Small, 
     await at_rest(small)
 
 
-async def test_a_length_that_is_too_long_is_told_before_anything_of_it_has_come(small: Small) -> None:
+async def test_a_length_that_is_too_long_is_refused_before_anything_of_it_has_come(small: Small) -> None:
     assert (await raw(small.path, b"\xff\xff\xff\xff"))["code"] == "INVALID_REQUEST"
 
 
@@ -196,7 +196,7 @@ async def test_a_client_that_leaves_at_any_point_leaves_nothing(
     assert "Traceback" not in caplog.text
 
 
-async def test_who_takes_no_answer_does_not_keep_the_door_open(
+async def test_a_client_that_takes_no_answer_does_not_keep_its_connection(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "SEND_PATIENCE_S", 0.05)
@@ -209,7 +209,7 @@ async def test_who_takes_no_answer_does_not_keep_the_door_open(
         await at_rest(small)
 
 
-async def test_what_comes_behind_a_request_means_nothing(small: Small) -> None:
+async def test_what_comes_after_a_request_means_nothing(small: Small) -> None:
     answer = await raw(small.path, framed(STATUS) + framed({"do": "stop"}) + b"\xff" * 100_000)
 
     assert answer["asked"] == STATUS
@@ -275,7 +275,7 @@ async def test_what_a_request_does_besides_its_answer_has_ended_when_the_client_
         ({"do": "bytes"}, "TypeError"),
     ],
 )
-async def test_handlers_that_fail_are_told_and_logged_and_the_daemon_lives(
+async def test_failing_handlers_are_reported_and_logged_and_the_daemon_lives(
     small: Small, request_: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = await ask(small.path, request_)
@@ -300,7 +300,7 @@ async def test_an_edit_is_in_force_with_the_next_request(small: Small) -> None:
     assert await ask(small.path, STATUS) == {"status": "ok", "asked": STATUS}
 
 
-async def test_who_asks_to_stop_is_answered_first(small: Small) -> None:
+async def test_a_client_that_asks_to_stop_is_answered_first(small: Small) -> None:
     answer = await ask(small.path, {"do": "stop"})
 
     assert answer["status"] == "ok"
@@ -308,7 +308,7 @@ async def test_who_asks_to_stop_is_answered_first(small: Small) -> None:
         await small.stopped.wait()
 
 
-async def test_who_asks_to_stop_and_does_not_wait_for_the_answer_is_heard(small: Small) -> None:
+async def test_a_client_that_asks_to_stop_need_not_wait_for_the_answer(small: Small) -> None:
     async with line(small.path) as client:
         client.send(framed({"do": "stop"}))
         await anyio.lowlevel.checkpoint()
@@ -337,7 +337,9 @@ async def test_a_stop_ends_running_requests_with_an_answer(small: Small) -> None
         await asyncio.to_thread(plain_ask, small.path, STATUS)
 
 
-async def test_a_stop_does_not_wait_for_who_does_not_end(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_does_not_wait_for_a_request_that_does_not_end(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "CLOSE_S", 0.05)
     small.source.write_text(HANDLERS.replace("engine.ended += 1", "import asyncio; await asyncio.sleep(3600)"))
     async with line(small.path) as client:

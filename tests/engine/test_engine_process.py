@@ -1,4 +1,4 @@
-"""The engine as an app starts it, with the embedded voice: killed, restarted, told to stop."""
+"""The engine as an app starts it, with the embedded voice: killed, restarted, asked to stop."""
 
 import json
 import os

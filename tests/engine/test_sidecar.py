@@ -64,7 +64,7 @@ def test_everything_can_be_said(pipe: Pipe) -> None:
     assert payload.allowed_origins == ("app://x",)
 
 
-def test_not_a_byte_behind_the_line_is_taken(pipe: Pipe) -> None:
+def test_not_a_byte_after_the_line_is_taken(pipe: Pipe) -> None:
     pipe.write(line() + b'{"op":"shutdown"}\n')
 
     read_payload(pipe.source)

@@ -205,7 +205,7 @@ def test_kokoro_has_the_voices_that_lie_in_its_folder(tmp_path: Path) -> None:
         ({"model_type": "parakeet_tdt"}, "stt", "parakeet"),
     ],
 )
-def test_a_model_is_told_by_what_its_configuration_says(
+def test_a_model_is_recognized_by_what_its_configuration_says(
     tmp_path: Path, config: dict[str, Any], task: str, model_type: str
 ) -> None:
     configure(tmp_path / "config.json", **config)
@@ -319,7 +319,7 @@ HOSTILE: list[tuple[str, Callable[[Path], object], str]] = [
     ("a pipe", lambda folder: os.mkfifo(folder / "pipe.json"), "pipe.json is neither a file"),
     ("a folder in a circle", lambda folder: (folder / "again").symlink_to(folder), "lies too deep"),
     (
-        "a file with a name that is no text",
+        "a file with a name that is not text",
         lambda folder: open(os.fsencode(folder) + b"/\xff.py", "w").close(),
         "is code",
     ),

@@ -39,7 +39,7 @@ def library_voices() -> Iterator[tuple[str, str, str]]:
     index = 0
     while listed[index]:
         voice = listed[index].contents
-        language = string_at(voice.languages + 1)  # behind the byte with the priority
+        language = string_at(voice.languages + 1)  # after the byte with the priority
         yield voice.identifier.decode(), voice.name.decode(), language.decode()
         index += 1
     library.espeak_Terminate()

@@ -43,17 +43,17 @@ class Hub:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: list[Request] = []
-        self.hold_after: dict[str, int] = {}  #: after so many bytes, say so in `holding` and wait for `release`
+        self.hold_after: dict[str, int] = {}  #: after this many bytes, say so in `holding` and wait for `release`
         self.holding, self.release = threading.Event(), threading.Event()
-        self.cut_after: dict[str, int] = {}  #: after so many bytes drop the connection, once
+        self.cut_after: dict[str, int] = {}  #: after this many bytes drop the connection, once
         self.corrupt: set[str] = set()  #: serve other bytes than the hash says
-        self.lengths: dict[str, int] = {}  #: serve so many bytes, more or less than the list says
+        self.lengths: dict[str, int] = {}  #: serve this many bytes, more or less than the list says
         self.statuses: list[int] = []  #: answer the next requests with these
         self.gated: set[str] = set()  #: repositories of which only the list is public
         self.private: set[str] = set()  #: repositories of which nothing is
         self.token = "hf_right"  #: what opens them
         self.ignore_range = False
-        self.commits: dict[str, str] = {}  #: of repositories whose commit is to have this name
+        self.commits: dict[str, str] = {}  #: of repositories whose commit has this name
         self.foreign_files: list[dict[str, Any]] = []  #: put into the lists of files as they are
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="hub")
@@ -109,7 +109,7 @@ class Hub:
     def answer(self, request: Request) -> Answer:
         """What to say to a request."""
         if self.statuses:
-            return _error(self.statuses.pop(0), "", "told to fail")
+            return _error(self.statuses.pop(0), "", "asked to fail")
         path = unquote(urlsplit(request.target).path).strip("/")
         if path.startswith("api/models/"):
             owner, name, _, revision = path.removeprefix("api/models/").split("/", 3)

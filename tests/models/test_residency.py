@@ -121,7 +121,7 @@ def alone(one: WorkerSupervisor, two: WorkerSupervisor) -> bool:
     return one.worker_pid is None or two.worker_pid is None
 
 
-async def test_a_listener_of_another_model_is_heard_although_a_render_is_at_work(tmp_path: Path) -> None:
+async def test_a_listener_of_another_model_is_heard_although_a_render_is_running(tmp_path: Path) -> None:
     async with pair(tmp_path, (NEVER, 0)) as (one, two):
         render = one.submit(utterance("[hold:later] " + LONG))
         first = await begun(render)
@@ -198,7 +198,7 @@ async def test_a_model_that_is_speaking_is_not_unloaded(tmp_path: Path) -> None:
         assert one.loaded
 
 
-async def test_who_waits_for_a_model_that_does_not_load_is_told(tmp_path: Path) -> None:
+async def test_whoever_waits_for_a_model_that_does_not_load_is_told(tmp_path: Path) -> None:
     async with WorkerSupervisor(("false",), idle_unload_s=60) as supervisor:
         with pytest.raises(ModelNotReady, match="does not start"):
             await supervisor.load()

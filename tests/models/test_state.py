@@ -28,7 +28,7 @@ def test_the_table_is_what_the_reducer_does() -> None:
 
 
 @pytest.mark.parametrize("state", WorkerState)
-def test_a_worker_that_is_to_stop_is_stopped_once_its_process_is_gone(state: WorkerState) -> None:
+def test_a_worker_that_should_stop_is_stopped_once_its_process_is_gone(state: WorkerState) -> None:
     after, _ = transition(transition(state, WorkerEvent.STOP).state, WorkerEvent.EXITED)
 
     assert after is WorkerState.STOPPED

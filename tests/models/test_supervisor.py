@@ -101,7 +101,7 @@ async def test_an_error_of_the_model_is_the_end_of_its_take_alone(supervisor: Wo
     fine, failing = supervisor.submit(utterance(LONG)), supervisor.submit(utterance("[error]"))
 
     assert await heard(failing) == b""
-    assert (failing.finish_reason, failing.error) == (FinishReason.ERROR, "the fake was told to fail")
+    assert (failing.finish_reason, failing.error) == (FinishReason.ERROR, "the fake was asked to fail")
     await whole(fine)
 
 
@@ -466,7 +466,7 @@ async def test_frames_of_nobody_are_ignored() -> None:
         assert not take.ended
 
 
-async def test_room_is_for_renders_and_told_when_there_is_some(control: Path) -> None:
+async def test_free_slots_are_those_for_renders_and_are_announced(control: Path) -> None:
     wakeup = asyncio.Event()
     async with supervising(*fake(control, 2), wakeup=wakeup) as supervisor:
         assert supervisor.free_slots == 1, "before a model says how much it can do, it gets one"

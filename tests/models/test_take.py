@@ -51,7 +51,7 @@ async def test_what_has_come_is_read_at_once_and_no_more_is_kept() -> None:
     await pieces.aclose()
 
 
-async def test_an_error_comes_behind_the_audio() -> None:
+async def test_an_error_comes_after_the_audio() -> None:
     take = Take(UTTERANCE)
     take.receive(frame(b"aa"))
     take.end(FinishReason.ERROR, InferenceFailed("broken"))

@@ -25,7 +25,7 @@ def test_from_source_nothing_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> Non
         ("bundle/temporary/_MEI1234", True),
     ],
 )
-def test_a_single_file_is_told_from_a_folder(
+def test_a_single_file_is_distinguished_from_a_folder(
     folder: str, single: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)

@@ -44,7 +44,7 @@ def test_a_process_that_is_gone_already_is_noticed_at_once(other: subprocess.Pop
     assert ended.wait(10)
 
 
-def test_an_engine_ends_with_the_app_that_it_was_told_although_its_standard_input_stays_open(
+def test_an_engine_ends_with_the_app_it_was_given_although_its_standard_input_stays_open(
     tmp_path: Path, other: subprocess.Popen[bytes]
 ) -> None:
     payload = {"v": 1, "token": TOKEN, "data_dir": str(tmp_path), "parent_pid": other.pid}

@@ -1,4 +1,4 @@
-"""Why an active job stops, and what is told to those who wait for its end."""
+"""Why an active job stops, and what those hear who wait for its end."""
 
 import asyncio
 
@@ -59,7 +59,7 @@ async def test_everyone_who_waits_hears_of_the_end() -> None:
         await asyncio.gather(*waiting)
 
 
-async def test_a_full_disk_is_no_reason_to_wait_and_an_end_after_it_is_one() -> None:
+async def test_nobody_waits_for_an_end_while_the_disk_is_full() -> None:
     job = active()
     waiting = asyncio.create_task(job.wait_done())
     await asyncio.sleep(0)

@@ -101,7 +101,7 @@ def test_a_take_that_leaves_out_most_of_its_text_is_objected_to_at_every_rate_of
 
 
 def test_nobody_who_can_be_understood_is_too_fast() -> None:
-    words = "nobody spoke about the story of the lighthouse keeper and his daughter " * 10
+    words = "nobody spoke about the story of the lighthouse keeper and his daughter " * 10  # english: ok
 
     assert 60 * len(words.split()) / min_take_seconds(words) == pytest.approx(800, rel=0.1)  # words a minute
 

@@ -42,7 +42,7 @@ async def test_a_subscriber_gets_what_happens_from_now_on_in_order() -> None:
         assert await task == [event(number) for number in range(5)]
 
 
-async def test_who_is_just_not_too_slow_misses_nothing() -> None:
+async def test_a_subscriber_that_is_just_not_too_slow_misses_nothing() -> None:
     feed = Feed()
     following = feed.follow()
     first = asyncio.ensure_future(anext(following))
@@ -56,7 +56,7 @@ async def test_who_is_just_not_too_slow_misses_nothing() -> None:
     await following.aclose()
 
 
-async def test_who_falls_behind_is_told_so() -> None:
+async def test_a_subscriber_that_falls_behind_is_told_so() -> None:
     feed = Feed()
     following = feed.follow()
     first = asyncio.ensure_future(anext(following))

@@ -1,4 +1,4 @@
-"""A follower who sets the pace: no more is spoken than a while ahead of what he has heard, and nothing is lost."""
+"""A follower who sets the pace: no more is spoken than a while ahead of what was heard, and nothing is lost."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 TEXT = "They walked to the harbour, and nobody said a word. " * 200
 PLAIN = Settings(max_chars=200)
 
-#: The chunk that is being spoken when the pace is known, those behind it that are asked for, and their lengths.
+#: The chunk that is being spoken when the pace is known, those after it that are asked for, and their lengths.
 SLACK_CHARS = 4 * 200
 
 

@@ -61,7 +61,7 @@ def test_what_says_nothing_does_not_part_a_pause_in_two(rule: str) -> None:
     assert pauses_of(f"- one\n- \n\n{rule}\n\nTwo.")[0] == 650
 
 
-def test_behind_the_last_chunk_that_says_something_there_is_none() -> None:
+def test_after_the_last_chunk_that_says_something_there_is_none() -> None:
     assert pauses_of("One.\n\nTwo.\n\n---\n\n***\n\n") == [650, 0, 0, 0]
 
 
@@ -70,7 +70,7 @@ def test_a_long_stretch_without_words_takes_no_pause_away() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.8, 1.0, 1.25, 2.0])
-def test_who_speaks_faster_makes_shorter_pauses(rate: float) -> None:
+def test_whoever_speaks_faster_makes_shorter_pauses(rate: float) -> None:
     assert pauses_of(TEXT, rate=rate) == pytest.approx([pause / rate for pause in (900, 650, 450, 650, 0)], abs=0.1)
 
 

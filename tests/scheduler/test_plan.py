@@ -80,7 +80,7 @@ async def half_done(jobs: JobStore, chunks: ChunkStore, lane: Lane) -> Job:
     [
         (5, 2, 5, 5),  # as the rows say
         (7, 2, 7, 5),  # ahead: a listener has heard it, of a render nobody has
-        (4, 1, 4, 2),  # behind, by a fault of the medium
+        (4, 1, 4, 2),  # too few, by a fault of the disk
         (2, 1, 2, 2),
         (1, 0, 1, 0),
         (0, 0, 0, 0),

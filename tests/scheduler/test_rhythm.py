@@ -19,7 +19,7 @@ TEXT = (
     "The first paragraph. " + "It has sentences of which not all fit into one chunk. " * 3,
     "- an item\n- another item, which begins [rest:80] and ends with silence\n- and the last",
     "---",
-    "Behind a rule there is a paragraph [rest:700] with more silence than any pause has.",
+    "After a rule there is a paragraph [rest:700] with more silence than any pause has.",
     "***\n\n***",
     "The last one is here.",
     "---",
@@ -94,7 +94,7 @@ async def test_a_render_that_goes_on_after_a_restart_has_the_same_pauses(open_ro
 
 
 async def test_a_listener_s_job_that_is_tried_again_goes_on_at_the_very_sample(room: Room) -> None:
-    """It is stopped in the midst of a chunk before which a pause has been added, and another is to come behind."""
+    """It is stopped in the midst of a chunk before which a pause has been added, and another will come after it."""
     text = [
         "The first one.",
         "The second, which is [rest:100] longer than a frame. [hold:gate] It is.",
@@ -179,7 +179,7 @@ async def test_around_a_gap_there_is_one_pause_and_it_is_the_longer(room: Room) 
     assert [pauses_in(await room.wav(job_id)) for job_id in jobs] == [[900], [900], [650]]
 
 
-async def test_a_first_chunk_of_which_nothing_is_heard_has_no_pause_behind_it(room: Room) -> None:
+async def test_a_first_chunk_of_which_nothing_is_heard_has_no_pause_after_it(room: Room) -> None:
     job_id = await room.submit("[empty] Nothing.\n\n---\n\nA word.", settings=Settings(allow_gaps=True))
 
     await room.completed(job_id)
@@ -191,7 +191,7 @@ async def test_a_first_chunk_of_which_nothing_is_heard_has_no_pause_behind_it(ro
 
 @pytest.mark.parametrize("before", [[], ["The first paragraph."]])
 async def test_a_listener_hears_all_of_a_chunk_whose_first_take_was_silent(room: Room, before: list[str]) -> None:
-    job_id = await room.submit(*before, "[mute:once] This is to be heard.", "And this.", lane=Lane.SPEAK, seed=4)
+    job_id = await room.submit(*before, "[mute:once] This will be heard.", "And this.", lane=Lane.SPEAK, seed=4)
 
     await room.completed(job_id)
 
@@ -201,7 +201,7 @@ async def test_a_listener_hears_all_of_a_chunk_whose_first_take_was_silent(room:
 
 
 async def test_it_does_so_when_the_job_is_stopped_after_that(room: Room) -> None:
-    text = "[mute:once] This is to be heard, [hold:gate] and it is longer."
+    text = "[mute:once] This will be heard, [hold:gate] and it is longer."
     job_id = await room.submit(text, "And this.", lane=Lane.SPEAK, seed=4)
     await room.until(job_id, lambda job: bool(job.warnings))
     await room.seen(Step("add", text))

@@ -75,7 +75,7 @@ async def test_a_short_job_is_not_kept_waiting_by_a_book(narrow: Room) -> None:
     assert narrow.added().index("note1") <= 5
 
 
-async def test_so_many_jobs_of_a_lane_are_at_work_and_no_more(narrow: Room) -> None:
+async def test_a_limited_number_of_jobs_of_a_lane_run_and_no_more(narrow: Room) -> None:
     held = [await narrow.submit(f"[hold:gate] Number {number}.") for number in range(MAX_ACTIVE + 3)]
     await narrow.started(*held[:MAX_ACTIVE])
     listeners = [await narrow.submit(f"[hold:gate] {number}.", lane=Lane.SPEAK) for number in range(MAX_ACTIVE + 1)]
@@ -105,7 +105,7 @@ async def test_several_chunks_of_one_job_are_in_work_and_come_into_the_log_in_or
     assert (await room.job(job_id)).chunks_done == 10
 
 
-async def test_the_model_is_told_behind_which_chunk_each_is_heard(
+async def test_the_model_is_told_after_which_chunk_each_is_heard(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Utterance] = []
@@ -206,7 +206,7 @@ async def test_a_job_has_not_failed_before_the_model_has_let_go_of_all_of_its_ch
     assert (await room.ended(job_id)).status is JobStatus.FAILED
 
 
-async def test_who_comes_while_a_job_is_tried_again_hears_it_to_its_end(room: Room) -> None:
+async def test_whoever_comes_while_a_job_is_tried_again_hears_it_to_its_end(room: Room) -> None:
     """Somebody else still looks at the log that was closed with the first end."""
     job_id = await room.submit("[hold:gate] Tried again.", *parts("more", 3))
     await room.seen(Step("add", "[hold:gate] Tried again."))
@@ -336,7 +336,7 @@ async def test_asking_many_times_at_once_is_as_good_as_once(room: Room) -> None:
     assert {job.status for job in answers} == {JobStatus.CANCELED}
 
 
-async def test_a_canceled_job_that_is_tried_again_goes_on_behind_what_it_has(room: Room) -> None:
+async def test_a_canceled_job_that_is_tried_again_goes_on_after_what_it_has(room: Room) -> None:
     text = parts("again", 5)
     text[3] = "[hold:gate] " + text[3]
     for lane in Lane:

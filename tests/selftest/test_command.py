@@ -38,7 +38,9 @@ def test_a_check_that_is_not_there_is_refused() -> None:
     assert CliRunner().invoke(selftest, ["--only", "moon"]).exit_code == 2
 
 
-def test_what_fails_is_told_in_lines_of_80_and_in_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_are_reported_in_lines_of_80_characters_and_in_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(folder, "MIN_BYTES", 1 << 60)
 

@@ -60,7 +60,7 @@ async def test_a_second_engine_is_refused_for_as_long_as_the_first_lives(tmp_pat
     await second.close()
 
 
-async def test_a_refused_opening_leaves_no_thread_behind(tmp_path: Path) -> None:
+async def test_a_refused_opening_leaves_no_thread(tmp_path: Path) -> None:
     first = await Database.open(tmp_path / "q3tts.db")
     before = set(threading.enumerate())
 

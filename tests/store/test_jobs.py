@@ -294,7 +294,7 @@ async def test_deleting_a_job_deletes_everything_of_it_and_nothing_of_others(
         return completed
 
     gone, stays = await full("forgotten"), await full("remembered")
-    await full("the newest, so that no number is used again by chance")
+    await full("the newest, so that its number is not used again by chance")
 
     assert await jobs.delete(gone)
 
@@ -324,7 +324,7 @@ async def test_known_tells_which_ids_have_rows_however_many_are_asked(jobs: JobS
     assert await jobs.known([*(f"no{number}" for number in range(1200)), *made]) == made
 
 
-async def test_counts_tell_what_waits_and_what_is_at_work(jobs: JobStore) -> None:
+async def test_counts_tell_what_waits_and_what_runs(jobs: JobStore) -> None:
     assert await jobs.counts() == {"queued": 0, "running": 0}
     for status in (Q, Q, R, P, C, F, X):
         await in_state(jobs, status)

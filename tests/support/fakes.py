@@ -1,6 +1,6 @@
-"""A model that is no model: noise that depends on text, seed and voice alone, in real frames, in the real worker.
+"""A model that only pretends: noise that depends on text, seed and voice alone, in real frames, in the real worker.
 
-What it does is written in the text it is to speak, so that a test says what it wants where it submits it:
+What it does is written in the text it should speak, so that a test says what it wants where it submits it:
 
     [hold:NAME]    after the first frame, wait until the file NAME is in the control folder
     [die:NAME]     after the first frame, kill the worker, unless the file NAME is there; it is made first
@@ -89,7 +89,7 @@ class FakeModel:
         utterance, position = self._work[place]
         commands = dict(_COMMAND.findall(utterance.text))
         if "error" in commands:
-            return self._end(place, FinishReason.ERROR, error="the fake was told to fail")
+            return self._end(place, FinishReason.ERROR, error="the fake was asked to fail")
         pcm = fake_pcm(utterance)
         if "mute" in commands and not position and self._first(commands["mute"]):
             self._muted.add(utterance.id)

@@ -114,12 +114,12 @@ def test_three_short_words_are_tiny(tiny: str) -> None:
     assert pieces(SENTENCE * 3 + tiny, 140)[1] == SENTENCE + tiny
 
 
-@pytest.mark.parametrize("sentence", ["Oh yes, he did.", "Oh " + "yes" * 20 + ".", "はいはいはいはい。"])
+@pytest.mark.parametrize("sentence", ["Oh yes, she did.", "Oh " + "yes" * 20 + ".", "はいはいはいはい。"])
 def test_four_words_or_long_ones_stand_on_their_own(sentence: str) -> None:
     assert pieces(SENTENCE * 3 + sentence, 140)[1] == sentence
 
 
-def test_a_tiny_sentence_behind_a_full_one_goes_with_the_next() -> None:
+def test_a_tiny_sentence_after_a_full_one_goes_with_the_next() -> None:
     full = "The " + "very " * 17 + "old man. "  # 97
 
     assert pieces(full + "Yes. " + full[:-20] + "by. ", 100) == [full, "Yes. " + full[:-20] + "by. "]
@@ -162,7 +162,7 @@ def test_punctuation_inside_a_word_ends_no_clause(inside: str) -> None:
 
 
 def test_a_clause_too_short_to_be_worth_a_pause_is_not_cut_off() -> None:
-    text = "So he was at, " + "word " * 38
+    text = "So it was at, " + "word " * 38
 
     assert boundaries(text, 100)[0] is Boundary.WORD
 

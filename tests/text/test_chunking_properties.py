@@ -10,7 +10,14 @@ from app.text.chunking import Boundary, Chunk, chunk_text
 from app.text.graphemes import joined
 from app.text.spoken import spoken_text
 
-ENGLISH = ["He went home. ", "Dr. Smith came, saw; and left — ", "“Go! Now.” she said. ", "Yes. ", "e.g. ", "3.14 "]
+ENGLISH = [
+    "She went home. ",
+    "Dr. Smith came, saw; and left — ",
+    "“Go! Now.” she said. ",
+    "Yes. ",
+    "e.g. ",
+    "3.14 ",
+]
 SCRIPTS = [
     "他说：「明天。再来吧！」好，",
     "これは",

@@ -61,7 +61,7 @@ def test_a_numbered_list_can_follow_its_introduction_directly() -> None:
 
 
 def test_a_year_at_the_start_of_a_wrapped_line_begins_no_list() -> None:
-    text = "He was born in\n1984. Then he left."
+    text = "She was born in\n1984. Then she left."
 
     found = pieces(text)
 
@@ -74,7 +74,7 @@ def test_a_hyphen_without_a_space_is_not_a_list_marker() -> None:
     assert pieces(text) == [text]
 
 
-def test_a_line_behind_hashes_is_a_heading_even_without_blank_lines() -> None:
+def test_a_line_after_hashes_is_a_heading_even_without_blank_lines() -> None:
     text = "# One\nIt began.\n### Two. Three.\nIt ended."
 
     assert headings(text) == ["# One", "### Two. Three."]
@@ -125,7 +125,7 @@ def test_a_short_line_alone_between_blank_lines_is_a_heading() -> None:
         "Yes,",
         "结束了。",
         "为什么？",
-        "He said “stop.”",
+        "He said “stop.”",  # english: ok
         "But—",
     ],
 )

@@ -14,7 +14,7 @@ def sentences(text: str, language: str = "en", *, inside_quotes: bool = False) -
     return [text[start:end] for start, end in pairwise(cuts)]
 
 
-def test_the_white_space_behind_a_sentence_belongs_to_it() -> None:
+def test_the_white_space_after_a_sentence_belongs_to_it() -> None:
     assert sentences("It began. \n It ended!\u3000Who?") == ["It began. \n ", "It ended!\u3000", "Who?"]
 
 
@@ -25,7 +25,7 @@ def test_the_white_space_behind_a_sentence_belongs_to_it() -> None:
         "It cost 3.14 dollars, e.g. today.",
         "The U.S. President came.",
         "J. R. R. Tolkien wrote it.",
-        "He uses Node.Js daily.",
+        "He uses Node.Js daily.",  # english: ok
         "“Go! Now.” she said.",
     ],
 )
@@ -34,7 +34,7 @@ def test_a_full_stop_within_a_sentence_does_not_end_it(text: str) -> None:
 
 
 def test_a_closing_quote_stays_with_its_sentence() -> None:
-    assert sentences('"Stop." Then he went. (It rained.) Well.')[0] == '"Stop." '
+    assert sentences('"Stop." Then he went. (It rained.) Well.')[0] == '"Stop." '  # english: ok
     assert sentences("Yes.) No.")[0] == "Yes.) "
 
 
@@ -58,7 +58,7 @@ def test_sentences_of_other_scripts_are_found_whatever_the_language() -> None:
     assert sentences(text, "ja") == sentences(text, "xx") == sentences(text, "") == expected
 
 
-def test_places_are_code_points_also_behind_emoji() -> None:
+def test_positions_are_code_points_also_after_emoji() -> None:
     assert sentences("👨\u200d👩\u200d👧😀 One. 🇩🇪 Two.") == ["👨\u200d👩\u200d👧😀 One. ", "🇩🇪 Two."]
 
 
@@ -69,7 +69,7 @@ def test_a_language_with_a_region_is_known_by_its_first_part(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", ["", "-", "deutsch", "e\ud800", "\x00", "日本", "../.."])
 def test_a_language_that_does_not_exist_is_read_as_english(tag: str) -> None:
-    assert sentences("Dr. Smith came. He left.", tag) == ["Dr. Smith came. ", "He left."]
+    assert sentences("Dr. Smith came. He left.", tag) == ["Dr. Smith came. ", "He left."]  # english: ok
 
 
 @pytest.mark.parametrize("space", ["\u2028", "\x85", "\u3000", "\xa0", "\u2029"])

@@ -1,4 +1,4 @@
-"""What becomes of a stranger's file: a recording of one form, or words that say what would be right."""
+"""What becomes of an untrusted file: a recording of one form, or words that say what would be right."""
 
 import struct
 import subprocess
@@ -322,10 +322,10 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "PCM in M4A": (lambda: ffmpeg_file(tone(), format="mov", codec="pcm_s16le"), "no sound of a known kind"),
     "MP3 in M4A": (lambda: ffmpeg_file(tone(), format="mp4", codec="libmp3lame"), "no sound of a known kind"),
-    "text behind the magic of MP3": (lambda: b"ID3\x04" + b"This is no recording." * 99, "MP3 file is damaged"),
-    "text behind the magic of M4A": (lambda: b"\0\0\0\x20ftypM4A " + b"no recording" * 99, "M4A file is damaged"),
-    "text behind the magic of Ogg": (lambda: b"OggS" + b"This is no recording." * 99, "Ogg file is damaged"),
-    "text behind the magic of FLAC": (lambda: b"fLaC" + b"This is no recording." * 99, "FLAC file is damaged"),
+    "text after the magic of MP3": (lambda: b"ID3\x04" + b"This is no recording." * 99, "MP3 file is damaged"),
+    "text after the magic of M4A": (lambda: b"\0\0\0\x20ftypM4A " + b"no recording" * 99, "M4A file is damaged"),
+    "text after the magic of Ogg": (lambda: b"OggS" + b"This is no recording." * 99, "Ogg file is damaged"),
+    "text after the magic of FLAC": (lambda: b"fLaC" + b"This is no recording." * 99, "FLAC file is damaged"),
     "a WAV file with a hole for a head": (
         lambda: b"RIFF" + struct.pack("<I", 99) + b"WAVE" + bytes(99),
         "send a WAV",
@@ -353,7 +353,7 @@ def test_a_file_that_unpacks_to_hours_is_left_as_soon_as_it_is_too_long() -> Non
 
 
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0xFFFFFFDB, 0x7FFFF000, 0x80000000])
-def test_a_size_that_a_pipe_did_not_know_is_no_lie(size: int) -> None:
+def test_a_size_that_a_pipe_did_not_know_is_forgiven(size: int) -> None:
     assert kept(with_wav_size(file(tone()), size)).seconds == 2.0
 
 

@@ -15,7 +15,7 @@ VOICED = "We were away a year ago, and we are on our way home now. All our money
 #: The library counts its words per minute in running text.
 PROSE = (
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, "
-    "it was the epoch of belief, it was the epoch of incredulity. He looked out of the window for a long while."
+    "it was the epoch of belief, it was the epoch of incredulity. We looked out of the window for a long while."
 )
 
 #: A sentence for the languages whose script is not Latin. Digits are spoken in every language.

@@ -82,7 +82,7 @@ async def test_a_recording_of_any_kind_comes_back_from_a_process_with_no_rights(
     assert recording.level_dbfs == pytest.approx(-13.5, abs=0.5)
 
 
-async def test_normalizing_is_told_to_the_process() -> None:
+async def test_the_process_normalizes_when_it_is_asked_to() -> None:
     listener, data = RecordingDecoder(DECODER), file(tone())
 
     levels = [(await listener.listen(data, normalize=normalize)).level_dbfs for normalize in (False, True)]
@@ -129,7 +129,7 @@ async def test_a_decoder_that_crashes_is_a_refusal(crash: str, code: str, caplog
     assert caplog.text.endswith(f"{code}\n")
 
 
-async def test_a_defect_of_ours_is_a_refusal_too_and_is_told_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_of_ours_is_a_refusal_too_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert await refusal(command("scripted_decoder", "fails")) == DAMAGED
 
     assert "xxa defect" in caplog.text
@@ -143,7 +143,7 @@ async def test_a_process_that_sleeps_ends_without_its_engine() -> None:
     assert await refusal(command("scripted_decoder", "sleeps")) == DAMAGED
 
 
-def test_what_a_decoder_prints_is_no_answer_and_what_it_reads_is_nothing() -> None:
+def test_what_a_decoder_prints_is_not_an_answer_and_what_it_reads_is_nothing() -> None:
     said = subprocess.run(
         command("scripted_decoder", "prints"),
         input=b'{"bytes":1,"normalize":true}\n' + bytes(50_000),
@@ -206,7 +206,7 @@ async def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
     assert [gone(pid) for pid in pids(tmp_path)] == [True]
 
 
-async def test_who_is_canceled_waits_for_nothing_and_leaves_no_process(
+async def test_a_canceled_request_waits_for_nothing_and_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(children, "GRACE_S", 600.0)
@@ -220,7 +220,7 @@ async def test_who_is_canceled_waits_for_nothing_and_leaves_no_process(
     assert [gone(pid) for pid in pids(tmp_path)] == [True]
 
 
-async def test_who_is_canceled_at_any_moment_leaves_no_process(tmp_path: Path) -> None:
+async def test_a_request_that_is_canceled_at_any_moment_leaves_no_process(tmp_path: Path) -> None:
     listener = RecordingDecoder(command("hanging_decoder", tmp_path))
     for moment in (*range(12), 20, 40):
         task = asyncio.create_task(listener.listen(file(tone()), normalize=False))
@@ -239,7 +239,7 @@ async def test_who_is_canceled_at_any_moment_leaves_no_process(tmp_path: Path) -
     assert no_child()
 
 
-async def test_who_is_canceled_while_the_process_ends_is_canceled_none_the_less(
+async def test_a_request_that_is_canceled_while_the_process_ends_is_canceled_nonetheless(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ending = asyncio.Event()
@@ -260,7 +260,7 @@ async def test_who_is_canceled_while_the_process_ends_is_canceled_none_the_less(
     assert no_child()
 
 
-async def test_at_most_so_many_are_read_at_once_and_the_next_begins_when_one_ends(
+async def test_a_few_recordings_are_read_at_once_and_the_next_begins_when_one_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []

@@ -150,7 +150,7 @@ def result(audio: Any, sample_rate: int = 24_000) -> Any:
 
 
 class Fixed:
-    """Gives what it is told to."""
+    """Gives what it is asked for."""
 
     def __init__(self, *results: Any, sample_rate: int = 24_000) -> None:
         self.results, self.sample_rate = results, sample_rate
@@ -449,7 +449,7 @@ EVERYTHING = utterance(
 )
 
 
-def test_a_model_is_told_all_that_it_takes(of: Callable[..., "MlxAudio"]) -> None:
+def test_a_model_is_given_all_that_it_takes(of: Callable[..., "MlxAudio"]) -> None:
     asked = Streams()
 
     speak(of(asked), EVERYTHING)
@@ -483,7 +483,7 @@ def test_a_model_keeps_its_own_settings_where_nothing_is_said(of: Callable[..., 
     assert told >= {"text", "stream"}
 
 
-def test_a_model_is_told_nothing_that_it_does_not_take(of: Callable[..., "MlxAudio"]) -> None:
+def test_a_model_is_given_nothing_that_it_does_not_take(of: Callable[..., "MlxAudio"]) -> None:
     asked = Little()
 
     speak(of(asked), utterance(sampling=Sampling(0.5), language="de", seed=2**63 + 5, max_seconds=9))

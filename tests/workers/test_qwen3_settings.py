@@ -77,7 +77,9 @@ def test_what_nobody_says_is_as_a_checkpoint_has_it_for_the_first_code_and_for_t
     assert begun[0].sampling == expected
 
 
-def test_a_clone_repeats_itself_as_it_is_told(base: Qwen3, cloned: VoiceSpec, begun: list[SpeechSequence]) -> None:
+def test_a_clones_penalty_is_the_one_that_was_asked_for(
+    base: Qwen3, cloned: VoiceSpec, begun: list[SpeechSequence]
+) -> None:
     """mlx-audio forces clones to a penalty of 1.5."""
     for said, expected in ((None, 1.05), (1.0, 1.0), (1.2, 1.2), (1.7, 1.7)):
         speak(base, utterance(voice=cloned, sampling=Sampling(repetition_penalty=said), max_seconds=0.08))

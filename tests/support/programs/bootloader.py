@@ -1,4 +1,4 @@
-"""What PyInstaller's bootloader is to a single file: the parent of the program, which waits for it."""
+"""The parent of a program, which waits for it, as PyInstaller's bootloader does in a single file."""
 
 import subprocess
 import sys
