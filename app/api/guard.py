@@ -1,7 +1,7 @@
 """Decides which requests are let in, outside Litestar: HTTP and WebSocket alike, also for routes that do not exist.
 
-Litestar answers 404 and 405 before its middleware, and its own host check has been bypassed twice; so the check
-is in front of it, on raw bytes, and passes on only what is allowed:
+Litestar answers 404 and 405 before its middleware (github.com/litestar-org/litestar/issues/175), and its own host
+check has been bypassed twice; so the check is in front of it, on raw bytes, and passes on only what is allowed:
 
 - Host is this address with this port, so that no foreign name can be rebound to it, and the request line
   names a path and no other host;

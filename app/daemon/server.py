@@ -173,7 +173,9 @@ class Daemon:
             return packed({"status": "ok"})
         try:
             answer: Any = await handle(self._engine, request)
-        except SystemExit as error:  # in handlers that are being worked on; asyncio would end the engine
+        except SystemExit as error:
+            # In handlers that are being worked on. Out of a task it would end the whole loop
+            # (github.com/python/cpython/issues/101515).
             raise RuntimeError(f"the handlers called exit({error.code})") from error
         if not isinstance(answer, dict):
             raise TypeError(f"the handlers answered {type(answer).__name__}, not a dict")

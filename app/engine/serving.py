@@ -119,7 +119,9 @@ async def _stop_serving(server: Server, task: asyncio.Task[None]) -> None:
 
 
 def _expected(record: logging.LogRecord) -> bool:
-    """uvicorn calls it an error when a WebSocket is refused with an answer, which is the guard's everyday work."""
+    """uvicorn calls it an error when a WebSocket is refused with an answer (github.com/Kludex/uvicorn/pull/3138),
+    which is the guard's everyday work.
+    """
     return "without completing handshake" not in record.getMessage()
 
 

@@ -159,8 +159,8 @@ def allow_many_connections() -> None:
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; raises `StartFailed` (69) when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio sets TCP_NODELAY only then; without it an answer of two writes waits
-    # 40 ms for the client's acknowledgement.
+    # The protocol is named because asyncio sets TCP_NODELAY only then (github.com/python/cpython/issues/148783);
+    # without it an answer of two writes waits 40 ms for the client's acknowledgement.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # A port that an engine left a moment ago is free; on Windows the option would let two share one.
     if os.name == "posix":
