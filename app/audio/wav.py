@@ -33,6 +33,13 @@ class WavFile(Struct, frozen=True):
     version: str  #: changes when the bytes do
 
 
+def is_replaceable(path: Path) -> bool:
+    """Whether a file may be replaced by audio: it is empty, or a WAV file itself. Blocks; raises OSError."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return not start or (start[:4] in (b"RIFF", b"RF64") and start[8:] == b"WAVE")
+
+
 def write_wav(path: Path, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:
     """Make a whole file or none: mode 0600, written atomically. Blocks; raises OSError."""
     with atomic_write(path, mode=0o600) as file:

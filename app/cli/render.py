@@ -25,7 +25,7 @@ from app.cli.command import (
 from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, usual_voice, voice_of
 from app.cli.progress import Show, looks, shown
-from app.cli.saving import STDOUT, check, output, save
+from app.cli.saving import STDOUT, SUFFIX, check, output, save
 from app.cli.terminal import clock, note, print_json, say, speed
 from app.errors import JobNotFound, NotRunning, SpeechError
 from app.store.rows import FINAL, JobStatus
@@ -38,7 +38,13 @@ WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
 
 
 @click.command(cls=Command)
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+)
 @output(required=False)
 @click.option(
     "--voice", metavar="VOICE", help="A voice's name, or the beginning of its id.  [default: an English one]"
@@ -52,7 +58,7 @@ WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
 @as_json
 @which_engine
 def render(
-    file: Path,
+    files: tuple[Path, ...],
     output: Path | None,
     voice: str | None,
     language: str | None,
@@ -64,45 +70,70 @@ def render(
     as_json: bool,
     where: Where,
 ) -> None:
-    """Turn a text FILE into a WAV file; - is standard input.
+    """Turn each text FILE into a WAV file beside it, or one into the file of -o; - is standard input.
 
     Ctrl-C cancels the job and leaves no file.
 
     \b
     Examples:
-      q3tts render story.txt -o story.wav
-      q3tts render story.txt -o story.wav --voice Vivian --rate 1.1
+      q3tts render story.txt             makes story.wav
+      q3tts render chapters/*.txt --voice Vivian --rate 1.1
+      q3tts render story.txt -o read.wav
       fortune | q3tts render - -o - | aplay
       q3tts render long.txt --detach     then: q3tts jobs save ID -o long.wav
     """
-    _check_output(output, detach=detach, as_json=as_json)
-    request = _given(
-        text=read(file),
-        language=language,
-        settings=_given(instruct=instruct, rate=rate),
-        seed=seed,
-        title=(title or _title(file))[:MAX_TITLE] or None,
-    )
+    outputs = [None] * len(files) if detach else _checked_outputs(files, output, as_json=as_json)
+    requests = [
+        _given(
+            text=read(file),
+            language=language,
+            settings=_given(instruct=instruct, rate=rate),
+            seed=seed,
+            title=(title or _title(file))[:MAX_TITLE] or None,
+        )
+        for file in files
+    ]
+    jobs: list[Fields] = []
     with connected(where.socket, where.data_dir, daemon_only=detach) as engine:
         speaker = voice_of(engine, voice) if voice else usual_voice(engine, language)
-        request["voice_id"] = speaker["voice_id"]
-        if output is None or detach:
-            _submit(engine, request, output, as_json=as_json)
-            return
-        job = _rendered(engine, request, quiet=as_json)
-        _save(engine, job, output)
-    _print_summary(job, output, as_json=as_json)
+        for request, target in zip(requests, outputs, strict=True):
+            request["voice_id"] = speaker["voice_id"]
+            jobs.append(_made(engine, request, target, quiet=as_json))
+    if as_json:
+        print_json(jobs[0] if len(jobs) == 1 else jobs)
+    elif detach and output is not None:
+        again = f"q3tts jobs save {jobs[0]['job_id'][:SHOWN]} -o {output}"
+        note(f"no file is written now; when the job is completed, do that with: {again}")
 
 
-def _check_output(output: Path | None, *, detach: bool, as_json: bool) -> None:
-    """Raises before anything is spoken when there is no place for the file."""
-    if detach:
-        return
-    if output is None:
+def _checked_outputs(files: tuple[Path, ...], output: Path | None, *, as_json: bool) -> list[Path]:
+    """Where each file's audio goes. Raises before anything is spoken when there is no place for one of them."""
+    if output is not None and len(files) > 1:
+        raise click.UsageError("-o names one file; leave it out to get a WAV file beside each text.")
+    if output is None and STDOUT in files:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    check(output)
+    outputs = [file.with_suffix(SUFFIX) if output is None else output for file in files]
+    for place in outputs:
+        if output is None and (place.exists() or outputs.count(place) > 1):
+            why = "two files would become it" if outputs.count(place) > 1 else "it exists"
+            raise CommandFailed(f"{place} is not written, {why}; name another file with -o", USAGE)
+        check(place)
     if as_json and output == STDOUT:
         raise CommandFailed("--json and the WAV file cannot both have standard output", USAGE)
+    return outputs
+
+
+def _made(engine: EngineClient, request: Fields, output: Path | None, *, quiet: bool) -> Fields:
+    """The job of a text: with its file written, or without `output` left to the daemon."""
+    if output is None:
+        job = engine.post("/jobs", request)
+        if not quiet:
+            say(job["job_id"])
+        return job
+    job = _rendered(engine, request, quiet=quiet)
+    _save(engine, job, output)
+    _print_summary(job, output, quiet=quiet)
+    return job
 
 
 def _given(**fields: Any) -> Fields:
@@ -131,15 +162,6 @@ def read(file: Path) -> str:
 def _title(file: Path) -> str:
     """A file name may have bytes that are not text."""
     return "" if file == STDOUT else file.stem.encode(errors="replace").decode()
-
-
-def _submit(engine: EngineClient, request: Fields, output: Path | None, *, as_json: bool) -> None:
-    """Leave the job to the daemon."""
-    job = engine.post("/jobs", request)
-    print_json(job) if as_json else say(job["job_id"])
-    if output is not None:
-        again = f"q3tts jobs save {job['job_id'][:SHOWN]} -o {output}"
-        note(f"no file is written now; when the job is completed, do that with: {again}")
 
 
 def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
@@ -214,14 +236,13 @@ def _save(engine: EngineClient, job: Fields, output: Path) -> None:
         ) from error
 
 
-def _print_summary(job: Fields, output: Path, *, as_json: bool) -> None:
-    """What came out."""
+def _print_summary(job: Fields, output: Path, *, quiet: bool) -> None:
+    """What came out; `quiet`: only what is wrong with it."""
     refused = len(job["warnings"])
     if refused:
         which = f"q3tts jobs show {job['job_id'][:SHOWN]}"
         note(f"{refused} warnings, of takes that were spoken again or left out; see: {which}")
-    if as_json:
-        print_json(job)
+    if quiet:
         return
     progress = job["progress"]
     line = f"{progress['audio_seconds']:.1f} s of speech, {speed(progress['real_time_factor'])}"

@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 import click
 
+from app.audio.wav import is_replaceable
 from app.cli.command import CANNOT_WRITE, USAGE, Callback, CommandFailed
 from app.cli.engine import ANSWER_S, EngineClient
 from app.process.files import atomic_write
 
 STDOUT = Path("-")
 
-#: Suffixes of other formats. Such a file would contain WAV all the same, so they are refused.
-OTHER_SOUNDS = (".mp3", ".m4a", ".m4b", ".aac", ".flac", ".ogg", ".opus")
+SUFFIX = ".wav"
 
 
 def output(*, required: bool = True) -> Callable[[Callback], Callback]:
@@ -41,11 +41,18 @@ def check(target: Path) -> None:
                 "a WAV file cannot be printed on a terminal; pipe it, or name a file with -o", USAGE
             )
         return
-    if target.suffix.lower() in OTHER_SOUNDS:
-        raise CommandFailed(f"{target}: only WAV files are written yet; give it the suffix .wav", USAGE)
     place = target.resolve()
     if place.exists() and not place.is_file():
         raise CommandFailed(f"{target} cannot be written: it is not a regular file", CANNOT_WRITE)
+    if target.suffix.lower() != SUFFIX:
+        raise CommandFailed(f"{target}: only WAV files are written yet; give it the suffix {SUFFIX}", USAGE)
+    try:
+        if place.exists() and not is_replaceable(place):
+            raise CommandFailed(
+                f"{target} exists and is not a WAV file; it is left as it is, give another name", CANNOT_WRITE
+            )
+    except OSError as error:
+        raise CommandFailed(f"{target} cannot be replaced: {error.strerror}", CANNOT_WRITE) from error
     if not place.parent.is_dir():
         raise CommandFailed(f"{target} cannot be written: the folder {place.parent} does not exist", CANNOT_WRITE)
     if not os.access(place.parent, os.W_OK | os.X_OK):

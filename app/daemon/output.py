@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.audio.wav import WavFile
+from app.audio.wav import WavFile, is_replaceable
 from app.errors import InvalidRequest, StorageFailed
 from app.process.files import atomic_write, new_file_beside, sync_folder
 
@@ -25,6 +25,8 @@ def checked_output(wanted: str) -> Path:
             raise _refused(f"{wanted} is a folder; name a file in it")
         if os.path.lexists(path) and not path.is_file():
             raise _refused(f"{wanted} exists and is not a regular file")
+        if path.is_file() and not is_replaceable(path):
+            raise _refused(f"{wanted} exists and is not a WAV file; it is left as it is, give another name")
         if not path.parent.is_dir():
             raise _refused(f"the folder {path.parent} does not exist; create it first")
         with new_file_beside(path, unique=True):

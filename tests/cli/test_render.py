@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.audio.wav import write_wav
 from app.cli import progress, render
 from app.cli.engine import EngineClient
 from app.cli.render import words_for
@@ -49,11 +50,12 @@ def test_a_text_becomes_a_file_and_one_line_says_so(shell: Shell, story: Path, e
 
 def test_a_file_that_was_there_is_replaced(shell: Shell, story: Path) -> None:
     target = story.with_name("story.wav")
-    target.write_text("before")
+    shell.ok("render", story, "-o", target, "--seed", "1")
+    before = target.read_bytes()
 
-    shell.ok("render", story, "-o", target)
+    shell.ok("render", story, "-o", target, "--seed", "1", "--rate", "2.0")
 
-    assert target.read_bytes().startswith(b"RIFF")
+    assert 80 < len(target.read_bytes()) < len(before)
     assert sorted(path.name for path in story.parent.iterdir()) == ["story.txt", "story.wav"]
 
 
@@ -174,9 +176,41 @@ def test_a_job_that_is_left_to_the_daemon_is_named_by_its_id(
     assert not target.exists()
 
 
-def test_whoever_waits_for_a_file_must_name_it(nobody: Shell, story: Path) -> None:
-    assert "-o" in nobody.run("render", story).stderr
-    assert nobody.run("render", story).exit_code == 2
+def test_what_is_not_audio_is_not_replaced_and_the_text_itself_least_of_all(nobody: Shell, story: Path) -> None:
+    letter, text = story.with_name("letter.wav"), story.with_name("text.wav")
+    letter.write_text("Dear reader")
+    text.write_text("Read me.")
+
+    assert "letter.wav exists and is not a WAV file" in nobody.fails(74, "render", story, "-o", letter)
+    assert "text.wav exists and is not a WAV file" in nobody.fails(74, "render", text, "-o", text)
+    assert "give it the suffix .wav" in nobody.fails(2, "render", story, "-o", story)
+    assert (letter.read_text(), text.read_text()) == ("Dear reader", "Read me.")
+    assert story.read_text().startswith("The tide")
+
+
+def test_without_a_name_each_file_is_written_beside_its_text(shell: Shell, story: Path) -> None:
+    other = story.with_name("other.txt")
+    other.write_text("Nobody came.")
+
+    said = shell.ok("render", story, other)
+
+    assert [line.split(": ")[-1] for line in said.splitlines()] == [
+        f"{story.parent}/{n}.wav" for n in ("story", "other")
+    ]
+    for text in (story, other):
+        assert 0.3 < seconds_of(text.with_suffix(".wav").read_bytes()) < 5
+    assert "story.wav is not written, it exists" in shell.fails(2, "render", story)
+    assert len(shell.json("render", story, other, "--detach")) == 2
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_spoken(nobody: Shell, story: Path) -> None:
+    namesake = story.with_name("story.md")
+    namesake.write_text("Another one.")
+
+    assert "two files would become it" in nobody.fails(2, "render", story, namesake)
+    assert "-o names one file" in nobody.run("render", story, namesake, "-o", story.with_name("a.wav")).stderr
+    assert "-o" in nobody.run("render", "-", input=b"Shoes.").stderr
+    assert not (nobody.socket_path.parent / "data").exists()
 
 
 def test_a_job_cannot_be_left_to_a_daemon_that_is_not_there(nobody: Shell, story: Path) -> None:
@@ -198,7 +232,7 @@ def test_an_interruption_cancels_the_job_and_leaves_no_file(
 ) -> None:
     text, target = tmp_path / f"long-{number}.txt", tmp_path / "long.wav"
     text.write_text(LONG)
-    target.write_text("before")
+    write_wav(target, b"before")
 
     with shell.start("render", text, "-o", target) as process:
         job = wait_until(lambda: [job for job in running(engine) if job["title"] == text.stem])[0]
@@ -208,7 +242,7 @@ def test_an_interruption_cancels_the_job_and_leaves_no_file(
     assert (process.returncode, printed) == (130, "")
     assert said.splitlines()[-1] == "q3tts: interrupted; the job is canceled"
     assert engine.get(f"/jobs/{job['job_id']}")["status"] == "canceled"
-    assert target.read_text() == "before"
+    assert target.read_bytes().endswith(b"before")
     assert sorted(path.name for path in tmp_path.iterdir()) == [text.name, "long.wav"]
 
 

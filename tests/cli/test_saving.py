@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from app.audio.wav import wav_header
 from app.cli.command import CommandFailed
 from app.cli.engine import EngineClient
 from app.cli.saving import check, save
@@ -83,14 +84,33 @@ def test_what_cannot_be_a_file_is_said_before_anything_is_done(tmp_path: Path) -
         (Path("/dev/null"), "not a regular file", 74),
         (tmp_path / "nowhere" / "a.wav", "does not exist", 74),
         (tmp_path / "book.MP3", "only WAV files", 2),
+        (tmp_path / "a", "give it the suffix .wav", 2),
     ):
         with pytest.raises(CommandFailed, match=why) as failed:
             check(target)
         assert failed.value.exit_code == code
 
     check(tmp_path / "a.wav")
-    check(tmp_path / "a")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "replaced"),
+    [(b"", True), (wav_header(0, sample_rate=24_000), True), (b"RIFF0000AVI ", False), (b"notes", False)],
+)
+def test_only_audio_is_replaced(tmp_path: Path, content: bytes, replaced: bool) -> None:
+    target, link = tmp_path / "a.wav", tmp_path / "b.wav"
+    target.write_bytes(content)
+    link.symlink_to(target)
+
+    for name in (target, link):
+        if replaced:
+            check(name)
+        else:
+            with pytest.raises(CommandFailed, match="exists and is not a WAV file") as failed:
+                check(name)
+            assert failed.value.exit_code == 74
+    assert target.read_bytes() == content
 
 
 def test_a_folder_that_may_not_be_written_to_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
         ("/FOLDER/file/out.wav", "does not exist"),
         ("/FOLDER/pipe.wav", "not a regular file"),
         ("/FOLDER/loop.wav", "not a regular file"),
+        ("/FOLDER/notes.wav", "exists and is not a WAV file"),
         ("/FOLDER/" + "x" * 300 + ".wav", "too long"),
         ("/FOLDER/nul\0.wav", "null"),
         ("/FOLDER/\ud800.wav", "surrogates"),
@@ -141,6 +142,7 @@ def test_a_place_where_nothing_can_be_written_is_refused(there: Path, wanted: st
     (there / "a.wav").mkdir()
     (there / "file").touch()
     os.mkfifo(there / "pipe.wav")
+    (there / "notes.wav").write_text("Dear reader")
     (there / "loop.wav").symlink_to(there / "loop.wav")
     before = names(there)
 
