@@ -76,7 +76,7 @@ async def test_the_past_is_not_replayed(shared: Engine) -> None:
 
 
 async def test_all_who_watch_see_the_same(shared: Engine) -> None:
-    async with shared.socket("/events") as one, shared.socket("/events?ignored=1") as two:
+    async with shared.socket("/events") as one, shared.socket("/events") as two:
         await one.send("hello")
         job_id = await render(shared, "For two.\n\nOr more.")
 
