@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from app import __version__
+from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning, SpeechError, StartFailed
@@ -237,11 +238,20 @@ def transcribe(folder: Path) -> None:
 def main() -> None:
     """Run the command line; what fails says why in one line."""
     end_with_bootloader()
+    prepare_streams()
     try:
         cli(complete_var="_Q3TTS_COMPLETE")  # whatever the program is called
     except SpeechError as error:
         click.echo(f"q3tts: {error}", err=True)
         sys.exit(exit_code_of(error))
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise
+        from app.cli.command import CANNOT_WRITE
+
+        abandon_output()
+        click.echo(f"q3tts: standard output cannot be written: {error.strerror}", err=True)
+        sys.exit(CANNOT_WRITE)
 
 
 def exit_code_of(error: SpeechError) -> int:

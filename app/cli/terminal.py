@@ -140,10 +140,12 @@ def speed(real_time_factor: float | None) -> str:
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
-    """What each column needs; if that is too much together, the widest that may be cut give way."""
+    """What each column needs; if a terminal has no room for that, the widest that may be cut give way."""
     widths = [
         max([width(column.title), *(width(row[index]) for row in rows)]) for index, column in enumerate(columns)
     ]
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return widths  # a program reads it
     room = terminal_width() - len(GAP) * (len(columns) - 1)
     while sum(widths) > room:
         yielding = [index for index, column in enumerate(columns) if column.cut and widths[index] > NARROWEST]

@@ -1,0 +1,60 @@
+"""Whatever standard output is, a command ends with one line at most, and never with a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = (sys.executable, "-P", "-m", "app")
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("Q3TTS") and name != "COLUMNS"}
+    return {**kept, "HOME": str(home), **variables}
+
+
+def test_what_an_encoding_does_not_have_is_a_question_mark(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "voices"],
+        env=environment(tmp_path, PYTHONIOENCODING="latin-1", COLUMNS="60"),
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert any(line.count(b"?") for line in done.stdout.splitlines()), "a name is cut with …"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
+@pytest.mark.parametrize("arguments", [("--help",), ("voices",), ("voices", "--json")], ids=" ".join)
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments], env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+
+    assert done.returncode == 74
+    assert done.stderr == b"q3tts: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_takes_everything(tmp_path: Path, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *COMMAND, "voices"],
+        env=environment(tmp_path),
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_table_that_a_program_reads_is_not_cut(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "voices"], env=environment(tmp_path), capture_output=True, text=True, check=True
+    )
+
+    assert max(map(len, done.stdout.splitlines())) > 80
+    assert "…" not in done.stdout
