@@ -26,7 +26,7 @@ from app.models.worker import dispatch, residency, runner
 from app.scheduler import attempts, delivery, fairness, feed, finisher, job_run
 from app.scheduler.pauses import LEFT_MS, PAUSE_MS
 from app.store.chunks import MAX_WARNINGS
-from app.store.history import MIN_SEARCH
+from app.store.history import MIN_SEARCH, MIN_UNSPACED
 from app.store.schema import BACKUPS_KEPT
 from app.store.tables import SEARCHED_CHARS
 from app.text.chunking import Boundary
@@ -85,7 +85,7 @@ HTTP = [
     f"of idle ones that have, {http.MAX_IDLE}:",
     f"string, 1 to {MAX_TEXT_CHARS:,} characters",
     f"the first {SEARCHED_CHARS:,} characters of the text",
-    f"{MIN_SEARCH} characters or more, found anywhere",
+    f"{MIN_SEARCH} characters or more, or {MIN_UNSPACED} of a script without spaces",
     f"| `settings.chunking.max_chars` | 100 to 2000 | {DEFAULTS.chunking.max_chars} |",
     f"`message`; the latest {MAX_WARNINGS} |",
     f"{PAUSE_MS[Boundary.CLAUSE]} ms after a clause, {PAUSE_MS[Boundary.SENTENCE]} after a sentence, "

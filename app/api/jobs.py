@@ -18,7 +18,7 @@ from app.errors import InvalidRequest
 from app.inference.model import Lane
 from app.scheduler.progress import progress_of
 from app.scheduler.scheduler import Scheduler
-from app.store.history import MIN_SEARCH
+from app.store.history import MIN_SEARCH, MIN_UNSPACED, is_searchable
 from app.store.rows import HistoryFilter, Job, JobStatus
 from app.store.stores import Stores
 from app.usecases.jobs import Jobs, Request
@@ -79,10 +79,14 @@ class JobController(Controller):
     ) -> JobPage:
         """The history, newest first. Every filter that is given must hold; `status` may be given repeatedly.
 
-        `text` finds its words, three characters or more, anywhere in the title and the first 2,000 characters.
+        `text` finds its words, three characters or more (two in Chinese, Japanese, Korean, Thai and the like),
+        anywhere in the title and the first 2,000 characters.
         """
-        if text is not None and len(text) < MIN_SEARCH:
-            raise InvalidRequest(f"text must have {MIN_SEARCH} characters or more to be searched for")
+        if text is not None and not is_searchable(text):
+            raise InvalidRequest(
+                f"text must have {MIN_SEARCH} characters or more to be searched for, or {MIN_UNSPACED} of a script "
+                "that has no spaces between its words"
+            )
         if text is not None and "\0" in text:
             raise InvalidRequest("text has a NUL character; search for text without it")
         wanted = HistoryFilter(

@@ -2,6 +2,7 @@
 come while somebody pages can neither shift nor repeat a row.
 """
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -16,8 +17,17 @@ from app.store.tables import SEARCH_TABLE, job_tags, jobs
 
 _search = table(SEARCH_TABLE, sql_column("rowid"), sql_column("words"))
 
-#: A trigram index cannot find less.
-MIN_SEARCH = 3
+#: A trigram index cannot find less. Words of two characters are found without it, where they are usual.
+MIN_SEARCH, MIN_UNSPACED = 3, 2
+#: Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Chinese characters; and Hangul syllables.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]"
+)
+
+
+def is_searchable(words: str) -> bool:
+    """Whether there is enough to search for."""
+    return len(words) >= MIN_SEARCH or (len(words) >= MIN_UNSPACED and _UNSPACED.search(words) is not None)
 
 
 class Position(Struct, frozen=True, array_like=True):
@@ -98,5 +108,7 @@ def _matching(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
 
 
 def _matches(words: str) -> ColumnElement[bool]:
+    if len(words) < MIN_SEARCH:
+        return _search.c.words.contains(words, autoescape=True)
     phrase = '"' + words.replace('"', '""') + '"'
     return literal_column(SEARCH_TABLE).op("MATCH", is_comparison=True)(phrase)

@@ -206,6 +206,11 @@ async def test_a_cursor_after_everything_is_an_empty_last_page(shared: Engine) -
         (None, "The lighthouse keeper reads.", "house keep"),
         ("A title of its own", "Body.", "of its"),
         (None, "\u6d77\u8fb9\u7684\u706f\u5854\u5f88\u9ad8\u3002", "\u7684\u706f\u5854"),
+        (None, "\u6d77\u8fb9\u7684\u706f\u5854\u5f88\u9ad8\u3002", "\u706f\u5854"),
+        ("\u5317\u4eac", "Body.", "\u5317\u4eac"),
+        (None, "\ud55c\uad6d\uc5b4\ub97c \ub9d0\ud574\uc694.", "\ud55c\uad6d"),
+        (None, "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22", "\u0e44\u0e17"),
+        (None, "50\u5ea6% \u5ea6_x", "\u5ea6%"),
         (None, "\u3068\u3066\u3082\u9577\u3044\u8a71\u3067\u3059\u3002", "\u9577\u3044\u8a71"),
         (
             None,
@@ -249,6 +254,9 @@ async def test_a_job_is_found_by_any_words_in_it(shared: Engine, title: str | No
         ("A plain sentence.", "***"),
         ("A plain sentence.", "\\x00"),
         ("x" * 2_001 + " after it", "after it"),
+        ("\u706f\u5f88\u5854", "\u706f\u5854"),
+        ("\u5ea6x", "\u5ea6%"),
+        ("\u5ea6x", "\u5ea6_"),
     ],
 )
 async def test_a_search_has_no_language_of_its_own(shared: Engine, text: str, search: str) -> None:
@@ -257,7 +265,9 @@ async def test_a_search_has_no_language_of_its_own(shared: Engine, text: str, se
     assert job_id not in await found(shared, text=search)
 
 
-@pytest.mark.parametrize("search", ["", "a", "ab", "\u706f\u5854", "\0abc", "abc\0", "ab\0c"])
+@pytest.mark.parametrize(
+    "search", ["", "a", "ab", "\u706f", "%%", "a\u0301", "\0abc", "abc\0", "ab\0c", "\u706f\0"]
+)
 async def test_a_search_that_cannot_be_answered_is_refused(shared: Engine, search: str) -> None:
     response = await shared.http.get("/v1/jobs", params={"text": search})
 
