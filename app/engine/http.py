@@ -87,7 +87,7 @@ class DeadlineHttp(H11Protocol):
     def _look(self) -> None:
         """See what is being received now."""
         state = self.conn.their_state
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:  # it is a WebSocket now
             self._watch(None)
         elif state is h11.SEND_BODY:
             self._watch(h11.SEND_BODY)

@@ -9,6 +9,7 @@ import pytest
 from anyio.abc import SocketStream
 
 from app.engine.http import KEEP_ALIVE_S, MAX_UNAUTHORIZED, DeadlineHttp
+from app.events import JobStarted
 from tests.api.raw import AUTHORIZATION, Wire, error_in, host, wire
 from tests.support.client import PATIENCE_S, Engine
 
@@ -97,3 +98,14 @@ async def test_connections_without_a_token_are_bounded_and_put_out_nobody_who_ha
             assert (await newest.receive()).startswith(b"HTTP/1.1 200")
 
         assert (await known.ask("GET /v1/health HTTP/1.1", host(shared), AUTHORIZATION)).status == 200
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_websocket_has_no_deadlines_of_a_request(shared: Engine) -> None:
+    async with shared.socket("/events") as socket:
+        with pytest.raises(TimeoutError):  # and not closed
+            await asyncio.wait_for(socket.recv(), 0.8)
+
+        shared.parts.feed.publish(JobStarted(job_id="still there"))
+
+        assert "still there" in str(await socket.recv())
