@@ -88,6 +88,7 @@ class FakeSpeakers:
         self.closed = False
         self.missing = self.breaking = False
         self.underruns = 0
+        self.allowed_bytes = 0  #: may be played although they are not `going`
         self.going = asyncio.Event()
         self.going.set()
         self._turn = asyncio.Lock()
@@ -102,13 +103,20 @@ class FakeSpeakers:
             try:
                 async for block in pcm:
                     self.heard[-1] += block
-                    await self.going.wait()
+                    if len(self.heard[-1]) > self.allowed_bytes:
+                        await self.going.wait()
                     if self.breaking:
                         raise NoSpeakers("they were unplugged")
             except BaseException:
                 self.silenced += 1
                 raise
         return Played(len(self.heard[-1]) / 48_000, self.underruns)
+
+    def go_on_to(self, count: int) -> None:
+        """Play up to this many bytes, and stop there."""
+        self.allowed_bytes = count
+        self.going.set()
+        self.going.clear()
 
     async def close(self) -> None:
         self.closed = True

@@ -128,6 +128,31 @@ async def test_the_model_does_not_run_away_from_what_is_heard(running: Running) 
     assert running.speakers.heard[0] == (await running.engine.wav(job["job_id"]))[80:]
 
 
+async def test_the_model_goes_on_while_there_is_something_left_to_be_heard(running: Running) -> None:
+    running.speakers.going.clear()
+    async with line(running.path) as client:
+        client.send(framed({"text": "A sentence that says little and is not long. " * 400}))
+        await until(lambda: running.speakers.heard and running.speakers.heard[0])
+        (job,) = await jobs_of(running.engine)
+
+        async def spoken_chars() -> int:
+            return (await running.engine.get(f"/jobs/{job['job_id']}"))["progress"]["characters_done"]
+
+        async def has_passed(char: int) -> bool:
+            return await spoken_chars() > char
+
+        await until_answered(partial(has_passed, MAX_UNHEARD_CHARS))  # no chunk begins after that
+        before = await spoken_chars()
+        chunks = (await running.engine.get(f"/jobs/{job['job_id']}/chunks"))["chunks"]
+        *_, heard, _ = (chunk for chunk in chunks if chunk["state"] == "done")
+        running.speakers.go_on_to(round(heard["end_seconds"] * 48_000))
+
+        await until_answered(partial(has_passed, before))
+
+        running.speakers.going.set()
+        assert (await client.answer())["status"] == "ok"
+
+
 async def test_white_space_without_end_between_two_words_does_not_stop_it(running: Running) -> None:
     await ok(running.path, text="One." + "\n" * 10_000 + "Two.")
 
