@@ -184,7 +184,8 @@ export interface paths {
          * Page
          * @description The history, newest first. Every filter that is given must hold; `status` may be given repeatedly.
          *
-         *     `text` finds its words, three characters or more, anywhere in the title and the first 2,000 characters.
+         *     `text` finds its words, three characters or more (two in Chinese, Japanese, Korean, Thai and the like),
+         *     anywhere in the title and the first 2,000 characters.
          */
         get: operations["listJobs"];
         put?: never;
