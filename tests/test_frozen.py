@@ -43,9 +43,11 @@ def test_a_machine_without_builds_is_refused() -> None:
 
 @pytest.mark.skipif(shutil.which("rustc") is None, reason="there is no Rust here to ask")
 def test_this_machine_is_called_as_its_rust_calls_it() -> None:
-    told = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=False)
+    if told.returncode:  # rustup without a toolchain, as in a new home folder
+        pytest.skip(f"this Rust does not answer: {told.stderr}")
 
-    assert f"host: {target_triple()}\n" in told
+    assert f"host: {target_triple()}\n" in told.stdout
 
 
 # What stays out.
