@@ -16,6 +16,7 @@ from app.api.bodies import StrictRequest
 from app.api.health import health
 from app.api.jobs import JobController
 from app.api.models import ModelController
+from app.api.options import AllowedMethods
 from app.api.queries import KnownParameters
 from app.api.speak import cancel, speak
 from app.api.stream import Encoded, events, stream
@@ -26,7 +27,7 @@ from app.usecases.parts import Parts
 
 def make_app(parts: Parts) -> Litestar:
     """All routes, under `/v1`."""
-    encoded, parameters = Encoded(), KnownParameters()
+    encoded, parameters, methods = Encoded(), KnownParameters(), AllowedMethods()
     handlers: list[Any] = [
         health,
         speak,
@@ -45,6 +46,7 @@ def make_app(parts: Parts) -> Litestar:
             "encoded": Provide(lambda: encoded, sync_to_thread=False),
         },
         guards=[parameters],
+        before_send=[methods],
         request_class=StrictRequest,
         exception_handlers={
             SpeechError: problems.on_speech_error,
@@ -64,6 +66,7 @@ def make_app(parts: Parts) -> Litestar:
         request_max_body_size=None,  # the guard counts
     )
     parameters.learn(app)
+    methods.learn(app)
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:

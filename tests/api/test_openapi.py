@@ -1,6 +1,7 @@
 """`GET /v1/openapi.json`: the routes there are, and that the document tells of them what is true."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -127,6 +128,21 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
         *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language", "named"),
         *("Idempotency-Key", "Range", "If-Range", "If-None-Match"),
     }
+
+
+async def test_options_names_every_method_of_a_path(shared: Engine, document: dict[str, Any]) -> None:
+    ids = {"{job_id}": str(uuid4()), "{voice_id}": str(uuid4()), "{model_id}": "none"}
+    for path, methods in document["paths"].items():
+        for name, value in ids.items():
+            path = path.replace(name, value)
+
+        answer = await shared.http.options(path)
+
+        assert answer.status_code == 204
+        named = {method.strip() for method in answer.headers["allow"].split(",")}
+        assert named == {method.upper() for method in methods} | {"OPTIONS"}, path
+    assert (await shared.http.options("/v1/openapi.json")).headers["allow"] == "GET, OPTIONS"
+    assert (await shared.http.options("/v1/nope")).status_code in (204, 404)
 
 
 async def test_the_document_is_the_only_page_of_its_kind(shared: Engine) -> None:
