@@ -18,6 +18,7 @@ export type EngineCode =
   | "JOB_NOT_COMPLETED"
   | "WRONG_STATE"
   | "IDEMPOTENCY_CONFLICT"
+  | "REQUEST_TIMEOUT"
   | "TOO_LARGE"
   | "INTERNAL"
   | "INFERENCE_FAILED"
@@ -26,7 +27,7 @@ export type EngineCode =
 
 /**
  * Said by the client itself:
- * `NETWORK`: no answer came; the engine is gone, or does not allow this page's origin, which a page cannot tell apart.
+ * `NETWORK`: no answer came; the engine is gone, or the page's own policy keeps it from asking.
  * `PROTOCOL`: what came is not what a q3tts engine sends.
  * `UNSUPPORTED`: this browser or runtime lacks something; the message says what.
  * `PLAYBACK`: the sound cannot be played.

@@ -155,12 +155,10 @@ function queryOf(query: object | undefined): string {
   return text && `?${text}`;
 }
 
-/** No answer came. Why is hidden from pages, so both causes are said. */
+/** No answer came. An engine that does not allow the page's origin says so. */
 export function unreachable(connection: Connection, cause?: unknown): SpeechError {
-  const origin = globalThis.location?.origin;
-  const also = origin ? `, or does not allow pages of the origin ${origin} (--allow-origin)` : "";
-  return new SpeechError("NETWORK", `The engine at ${connection.baseUrl} does not answer${also}.`, {
-    details: { base_url: connection.baseUrl, ...(origin ? { origin } : {}) },
+  return new SpeechError("NETWORK", `The engine at ${connection.baseUrl} does not answer.`, {
+    details: { base_url: connection.baseUrl },
     cause,
   });
 }
