@@ -5,6 +5,7 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -20,16 +21,17 @@ struct App {
 
 impl App {
     fn new(engine: &Path, folder: Folder, end: &str, args: &[&str]) -> Self {
-        let mut process = Command::new(HOST)
+        let mut command = Command::new(HOST);
+        command
             .arg(engine)
             .arg(folder.file("data"))
             .arg(end)
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the app");
+            .stderr(Stdio::null());
+        heed_all_signals(&mut command);
+        let mut process = command.spawn().expect("the app");
         let stdin = process.stdin.take().expect("a pipe");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let line = lines
@@ -62,6 +64,20 @@ impl App {
         let engine = self.engine;
         eventually("the engine is gone", || !alive(engine));
         eventually("what it has started is gone", || !group_alive(engine));
+    }
+}
+
+/// Whoever started the tests may ignore some, as `nohup` and a shell's `&` do, and children inherit that.
+#[allow(unsafe_code, reason = "std has no signals")]
+fn heed_all_signals(command: &mut Command) {
+    // SAFETY: signal may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGINT, libc::SIGQUIT] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
     }
 }
 
