@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import anyio
 
@@ -66,6 +67,11 @@ async def has_files(engine: Engine, job_id: str) -> None:
     with anyio.fail_after(PATIENCE_S):
         while not (engine.data_dir / "jobs" / job_id / "audio.idx").exists():
             await anyio.sleep(0.005)
+
+
+def with_ids(path: str) -> str:
+    """A path of the OpenAPI document, with ids that nothing has."""
+    return path.format(job_id=uuid4(), voice_id=uuid4(), model_id="none")
 
 
 def open_files() -> list[str]:

@@ -1,12 +1,12 @@
 """`GET /v1/openapi.json`: the routes there are, and that the document tells of them what is true."""
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from app.inference.model import Lane, VoiceKind
 from app.store.rows import JobStatus
+from tests.api.asking import with_ids
 from tests.support.client import Engine
 
 pytestmark = pytest.mark.anyio
@@ -131,18 +131,14 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
 
 
 async def test_options_names_every_method_of_a_path(shared: Engine, document: dict[str, Any]) -> None:
-    ids = {"{job_id}": str(uuid4()), "{voice_id}": str(uuid4()), "{model_id}": "none"}
     for path, methods in document["paths"].items():
-        for name, value in ids.items():
-            path = path.replace(name, value)
-
-        answer = await shared.http.options(path)
+        answer = await shared.http.options(with_ids(path))
 
         assert answer.status_code == 204
         named = {method.strip() for method in answer.headers["allow"].split(",")}
         assert named == {method.upper() for method in methods} | {"OPTIONS"}, path
     assert (await shared.http.options("/v1/openapi.json")).headers["allow"] == "GET, OPTIONS"
-    assert (await shared.http.options("/v1/nope")).status_code in (204, 404)
+    assert (await shared.http.options("/v1/nope")).status_code == 204
 
 
 async def test_the_document_is_the_only_page_of_its_kind(shared: Engine) -> None:

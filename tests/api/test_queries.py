@@ -1,12 +1,11 @@
 """Query strings: what a route does not take is refused, on every route."""
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.api.asking import finished
+from tests.api.asking import finished, with_ids
 from tests.api.raw import error_in
 from tests.support.client import Engine
 
@@ -14,15 +13,9 @@ pytestmark = pytest.mark.anyio
 
 
 async def routes(engine: Engine) -> list[tuple[str, str]]:
-    """All methods and paths of the OpenAPI document, with ids that nothing has."""
+    """All methods and paths of the OpenAPI document."""
     paths: dict[str, dict[str, Any]] = (await engine.get("/openapi.json"))["paths"]
-    ids = {"{job_id}": str(uuid4()), "{voice_id}": str(uuid4()), "{model_id}": "none"}
-    found: list[tuple[str, str]] = []
-    for path, methods in paths.items():
-        for name, value in ids.items():
-            path = path.replace(name, value)
-        found += [(method.upper(), path) for method in methods]
-    return found
+    return [(method.upper(), with_ids(path)) for path, methods in paths.items() for method in methods]
 
 
 async def test_a_parameter_that_a_route_does_not_have_is_refused_on_every_route(shared: Engine) -> None:
