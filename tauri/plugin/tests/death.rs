@@ -21,6 +21,18 @@ struct App {
 
 impl App {
     fn new(engine: &Path, folder: Folder, end: &str, args: &[&str]) -> Self {
+        // Whoever started the tests may ignore some signals, as `nohup` does, and children inherit that.
+        Self::with_signals(libc::SIG_DFL, engine, folder, end, args)
+    }
+
+    /// An app that heeds signals or ignores them.
+    fn with_signals(
+        handler: libc::sighandler_t,
+        engine: &Path,
+        folder: Folder,
+        end: &str,
+        args: &[&str],
+    ) -> Self {
         let mut command = Command::new(HOST);
         command
             .arg(engine)
@@ -30,7 +42,7 @@ impl App {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        heed_all_signals(&mut command);
+        begin_with_signals(&mut command, handler);
         let mut process = command.spawn().expect("the app");
         let stdin = process.stdin.take().expect("a pipe");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
@@ -67,15 +79,21 @@ impl App {
     }
 }
 
-/// Whoever started the tests may ignore some, as `nohup` and a shell's `&` do, and children inherit that.
+/// An app that ignores signals blocks them, too.
 #[allow(unsafe_code, reason = "std has no signals")]
-fn heed_all_signals(command: &mut Command) {
-    // SAFETY: signal may be called between fork and exec.
+fn begin_with_signals(command: &mut Command, handler: libc::sighandler_t) {
+    // SAFETY: all of these may be called between fork and exec; `sigemptyset` initializes the set.
     unsafe {
-        command.pre_exec(|| {
-            for signal in [libc::SIGINT, libc::SIGQUIT] {
-                libc::signal(signal, libc::SIG_DFL);
+        command.pre_exec(move || {
+            let mut blocked: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut blocked);
+            for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                libc::signal(signal, handler);
+                if handler == libc::SIG_IGN {
+                    libc::sigaddset(&mut blocked, signal);
+                }
             }
+            libc::sigprocmask(libc::SIG_SETMASK, &blocked, std::ptr::null_mut());
             Ok(())
         });
     }
@@ -91,6 +109,25 @@ fn an_app_that_is_killed_leaves_no_engine() {
         let app = fake("return", &[]);
         app.kill(signal);
         app.assert_that_all_is_gone();
+    }
+}
+
+#[test]
+fn an_engine_heeds_the_signals_that_its_app_ignores() {
+    let real = real_engine();
+    for engine in [Some(Path::new(FAKE)), real.as_deref()]
+        .into_iter()
+        .flatten()
+    {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT] {
+            let folder = Folder::new();
+            let app = App::with_signals(libc::SIG_IGN, engine, folder, "return", &[]);
+            common::signal(app.engine, signal);
+            let heeded = app.engine;
+            eventually("the engine is gone", || !alive(heeded));
+            app.kill(libc::SIGKILL);
+            app.assert_that_all_is_gone();
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! Unix: a process group of its own, so that one signal reaches all that the process has started. On Linux the kernel
-//! also tells it when its parent is gone; elsewhere only the end of its standard input does.
+//! Unix: a process group of its own, so that one signal reaches all that the process has started, and signals that it
+//! heeds whatever the app ignores. On Linux the kernel also tells it when its parent is gone; elsewhere only the end of
+//! its standard input does.
 
 #![allow(
     unsafe_code,
-    reason = "signals, waitid and prctl have no safe form in std"
+    reason = "signals, waitid, prctl and sigprocmask have no safe form in std"
 )]
 
 use std::io;
@@ -16,6 +17,7 @@ pub(super) struct Group(libc::pid_t);
 
 pub(super) fn prepare(command: &mut Command) {
     command.process_group(0);
+    heed_signals(command);
     #[cfg(target_os = "linux")]
     die_with_parent(command);
 }
@@ -25,6 +27,28 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<(Child, Group)> {
     // `process_group(0)`: the group has the number of its first process.
     let group = Group(child.id() as libc::pid_t);
     Ok((child, group))
+}
+
+/// Undo what the app has inherited or chosen: `nohup` and a shell's `&` have their children ignore SIGINT and SIGQUIT, an
+/// app may block what it waits for elsewhere, and all of that outlives exec. Who ignores SIGCHLD cannot wait for children.
+fn heed_signals(command: &mut Command) {
+    // SAFETY: between fork and exec only functions are called that are safe in a signal handler, and nothing is
+    // allocated; `sigemptyset` initializes the set.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGCHLD] {
+                if libc::signal(signal, libc::SIG_DFL) == libc::SIG_ERR {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            if libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
 }
 
 /// SIGTERM when the thread that spawns ends: in the end, when the app does, however it does.
