@@ -621,8 +621,8 @@ SABOTAGES = (
     ),
     Sabotage(
         "the daemon makes a described voice twice",
-        "app/daemon/choosing.py",
-        "async with engine.designing:",
+        "app/usecases/voice_chooser.py",
+        "async with self._designing:",
         "if True:",
         ("tests/daemon/test_choosing.py",),
     ),

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from app import SAMPLE_RATE
 from app.api.links import AnyRequest, ws_url
 from app.api.paging import cursor_of, position_of
-from app.api.schemas import SubmitRequest
+from app.api.schemas import SubmitRequest, both_voices
 from app.api.views.jobs import ArtifactList, ArtifactView, ChunkList, ChunkView, JobPage, JobView
 from app.api.views.shared import Deleted, JobStatusWord, LaneWord
 from app.errors import InvalidRequest
@@ -21,7 +21,8 @@ from app.scheduler.scheduler import Scheduler
 from app.store.history import MIN_SEARCH, MIN_UNSPACED, is_searchable
 from app.store.rows import HistoryFilter, Job, JobStatus
 from app.store.stores import Stores
-from app.usecases.jobs import Jobs, Request
+from app.usecases.jobs import Jobs
+from app.usecases.voice_chooser import VoiceChooser
 
 #: A date is its beginning. Litestar would take a number for seconds since 1970.
 Moment = Annotated[str | None, QueryParameter(description="ISO 8601: a date, or a date and a time")]
@@ -45,7 +46,7 @@ class JobController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> Response[JobView]:
         """Queue text to be rendered into a file. With an `Idempotency-Key`, sending it again is harmless."""
-        job, fresh = await jobs.submit(_asked(data), idempotency_key=idempotency_key)
+        job, fresh = await jobs.submit(data.job(Lane.RENDER), idempotency_key=idempotency_key)
         return await _submitted(job, fresh, stores, request)
 
     @put("/{job_id:uuid}", operation_id="putJob", summary="SubmitAs")
@@ -58,17 +59,19 @@ class JobController(Controller):
         request: AnyRequest,
     ) -> Response[JobView]:
         """Queue a job under an id of the client's own; sending it again is harmless."""
-        job, fresh = await jobs.submit(_asked(data), job_id=str(job_id))
+        job, fresh = await jobs.submit(data.job(Lane.RENDER), job_id=str(job_id))
         return await _submitted(job, fresh, stores, request)
 
     @get(operation_id="listJobs", summary="Page")
     async def list_jobs(
         self,
         stores: NamedDependency[Stores],
+        chooser: NamedDependency[VoiceChooser],
         request: AnyRequest,
         status: FromQuery[list[JobStatusWord] | None] = None,
         lane: FromQuery[LaneWord | None] = None,
         voice_id: FromQuery[UUID | None] = None,
+        voice: FromQuery[str | None] = None,
         model_id: FromQuery[str | None] = None,
         tag: FromQuery[str | None] = None,
         text: FromQuery[str | None] = None,
@@ -89,6 +92,10 @@ class JobController(Controller):
             )
         if text is not None and "\0" in text:
             raise InvalidRequest("text has a NUL character; search for text without it")
+        if voice is not None:
+            if voice_id is not None:
+                raise both_voices()
+            voice_id = UUID((await chooser.named(voice)).id)
         wanted = HistoryFilter(
             status=tuple(dict.fromkeys(status or ())),
             lane=None if lane is None else Lane(lane),
@@ -179,20 +186,6 @@ class JobController(Controller):
         """Forget the job, its audio and its files; one that is not final is canceled first."""
         await jobs.delete(str(job_id))
         return Deleted(True)
-
-
-def _asked(data: SubmitRequest) -> Request:
-    return Request(
-        lane=Lane.RENDER,
-        voice_id=str(data.voice_id),
-        text=data.text,
-        language=data.language or "",
-        settings=data.settings.plain(),
-        seed=data.seed,
-        formats=data.formats,
-        title=data.title,
-        tags=data.tags,
-    )
 
 
 async def _submitted(job: Job, fresh: bool, stores: Stores, request: AnyRequest) -> Response[JobView]:

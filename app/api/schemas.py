@@ -6,14 +6,19 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct, field
 
-from app.inference.model import TextLayout
+from app.api.queries import NOT_VALID
+from app.errors import InvalidRequest
+from app.inference.model import Lane, TextLayout
 from app.store.rows import Settings
-from app.usecases.jobs import MAX_TEXT_CHARS
+from app.usecases.jobs import MAX_TEXT_CHARS, Request
 
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]
 Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
 #: Python's `$` also matches before a line feed at the end; nothing may follow it.
 Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z0-9-]*$(?!\n)", description="BCP 47, or auto")]
+VoiceName = Annotated[
+    str, Meta(min_length=1, max_length=200, description="An id, a name, or the beginning of an id")
+]
 #: Whole numbers that JavaScript keeps exactly.
 Seed = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Tag = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -62,11 +67,25 @@ class SpeechSettings(_Body, frozen=True):
 class SpeakRequest(_Body, frozen=True):
     """Start speaking to a listener."""
 
-    voice_id: UUID
     text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
+    voice_id: UUID | None = None
+    voice: VoiceName | None = None
     language: Language | None = None
     settings: SpeechSettings = field(default_factory=SpeechSettings)
     seed: Seed | None = None
+
+    def job(self, lane: Lane) -> Request:
+        """As the use cases take it. Raises `InvalidRequest`."""
+        if self.voice is not None and self.voice_id is not None:
+            raise both_voices()
+        return Request(
+            lane=lane,
+            voice=self.voice if self.voice_id is None else str(self.voice_id),
+            text=self.text,
+            language=self.language or "",
+            settings=self.settings.plain(),
+            seed=self.seed,
+        )
 
 
 class CancelRequest(_Body, frozen=True):
@@ -75,19 +94,19 @@ class CancelRequest(_Body, frozen=True):
     job_id: UUID
 
 
-class SubmitRequest(_Body, frozen=True):
+class SubmitRequest(SpeakRequest, frozen=True):
     """Render text into a file."""
 
-    voice_id: UUID
-    text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
-    language: Language | None = None
-    settings: SpeechSettings = field(default_factory=SpeechSettings)
-    seed: Seed | None = None
     formats: Annotated[list[Literal["wav"]], Meta(min_length=1, max_length=8)] = field(
         default_factory=lambda: ["wav"]
     )
     title: Annotated[str, Meta(max_length=200)] | None = None
     tags: Annotated[list[Tag], Meta(max_length=16)] = field(default_factory=list[Tag])
+
+    def job(self, lane: Lane) -> Request:
+        """As the use cases take it. Raises `InvalidRequest`."""
+        asked = super().job(lane)
+        return msgspec.structs.replace(asked, formats=self.formats, title=self.title, tags=self.tags)
 
 
 class RefAudio(_Body, frozen=True):
@@ -126,3 +145,9 @@ class TranscribeRequest(_Body, frozen=True):
 
     ref_audio: RefAudio
     language: Language | None = None
+
+
+def both_voices() -> InvalidRequest:
+    """The error about a request that names its voice twice."""
+    message = "voice_id is given as well; leave one of the two out"
+    return InvalidRequest(f"{NOT_VALID}voice: {message}", fields=[{"field": "voice", "message": message}])

@@ -10,23 +10,14 @@ from app.api.views.jobs import Canceled, SpeakStarted
 from app.inference.model import Lane
 from app.scheduler.scheduler import Scheduler
 from app.store.rows import JobStatus
-from app.usecases.jobs import Jobs, Request
+from app.usecases.jobs import Jobs
 
 
 @post("/speak", operation_id="speak", tags=["speech"], status_code=200)
 async def speak(data: JSONBody[SpeakRequest], jobs: NamedDependency[Jobs], request: AnyRequest) -> SpeakStarted:
     """Start speaking text to a listener, who follows `ws_url`."""
-    job, _ = await jobs.submit(
-        Request(
-            lane=Lane.SPEAK,
-            voice_id=str(data.voice_id),
-            text=data.text,
-            language=data.language or "",
-            settings=data.settings.plain(),
-            seed=data.seed,
-        )
-    )
-    return SpeakStarted(job.id, ws_url(request, job.id))
+    job, _ = await jobs.submit(data.job(Lane.SPEAK))
+    return SpeakStarted(job.id, job.voice_id, ws_url(request, job.id))
 
 
 @post("/cancel", operation_id="cancel", tags=["speech"], status_code=200)

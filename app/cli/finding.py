@@ -6,16 +6,12 @@ from uuid import UUID
 
 from app.cli.command import USAGE, CommandFailed
 from app.cli.engine import EngineClient
-from app.inference.languages import OTHER_LANGUAGE, language_distance
 
 #: How many characters of an id are shown, and how many have to be given at least.
 SHOWN, SHORTEST = 8, 4
 
 #: How many of the newest jobs are searched for the beginning of an id, and how many at a time.
 JOBS_LOOKED_AT, PAGE = 400, 200
-
-#: The language of somebody who says nothing about it, if the model has voices of it.
-USUAL_LANGUAGE = "en"
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -54,28 +50,6 @@ def voice_of(engine: EngineClient, given: str) -> Fields:
         which = ", ".join(f"{voice['voice_id'][:SHOWN]} of {voice['tts_model_id']}" for voice in found[:4])
         raise CommandFailed(f"{len(found)} voices are called {given!r}; give the beginning of an id: {which}")
     return found[0]
-
-
-def usual_voice(engine: EngineClient, language: str | None) -> Fields:
-    """The voice of the active model for somebody who names none."""
-    model_id = engine.get("/health")["active_model_id"]
-    voices = engine.get(f"/voices?{query(model_id=model_id)}")["voices"]
-    if not voices:
-        raise CommandFailed(
-            f"the model {model_id} has no voice yet; make one with q3tts clone or design, or give --voice"
-        )
-    asked = None if language == "auto" else language
-    wanted = asked or USUAL_LANGUAGE
-
-    def rank(voice: Fields) -> int:
-        return language_distance(voice["language_hint"] or "", wanted)
-
-    best = min(voices, key=rank)
-    if asked and rank(best) == OTHER_LANGUAGE:
-        raise CommandFailed(
-            f"the model {model_id} has no voice for {language}; see: q3tts voices --language {language}"
-        )
-    return best
 
 
 def model_of(engine: EngineClient, given: str) -> Fields:

@@ -23,7 +23,7 @@ from app.cli.command import (
     which_engine,
 )
 from app.cli.engine import EngineClient, RequestRefused, connected
-from app.cli.finding import SHOWN, Fields, usual_voice, voice_of
+from app.cli.finding import SHOWN, Fields
 from app.cli.progress import Show, looks, shown
 from app.cli.saving import STDOUT, SUFFIX, check, output, save
 from app.cli.terminal import clock, note, print_json, say, speed
@@ -86,6 +86,7 @@ def render(
     requests = [
         _given(
             text=read(file),
+            voice=voice,
             language=language,
             settings=_given(instruct=instruct, rate=rate),
             seed=seed,
@@ -95,9 +96,7 @@ def render(
     ]
     jobs: list[Fields] = []
     with connected(where.socket, where.data_dir, daemon_only=detach) as engine:
-        speaker = voice_of(engine, voice) if voice else usual_voice(engine, language)
         for request, target in zip(requests, outputs, strict=True):
-            request["voice_id"] = speaker["voice_id"]
             jobs.append(_made(engine, request, target, quiet=as_json))
     if as_json:
         print_json(jobs[0] if len(jobs) == 1 else jobs)

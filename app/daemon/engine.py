@@ -42,7 +42,6 @@ class DaemonContext:
     def __init__(self, *, config: Config, url: str, parts: Parts, speakers: AudioOutput) -> None:
         self.config, self.url, self.parts, self.speakers = config, url, parts, speakers
         self.aloud = asyncio.Semaphore(MAX_ALOUD)  #: jobs that are played, or will be next
-        self.designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
         self.started = time.monotonic()
         self.stop_requested = False
 

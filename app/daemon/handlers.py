@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app import SAMPLE_RATE, __version__
-from app.daemon.choosing import LANGUAGE, active_models_voice, language_tag, named_voice
+from app.daemon.choosing import LANGUAGE, language_tag
 from app.daemon.engine import DaemonContext
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
@@ -162,16 +162,16 @@ async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane
     """The job, once its voice is known."""
     instruct = (wanted.instruct or "").strip()
     if wanted.voice is not None:
-        voice = await named_voice(engine, wanted.voice)
+        voice = await engine.parts.chooser.named(wanted.voice)
     else:
-        voice = await active_models_voice(engine, tag, instruct)
+        voice = await engine.parts.chooser.usual(tag, instruct)
         if voice.kind is VoiceKind.DESIGN:
             instruct = ""  # it is how the voice sounds
     if wanted.language is None and voice.language_hint:
         tag = ""  # which is the voice's own
     return Request(
         lane=lane,
-        voice_id=voice.id,
+        voice=voice.id,
         text=wanted.text,
         language=tag,
         settings=Settings(instruct=instruct),

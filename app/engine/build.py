@@ -33,6 +33,7 @@ from app.store.stores import Stores
 from app.usecases.jobs import Jobs
 from app.usecases.models import Models
 from app.usecases.parts import Parts
+from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voices import Voices, voice_spec
 
 
@@ -72,14 +73,6 @@ async def build_parts(
         storage_retry_s=storage_retry_s,
     )
     await scheduler.rescue()
-    jobs = Jobs(
-        models=registry,
-        jobs=stores.jobs,
-        voices=stores.voices,
-        logs=logs,
-        scheduler=scheduler,
-        voice_spec=spec,
-    )
     voices = Voices(
         models=registry,
         store=stores.voices,
@@ -89,7 +82,17 @@ async def build_parts(
         folder=voices_folder,
         previews=private_folder(config.data_dir / "previews"),
     )
-    return Parts(jobs, voices, models, stores, registry, scheduler, logs, feed)
+    chooser = VoiceChooser(models=models, registry=registry, store=stores.voices, voices=voices)
+    jobs = Jobs(
+        models=registry,
+        jobs=stores.jobs,
+        voices=stores.voices,
+        chooser=chooser,
+        logs=logs,
+        scheduler=scheduler,
+        voice_spec=spec,
+    )
+    return Parts(jobs, voices, chooser, models, stores, registry, scheduler, logs, feed)
 
 
 def build_app(config: Config, sock: socket.socket, parts: Parts) -> App:

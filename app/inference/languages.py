@@ -68,10 +68,6 @@ def name_of(tag: str, names: Iterable[str]) -> str | None:
     )
 
 
-#: `language_distance` of a voice with another language of its own.
-OTHER_LANGUAGE = 4
-
-
 def language_distance(own: str, wanted: str) -> int:
     """How far a voice's own language, as BCP 47 tag or "" for any, is from the wanted one; 0 is the same."""
     own, wanted = own.lower(), wanted.lower()
@@ -81,4 +77,4 @@ def language_distance(own: str, wanted: str) -> int:
         return 1
     if own.partition("-")[0] == wanted.partition("-")[0]:
         return 2
-    return OTHER_LANGUAGE if own else 3
+    return 4 if own else 3

@@ -5,6 +5,7 @@ which voice may speak what, what may be deleted. The interfaces translate; the s
 
 import asyncio
 import logging
+import re
 import secrets
 import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from app.audio.log.log import AudioLog, LogEnd, LogEvent
 from app.audio.log.logs import AudioLogs
@@ -32,12 +33,15 @@ from app.scheduler.scheduler import Scheduler
 from app.store.jobs import JobStore
 from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
 from app.store.voices import VoiceStore
+from app.usecases.voice_chooser import VoiceChooser
 
 #: Enough for the longest novels; over HTTP a body may be larger only for reference audio.
 MAX_TEXT_CHARS = 5_000_000
 
 #: Folders that are looked up in one transaction at the start; the others wait that long, no longer.
 SWEPT_AT_ONCE = 500
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +50,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """A job as somebody asks for it."""
 
     lane: Lane
-    voice_id: str
+    #: An id, a name, or None for the active model's. Named as it always was in `request_sha256`.
+    voice: str | None = field(name="voice_id")
     text: str
     language: str
     settings: Settings
@@ -65,11 +70,13 @@ class Jobs:
         models: ModelRegistry,
         jobs: JobStore,
         voices: VoiceStore,
+        chooser: VoiceChooser,
         logs: AudioLogs,
         scheduler: Scheduler,
         voice_spec: Callable[[Voice], VoiceSpec],
     ) -> None:
-        self._models, self._jobs, self._voices = models, jobs, voices
+        self._models, self._jobs = models, jobs
+        self._voices, self._chooser = voices, chooser
         self._logs, self._scheduler = logs, scheduler
         self._voice_spec = voice_spec
 
@@ -86,11 +93,11 @@ class Jobs:
             before = await self._jobs.repeated(job_id, idempotency_key, request_sha256)
             if before is not None:
                 return before, False
-        voice = await self._voices.get(request.voice_id)
+        voice, settings = await self._speaker(request)
         self._voice_spec(voice)  # its files are there
         entry = self._models.entry(voice.model_id)
         entry.check_language(voice.name, request.language)
-        if request.settings.instruct and voice.kind is not VoiceKind.DESIGN and not entry.card.supports_instruct:
+        if settings.instruct and voice.kind is not VoiceKind.DESIGN and not entry.card.supports_instruct:
             why = f"the model {voice.model_id} cannot be told how to speak; leave settings.instruct out"
             raise InvalidRequest(why, fields=[{"field": "settings.instruct", "message": why}])
         job, fresh = await self._jobs.add(
@@ -100,7 +107,7 @@ class Jobs:
                 voice_id=voice.id,
                 model_id=voice.model_id,
                 language=request.language,
-                settings=request.settings,
+                settings=settings,
                 formats=list(request.formats),
                 seed=secrets.randbits(53) if request.seed is None else request.seed,
                 text=text,
@@ -113,6 +120,18 @@ class Jobs:
         if fresh:
             self._scheduler.wake(job.lane)
         return job, fresh
+
+    async def _speaker(self, request: Request) -> tuple[Voice, Settings]:
+        """The voice that is asked for or the usual one, and the settings to speak with it."""
+        said, settings = request.voice, request.settings
+        if said is None:
+            voice = await self._chooser.usual(request.language, settings.instruct)
+            if voice.kind is VoiceKind.DESIGN:  # the instruction is how the voice sounds
+                settings = msgspec.structs.replace(settings, instruct="")
+            return voice, settings
+        if _UUID.fullmatch(said):
+            return await self._voices.get(said), settings
+        return await self._chooser.named(said), settings
 
     async def delete(self, job_id: str) -> None:
         """Forget a job, its audio and its files; one that is not final is canceled first."""

@@ -9,6 +9,7 @@ from app.scheduler.scheduler import Scheduler
 from app.store.stores import Stores
 from app.usecases.jobs import Jobs
 from app.usecases.models import Models
+from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voices import Voices
 
 
@@ -17,6 +18,7 @@ class Parts(NamedTuple):
 
     jobs: Jobs
     voices: Voices
+    chooser: VoiceChooser
     models: Models
     stores: Stores
     registry: ModelRegistry

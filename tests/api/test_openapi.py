@@ -103,8 +103,8 @@ async def test_the_bounds_of_the_settings_are_told(document: dict[str, Any]) -> 
     layout = settings["text_layout"]
     assert (layout["enum"], layout["default"]) == (["before", "beside"], "before")
     assert (chunking["max_chars"]["minimum"], chunking["max_chars"]["maximum"]) == (100, 2000)
-    assert set(schemas["SubmitRequest"]["required"]) == {"voice_id", "text"}
-    assert set(schemas["SpeakRequest"]["required"]) == {"voice_id", "text"}
+    assert set(schemas["SubmitRequest"]["required"]) == {"text"}
+    assert set(schemas["SpeakRequest"]["required"]) == {"text"}
 
 
 async def test_states_lanes_and_kinds_are_those_of_the_engine(document: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
     }
 
     assert names == {
-        *("status", "lane", "voice_id", "model_id", "tag", "text", "created_from", "created_before"),
+        *("status", "lane", "voice_id", "voice", "model_id", "tag", "text", "created_from", "created_before"),
         *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language", "named"),
         *("Idempotency-Key", "Range", "If-Range", "If-None-Match"),
     }

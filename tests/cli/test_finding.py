@@ -8,7 +8,7 @@ import pytest
 
 from app.cli.command import CommandFailed
 from app.cli.engine import EngineClient
-from app.cli.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, usual_voice, voice_of
+from app.cli.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, voice_of
 from app.inference.model import VoiceKind
 from app.store.rows import Voice
 from app.usecases.voice_names import voices_named
@@ -143,39 +143,6 @@ def test_a_voice_that_nobody_has_is_reported() -> None:
     for given in ("Nobody", "000"):
         with pytest.raises(CommandFailed, match=f"there is no voice '{given}'"):
             voice_of(voices(voice(1, "Ryan")), given)
-
-
-@pytest.mark.parametrize(
-    ("language", "name"),
-    [
-        (None, "English"),
-        ("auto", "English"),
-        ("en-GB", "British"),
-        ("de", "German"),
-        ("de-AT", "German"),
-        ("DE", "German"),
-        ("pt", "Brazilian"),
-        ("fr", "anything"),
-    ],
-)
-def test_the_usual_voice_is_the_one_whose_language_is_nearest(language: str | None, name: str) -> None:
-    found = voices(
-        voice(1, "German", "de"),
-        voice(2, "anything"),
-        voice(3, "British", "en-GB"),
-        voice(4, "English", "en"),
-        voice(5, "Brazilian", "pt-BR"),
-    )
-
-    assert usual_voice(found, language)["display_name"] == name
-
-
-def test_a_model_without_a_voice_for_it_says_so() -> None:
-    assert usual_voice(voices(voice(1, "German", "de")), None)["display_name"] == "German"
-    with pytest.raises(CommandFailed, match="no voice for fr"):
-        usual_voice(voices(voice(1, "German", "de")), "fr")
-    with pytest.raises(CommandFailed, match="has no voice yet; make one"):
-        usual_voice(voices(), None)
 
 
 def test_a_model_goes_by_its_id_or_its_repository() -> None:

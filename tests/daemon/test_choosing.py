@@ -152,7 +152,7 @@ class Api:
         ("bee", None),
     ],
 )
-async def test_the_socket_and_the_command_line_mean_the_same_voice(
+async def test_every_interface_means_the_same_voice(
     opened: Opener, tmp_path: Path, said: str, number: int | None
 ) -> None:
     control = tmp_path / "control"
@@ -163,12 +163,20 @@ async def test_the_socket_and_the_command_line_mean_the_same_voice(
     async with opened([active, entry(control, model_id="other", presets=[*others, hidden])]) as running:
         client = cast("EngineClient", Api(running.engine))
         if number is None:
-            await refused(running.path, text=TEXT, voice=said)
+            socket = await refused(running.path, text=TEXT, voice=said)
+            http = await running.engine.http.post("/v1/jobs", json={"text": TEXT, "voice": said})
+            assert http.is_client_error
+            assert http.json()["error"]["message"] == socket["message"] or not said
             with pytest.raises(CommandFailed):
                 await anyio.to_thread.run_sync(finding.voice_of, client, said)
         else:
             meant = str(UUID(int=number))
             assert (await voice_of(running, voice=said))["voice_id"] == meant
+            body = {"text": TEXT, "voice": said}
+            assert (await running.engine.post("/jobs", body, 201))["voice_id"] == meant
+            assert (await running.engine.post("/speak", body))["voice_id"] == meant
+            found = await running.engine.get("/jobs", params={"voice": said})
+            assert {job["voice_id"] for job in found["jobs"]} == {meant}
             assert (await anyio.to_thread.run_sync(finding.voice_of, client, said))["voice_id"] == meant
 
 
@@ -201,7 +209,11 @@ async def test_a_model_with_presets_speaks_with_the_first_one_of_the_language(
     opened: Opener, tmp_path: Path, language: str | None, display_name: str
 ) -> None:
     async with opened([entry(tmp_path / "control", presets=PRESETS)]) as running:
-        assert (await voice_of(running, language=language))["display_name"] == display_name
+        spoken = await voice_of(running, language=language)
+        assert spoken["display_name"] == display_name
+        body = {"text": TEXT, "language": {"English": "en", "German": "de"}.get(language or "", language)}
+        for path, status in (("/jobs", 201), ("/speak", 200)):
+            assert (await running.engine.post(path, body, status))["voice_id"] == spoken["voice_id"]
 
 
 async def test_a_language_that_nobody_speaks_is_reported(opened: Opener, tmp_path: Path) -> None:
@@ -260,6 +272,9 @@ async def test_a_model_of_designed_voices_makes_the_one_that_is_described(opened
         assert job["settings"]["instruct"] == "", "the voice is what was told"
         assert (voice["description"], voice["language_hint"]) == ("deep low voice", "en")
         assert voice["display_name"] == "deep low voice"
+        again = {"text": TEXT, "language": "en", "settings": {"instruct": "deep low voice"}}
+        job = await running.engine.post("/jobs", again, 201)
+        assert (job["voice_id"], job["settings"]["instruct"]) == (voice["voice_id"], "")
 
 
 async def test_a_voice_that_was_described_before_is_used_again(opened: Opener, tmp_path: Path) -> None:

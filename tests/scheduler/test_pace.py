@@ -23,7 +23,7 @@ SLACK_CHARS = 4 * 200
 
 
 async def submitted(engine: Engine) -> str:
-    asked = Request(lane=Lane.SPEAK, voice_id=VOICE_ID, text=TEXT, language="", settings=PLAIN, seed=1)
+    asked = Request(lane=Lane.SPEAK, voice=VOICE_ID, text=TEXT, language="", settings=PLAIN, seed=1)
     return (await engine.parts.jobs.submit(asked))[0].id
 
 

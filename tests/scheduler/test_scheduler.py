@@ -566,9 +566,7 @@ async def test_a_disk_that_cannot_be_synced_fails_one_job_and_not_the_engine(
 async def test_a_job_that_was_deleted_can_be_submitted_anew_under_its_id_while_somebody_still_listens(
     room: Room,
 ) -> None:
-    asked = Request(
-        lane=Lane.RENDER, voice_id=VOICE_ID, text="Said twice.", language="", settings=Settings(), seed=1
-    )
+    asked = Request(lane=Lane.RENDER, voice=VOICE_ID, text="Said twice.", language="", settings=Settings(), seed=1)
     job_id = str(uuid4())
     await room.parts.jobs.submit(asked, job_id=job_id)
     await room.completed(job_id)

@@ -17,6 +17,7 @@ class SpeakStarted(Struct, frozen=True):
     """Where the audio can be heard."""
 
     job_id: str
+    voice_id: str
     ws_url: str
 
 

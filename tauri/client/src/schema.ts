@@ -719,9 +719,10 @@ export interface components {
         };
         /** SpeakRequest */
         SpeakRequest: {
-            /** Format: uuid */
-            voice_id: string;
             text: string;
+            voice_id?: string | null;
+            /** @description An id, a name, or the beginning of an id */
+            voice?: string | null;
             /** @description BCP 47, or auto */
             language?: string | null;
             settings?: components["schemas"]["SpeechSettings"];
@@ -730,6 +731,7 @@ export interface components {
         /** SpeakStarted */
         SpeakStarted: {
             job_id: string;
+            voice_id: string;
             ws_url: string;
         };
         /** SpeechSettings */
@@ -758,9 +760,10 @@ export interface components {
         };
         /** SubmitRequest */
         SubmitRequest: {
-            /** Format: uuid */
-            voice_id: string;
             text: string;
+            voice_id?: string | null;
+            /** @description An id, a name, or the beginning of an id */
+            voice?: string | null;
             /** @description BCP 47, or auto */
             language?: string | null;
             settings?: components["schemas"]["SpeechSettings"];
@@ -1666,6 +1669,7 @@ export interface operations {
                 status?: ("queued" | "running" | "paused" | "completed" | "failed" | "canceled")[] | null;
                 lane?: "speak" | "render" | null;
                 voice_id?: string | null;
+                voice?: string | null;
                 model_id?: string | null;
                 tag?: string | null;
                 text?: string | null;
