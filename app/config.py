@@ -2,6 +2,7 @@
 
 import ipaddress
 import stat
+from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,11 +20,20 @@ TAURI_ORIGINS = ("tauri://localhost", "http://tauri.localhost", "https://tauri.l
 TOKEN_FILE, LOG_FILE, DATABASE_FILE = "token", "engine.log", "q3tts.db"
 
 
+class EngineKind(StrEnum):
+    """What an engine was started for."""
+
+    DAEMON = "daemon"  #: to serve until it is stopped
+    COMMAND = "command"  #: to serve one command, and others that come meanwhile
+    SIDECAR = "sidecar"  #: to serve an app
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """All settings of an engine."""
 
     data_dir: Path
     token: str  #: grants full access
+    kind: EngineKind = EngineKind.DAEMON
     model_id: str | None = None  #: None for the one that was active before, at first the one that is built in
     models_dir: Path | None = None  #: None for the one in the data folder
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS

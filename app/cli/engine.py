@@ -7,21 +7,27 @@ import http.client
 import json
 import os
 import secrets
-import tempfile
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from app.cli.lifeline import TOKEN, join_lifeline
 from app.cli.own_engine import running
-from app.config import default_data_dir
+from app.config import EngineKind, default_data_dir
 from app.daemon.client import ask
-from app.errors import NotRunning, SpeechError, Unauthorized
+from app.daemon.presence import IN_USE, Presence, engine_in
+from app.errors import NotRunning, SpeechError, StartFailed, Unauthorized
 
 #: What is asked of the engine is answered in milliseconds, but for what has to load a model first.
 ANSWER_S, LOADING_S = 60.0, 1800.0
 STATUS_S = 2.0
+
+#: How long a command waits for a data folder whose engine has just started or is about to stop, and how often it
+#: looks, in seconds.
+SETTLED_S, LOOK_S = 20.0, 0.2
 
 
 class RequestRefused(SpeechError):
@@ -104,13 +110,12 @@ class EngineClient:
 
 
 @contextmanager
-def connected(
-    socket_path: Path, data_dir: Path | None, *, with_socket: bool = False, daemon_only: bool = False
-) -> Generator[EngineClient]:
-    """The daemon's engine; an engine of one's own, if no daemon runs, or one that has another data folder.
+def connected(socket_path: Path, data_dir: Path | None, *, daemon_only: bool = False) -> Generator[EngineClient]:
+    """The daemon's engine. If none runs, or it has another data folder: the engine that uses the folder, be it a
+    daemon that listens elsewhere or what another command has started; else one of the command's own.
 
-    `with_socket` has an engine of one's own listen at a Unix socket, too. With `daemon_only` there is none: then it
-    raises `NotRunning`. Raises `StartFailed` for an engine that does not start.
+    With `daemon_only` only a daemon is taken: without one it raises `NotRunning`. Raises `StartFailed` for an
+    engine that does not start, and for a folder that an app's engine uses.
     """
     try:
         daemon = _daemon(socket_path)
@@ -123,14 +128,43 @@ def connected(
             return
         if daemon_only:
             raise NotRunning(f"the daemon at {socket_path} has its data in {daemon.data_dir}, not in {data_dir}")
-    own, token = (data_dir or default_data_dir()).absolute(), secrets.token_urlsafe(32)
     with ExitStack() as stack:
-        private = None
-        if with_socket:  # where nobody else can open it; the data folder's name may be too long for a socket
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="q3tts-"))
-            private = Path(folder) / "sock"
-        port = stack.enter_context(running(own, token, socket_path=private))
-        yield EngineClient(f"http://127.0.0.1:{port}", token, data_dir=own.resolve(), socket_path=private, own=True)
+        yield _engine_of((data_dir or default_data_dir()).absolute(), stack)
+
+
+def _engine_of(data_dir: Path, stack: ExitStack) -> EngineClient:
+    """The engine that uses the data folder, or one of the command's own. One that starts or stops is waited for."""
+    token = secrets.token_urlsafe(32)
+    deadline = time.monotonic() + SETTLED_S
+    while True:
+        if (there := engine_in(data_dir)) is not None and (engine := _joined(there, stack)) is not None:
+            return engine
+        try:
+            address = stack.enter_context(running(data_dir, token))
+        except StartFailed as error:
+            if error.exit_code != IN_USE or time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_S)
+        else:
+            place = data_dir.resolve()
+            return EngineClient(address.url, token, data_dir=place, socket_path=address.socket, own=True)
+
+
+def _joined(there: Presence, stack: ExitStack) -> EngineClient | None:
+    """The engine that runs; None if it is about to stop. Raises `StartFailed` for one that takes no commands."""
+    place, sock = Path(there.data_dir), None if there.socket is None else Path(there.socket)
+    match there.kind:
+        case EngineKind.DAEMON:
+            return EngineClient(there.url, _token(there.token_file), data_dir=place, socket_path=sock, own=False)
+        case EngineKind.COMMAND if sock is not None and (lifeline := join_lifeline(sock.parent)) is not None:
+            stack.callback(lifeline.release)
+            token = _token(str(sock.with_name(TOKEN)))
+            return EngineClient(there.url, token, data_dir=place, socket_path=sock, own=True)
+        case EngineKind.SIDECAR:
+            why = f"{there} uses {place} and takes requests from its app alone"
+            raise StartFailed(f"{why}; quit the app, or choose another --data-dir", exit_code=IN_USE)
+        case _:
+            return None
 
 
 def data_folder(socket_path: Path, data_dir: Path | None) -> Path:

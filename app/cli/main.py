@@ -10,7 +10,7 @@ import click
 
 from app import __version__
 from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
-from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS
+from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning, SpeechError, StartFailed
 from app.process.executable import end_with_bootloader
@@ -70,6 +70,7 @@ def cli() -> None:
 
 
 @cli.command()
+@click.option("--for-command", is_flag=True, hidden=True, help="Started by a command, as a sidecar.")
 @click.option("--host", default=DEFAULT_HOST, show_default=True, help="Loopback address to listen on.")
 @click.option(
     "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
@@ -128,6 +129,7 @@ def serve(
     daemon: bool,
     sidecar: bool,
     announce: bool,
+    for_command: bool,
 ) -> None:
     """Start the engine, and serve until Ctrl-C.
 
@@ -145,7 +147,9 @@ def serve(
     _hide_token()
     from app.engine.start import Options, start
 
+    kind = EngineKind.COMMAND if for_command else EngineKind.SIDECAR if sidecar else EngineKind.DAEMON
     options = Options(
+        kind=kind,
         host=host,
         port=port,
         data_dir=data_dir,
@@ -186,7 +190,7 @@ def _arguments(context: click.Context) -> list[str]:
     for option in context.command.params:
         assert isinstance(option, click.Option)
         value: Any = context.params[option.name or ""]
-        if option.name in ("token", "daemon", "sidecar", "announce") or value is None:
+        if option.name in ("token", "daemon", "sidecar", "announce", "for_command") or value is None:
             continue
         values: tuple[Any, ...] = value if option.multiple else (value,)
         for one in values:

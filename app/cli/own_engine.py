@@ -1,5 +1,6 @@
 """An engine of the command's own: `q3tts serve --sidecar` as a child while the command runs. The token goes over
-standard input, which is kept open; its end tells the engine to stop.
+its standard input, the command's lifeline, whose end tells the engine to stop. Other commands may join meanwhile
+(`engine.py`); then it ends with the last of them.
 """
 
 import json
@@ -10,8 +11,9 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
+from app.cli.lifeline import SOCKET, Lifeline, new_lifeline
 from app.engine.launch import wait_until_ready
 from app.errors import StartFailed
 from app.process.executable import program
@@ -19,32 +21,37 @@ from app.process.executable import program
 #: How long it may take to get ready, and to stop. In seconds.
 START_S, STOP_S = 60.0, 10.0
 
-#: Exit code: another engine uses the data folder.
-IN_USE = 75
-
 Process = subprocess.Popen[bytes]
 
 
+class Address(NamedTuple):
+    """Where an engine of a command listens."""
+
+    url: str
+    socket: Path
+
+
 @contextmanager
-def running(data_dir: Path, token: str, *, socket_path: Path | None = None) -> Generator[int]:
-    """Run an engine for the duration of the block; its port. Raises `StartFailed`."""
-    payload: dict[str, object] = {"v": 1, "token": token, "port": 0, "data_dir": str(data_dir)}
-    if socket_path is not None:
-        payload["socket"] = str(socket_path)
+def running(data_dir: Path, token: str) -> Generator[Address]:
+    """Run an engine for the duration of the block, and after it while others use it. Raises `StartFailed`."""
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            program("serve", "--sidecar", "--host", "127.0.0.1"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=_environment(),
-            # Ctrl-C reaches the command alone, which then stops the engine in order.
-            start_new_session=True,
-        )
+        with new_lifeline(token) as (lifeline, reading):
+            process = subprocess.Popen(
+                program("serve", "--sidecar", "--for-command", "--host", "127.0.0.1"),
+                stdin=reading,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=_environment(),
+                # Ctrl-C reaches the command alone, which then stops the engine in order.
+                start_new_session=True,
+            )
         try:
-            yield _ready(process, payload, errors)
+            # Where nobody else can open it; the data folder's name may be too long for a socket.
+            sock = lifeline.folder / SOCKET
+            payload: dict[str, object] = {"v": 1, "token": token, "data_dir": str(data_dir), "socket": str(sock)}
+            yield Address(f"http://127.0.0.1:{_ready(process, lifeline, payload, errors)}/v1", sock)
         finally:
-            _end(process)
+            _end(process, lifeline)
 
 
 def _environment() -> dict[str, str]:
@@ -53,22 +60,15 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("Q3TTS_") or name == kept}
 
 
-def _ready(process: Process, payload: dict[str, object], errors: IO[bytes]) -> int:
+def _ready(process: Process, lifeline: Lifeline, payload: dict[str, object], errors: IO[bytes]) -> int:
     """Send the engine its payload, and wait until it listens: its port. Raises `StartFailed`."""
-    assert process.stdin is not None
     assert process.stdout is not None
     impatience = threading.Timer(START_S, process.kill)
     impatience.start()
     try:
         with suppress(BrokenPipeError):  # it has ended already; its standard output may say why
-            process.stdin.write(json.dumps(payload).encode() + b"\n")
-            process.stdin.flush()
+            lifeline.write(json.dumps(payload).encode() + b"\n")
         ready = wait_until_ready(process.stdout)
-    except StartFailed as error:
-        if error.exit_code != IN_USE:
-            raise
-        hint = "it belongs to an app, or it listens at another --socket"
-        raise StartFailed(f"{error.message} ({hint})", exit_code=IN_USE) from None
     finally:
         impatience.cancel()
     if ready is None:
@@ -84,13 +84,14 @@ def _last_words(errors: IO[bytes]) -> str:
     return f": {last}" if last else ""
 
 
-def _end(process: Process) -> None:
-    """Tell it to stop, and kill it if it does not within `STOP_S`."""
-    assert process.stdin is not None
+def _end(process: Process, lifeline: Lifeline) -> None:
+    """Leave it to those who still use it; else it stops, and is killed if it does not within `STOP_S`."""
     assert process.stdout is not None
+    if not lifeline.release() and process.poll() is None:
+        process.stdout.close()
+        process.returncode = 0  # it lives on, and is not waited for
+        return
     try:
-        with suppress(BrokenPipeError):
-            process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_S)
     finally:

@@ -61,7 +61,7 @@ def _answered(path: Path, data_dir: Path | None, request: dict[str, Any]) -> dic
     except NotRunning:
         from app.cli.engine import connected
 
-    with connected(path, data_dir, with_socket=True) as engine:
+    with connected(path, data_dir) as engine:
         return ask(engine.socket_path, request)
 
 

@@ -99,9 +99,11 @@ def _fields(request: dict[str, Any], kind: type[Fields]) -> Fields:
 async def status(engine: DaemonContext) -> dict[str, Any]:
     """What runs here, and what it is doing."""
     config = engine.config
+    kept = await engine.parts.stores.jobs.kept()
     counts, at_work = await engine.parts.stores.jobs.counts(), await engine.parts.stores.jobs.at_work()
     return {
         "status": "ok",
+        "kind": config.kind,
         "pid": os.getpid(),
         "version": __version__,
         "url": engine.url,
@@ -111,6 +113,8 @@ async def status(engine: DaemonContext) -> dict[str, Any]:
         "speaking": at_work.get(Lane.SPEAK, 0),
         "rendering": at_work.get(Lane.RENDER, 0),
         "queued": counts[JobStatus.QUEUED],
+        "jobs_kept": kept.jobs,
+        "audio_seconds_kept": round(kept.samples / SAMPLE_RATE, 3),
         "warnings": [warning] if (warning := engine.parts.registry.processor.warning) else [],
         "uptime_s": round(time.monotonic() - engine.started, 3),
     }

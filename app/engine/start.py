@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -21,16 +22,25 @@ from app.config import (
     LOG_FILE,
     TOKEN_FILE,
     Config,
+    EngineKind,
     default_data_dir,
     loopback,
     private_folder,
     write_token,
 )
 from app.daemon.binding import bind_socket
+from app.daemon.presence import IN_USE, Presence, announce, engine_in, withdraw
 from app.engine.sidecar import Payload, StatusPipe, read_payload
 from app.errors import StartFailed
 
 MAX_OPEN_FILES = 4_096
+
+#: How an engine that is in the way comes to its end.
+ENDS = {
+    EngineKind.DAEMON: "stop it with: q3tts stop",
+    EngineKind.COMMAND: "wait until the command has ended",
+    EngineKind.SIDECAR: "quit the app",
+}
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LOG_BYTES, LOGS_KEPT = 4 * 1024 * 1024, 3
@@ -39,6 +49,7 @@ LOG_BYTES, LOGS_KEPT = 4 * 1024 * 1024, 3
 class Options(Struct, frozen=True, kw_only=True):
     """What the command line says."""
 
+    kind: EngineKind = EngineKind.DAEMON
     host: str
     port: int
     data_dir: Path | None
@@ -114,6 +125,7 @@ def _start(
     config = Config(
         data_dir=data_dir,
         token=token,
+        kind=options.kind,
         model_id=options.model_id,
         models_dir=options.models_dir,
         allowed_origins=options.allowed_origins,
@@ -123,17 +135,21 @@ def _start(
         umask=umask,
     )
 
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    url = f"http://{host}:{port}/v1"
+
     def ready() -> None:
         # Only now: the folder is ours, no other engine lives in it, and writes its own log and token there.
         _log_to(data_dir / LOG_FILE)
         logging.getLogger(__name__).info("ready in %.3f s", time.monotonic() - started)
         if config.token_file is not None:
             write_token(config.token_file, config.token)
+        announce(_presence(config, url))
+        stack.callback(withdraw, data_dir)
         if status is not None:
             status.send("ready", port=port, pid=os.getpid(), version=__version__)
             return
-        where = f"[{options.host}]" if ":" in options.host else options.host
-        print(f"q3tts {__version__} listens on http://{where}:{port}/v1", file=sys.stderr)
+        print(f"q3tts {__version__} listens on {url}", file=sys.stderr)
         if config.token_file is not None:
             print(f"the token is in {config.token_file}", file=sys.stderr)
         if bound is not None:
@@ -141,7 +157,28 @@ def _start(
 
     from app.engine.lifecycle import run
 
-    return run(config, sock, on_ready=ready, lifeline=lifeline, parent_pid=options.parent_pid, bound=bound)
+    try:
+        return run(config, sock, on_ready=ready, lifeline=lifeline, parent_pid=options.parent_pid, bound=bound)
+    except StartFailed as error:
+        if error.exit_code != IN_USE or (other := engine_in(data_dir)) is None:
+            raise
+        raise StartFailed(
+            f"another q3tts uses {data_dir}: {other}; {ENDS[other.kind]}, or choose another --data-dir",
+            exit_code=IN_USE,
+        ) from error
+
+
+def _presence(config: Config, url: str) -> Presence:
+    return Presence(
+        kind=config.kind,
+        pid=os.getpid(),
+        version=__version__,
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        url=url,
+        data_dir=str(config.data_dir),
+        socket=None if config.socket_path is None else str(config.socket_path),
+        token_file=None if config.token_file is None else str(config.token_file),
+    )
 
 
 def allow_many_connections() -> None:

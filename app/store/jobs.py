@@ -15,7 +15,7 @@ from app.errors import ErrorBody, IdempotencyConflict, JobNotFound
 from app.inference.model import Lane
 from app.store.clock import now_us
 from app.store.database import Database, Transaction
-from app.store.rows import FINAL, UNFINISHED, Artifact, Changes, Job, JobStatus, NewJob, struct_of
+from app.store.rows import FINAL, UNFINISHED, Artifact, Changes, Job, JobStatus, Kept, NewJob, struct_of
 from app.store.tables import SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
 
 #: A job's columns but the ones that only the statements use.
@@ -198,6 +198,12 @@ class JobStore:
         )
         async with self._database.transaction() as connection:
             return {row[0]: row[1] for row in await connection.execute(statement)}
+
+    async def kept(self) -> Kept:
+        """How much there is of all jobs together."""
+        statement = select(func.count(), func.coalesce(func.sum(jobs.c.samples), 0)).select_from(jobs)
+        async with self._database.transaction() as connection:
+            return Kept(*(await connection.execute(statement)).one())
 
     async def unfinished(self, model_id: str) -> int:
         """How many jobs still need a model."""

@@ -63,6 +63,13 @@ class NewJob(Struct, frozen=True, kw_only=True):
     request_sha256: str
 
 
+class Kept(Struct, frozen=True):
+    """How much the history holds."""
+
+    jobs: int
+    samples: int
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """A job's row. Times are microseconds since 1970 in UTC; audio is counted in samples at 24 kHz."""
 

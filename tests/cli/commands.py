@@ -134,11 +134,11 @@ def daemon(socket_path: Path, data_dir: Path) -> Generator[None]:
     """A real engine, and a daemon that says where it is."""
     data_dir.mkdir(mode=0o700, exist_ok=True)
     token_file = data_dir / "token"
-    with own_engine.running(data_dir, TOKEN) as port:
+    with own_engine.running(data_dir, TOKEN) as address:
         token_file.write_text(TOKEN)
         status = {
             "status": "ok",
-            "url": f"http://127.0.0.1:{port}/v1",
+            "url": address.url,
             "data_dir": str(data_dir.resolve()),
             "token_file": str(token_file),
         }

@@ -14,11 +14,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from app.cli.engine import connected
 from app.daemon.client import ask
 from app.daemon.protocol import HEADER, length_of, packed, unpacked
 from app.errors import NotRunning
 from tests.cli.commands import environment
 from tests.support.running import modules_loaded_by
+from tests.support.sidecar import sidecar
 
 pytestmark = pytest.mark.long
 
@@ -76,6 +78,30 @@ def test_a_daemon_is_started_asked_and_stopped(q3tts: Run, home: Path) -> None:
         assert gone.returncode == 69
         assert "q3tts serve --daemon" in gone.stderr
         assert len(gone.stderr.splitlines()) == 1
+
+
+def test_the_engine_of_a_command_and_that_of_an_app_are_shown_for_what_they_are(q3tts: Run, home: Path) -> None:
+    data = str(home / "data")
+    with connected(home / "s", home / "data") as engine:
+        shown = q3tts("status", "--data-dir", data)
+        assert "for a command" in shown.stdout
+        assert str(engine.socket_path) in shown.stdout
+        assert "0 jobs" in shown.stdout
+        assert q3tts("jobs", "--data-dir", data).stderr == "there are no jobs yet\n"
+        refused = q3tts("serve", "--daemon", "--port", "0", "--data-dir", data)
+        assert refused.returncode == 75
+        assert "the engine of another command (pid " in refused.stderr
+        assert "which ends by itself" in q3tts("stop", "--data-dir", data).stderr
+
+    with sidecar(home / "data") as app:
+        ready = app.ready()
+        told = json.loads(q3tts("status", "--data-dir", data, "--json").stdout)
+        assert (told["kind"], told["pid"], told["data_dir"]) == ("sidecar", ready["pid"], data)
+        assert "for an app alone" in q3tts("status", "--data-dir", data).stdout
+
+    nothing = q3tts("status", "--data-dir", data)
+    assert nothing.returncode == 69
+    assert f"kept in {data}" in nothing.stderr
 
 
 def test_a_daemon_that_cannot_start_says_why(q3tts: Run, home: Path) -> None:

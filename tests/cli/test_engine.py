@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from app.cli import engine as engine_module
 from app.cli import own_engine
 from app.cli.engine import EngineClient, RequestRefused, connected, data_folder
+from app.config import EngineKind
 from app.daemon.client import ask
+from app.daemon.presence import Presence, announce
 from app.errors import NotRunning, SpeechError, StartFailed, Unauthorized
 from tests.cli.commands import ENGLISH, TOKEN, Shell, saying
 from tests.support.sidecar import sidecar
@@ -179,7 +182,7 @@ def test_a_data_folder_that_an_apps_engine_has_is_reported(tmp_path: Path) -> No
         app.ready()
 
         with (
-            pytest.raises(StartFailed, match=r"another q3tts uses .*belongs to an app") as failed,
+            pytest.raises(StartFailed, match=r"the engine of an app \(pid \d+, since .* its app alone") as failed,
             connected(tmp_path / "sock", tmp_path / "data"),
         ):
             pass
@@ -237,7 +240,7 @@ def test_an_engine_that_does_not_end_is_killed(
 
 
 def test_an_engine_of_ones_own_can_be_spoken_to_over_a_socket_that_nobody_else_can_open(tmp_path: Path) -> None:
-    with connected(tmp_path / "sock", tmp_path / "data", with_socket=True) as engine:
+    with connected(tmp_path / "sock", tmp_path / "data") as engine:
         path = engine.socket_path
         assert path.parent.stat().st_mode & 0o777 == 0o700
         assert ask(path, {"action": "status"})["data_dir"] == str(engine.data_dir)
@@ -245,9 +248,69 @@ def test_an_engine_of_ones_own_can_be_spoken_to_over_a_socket_that_nobody_else_c
     assert not path.parent.exists()
 
 
+def test_a_command_joins_the_engine_of_another_which_lives_until_both_have_ended(
+    tmp_path: Path, processes: "list[subprocess.Popen[bytes]]"
+) -> None:
+    with ExitStack() as second:
+        with connected(tmp_path / "sock", tmp_path / "data") as first:
+            joined = second.enter_context(connected(tmp_path / "sock", tmp_path / "data"))
+            assert joined.own
+            assert ask(joined.socket_path, {"action": "status"})["kind"] == "command"
+            assert joined.socket_path == first.socket_path
+
+        assert joined.get("/health")["active_model_id"] == "espeak-ng", "the first one has ended"
+
+    with connected(tmp_path / "sock", tmp_path / "data") as third:
+        assert third.get("/health"), "what was about to stop has been waited for"
+        assert third.socket_path != joined.socket_path
+
+    assert len(processes) >= 2
+    assert not joined.socket_path.parent.exists()
+
+
+def test_a_daemon_at_another_socket_is_found_by_its_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: "list[subprocess.Popen[bytes]]"
+) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text(TOKEN)
+    with own_engine.running(tmp_path / "data", TOKEN) as address:
+        there = Presence(
+            kind=EngineKind.DAEMON,
+            pid=processes[0].pid,
+            version="0.1.0",
+            started_at="2026-11-30T12:00:00+00:00",
+            url=address.url,
+            data_dir=str(tmp_path / "data"),
+            token_file=str(token_file),
+        )
+        announce(there)
+
+        with connected(tmp_path / "sock", tmp_path / "data") as engine:
+            assert not engine.own
+            assert engine.get("/health")
+
+    assert len(processes) == 1
+
+
+def test_a_folder_that_stays_in_use_is_reported_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "SETTLED_S", 0.5)
+    with own_engine.running(tmp_path / "data", TOKEN):
+        (tmp_path / "data" / "engine.json").unlink()  # as an older version, which says nothing of itself
+
+        with (
+            pytest.raises(StartFailed, match="another q3tts uses") as failed,
+            connected(tmp_path / "sock", tmp_path / "data"),
+        ):
+            pass
+
+    assert failed.value.exit_code == 75
+
+
 def test_what_a_real_daemon_says_is_what_commands_need(tmp_path: Path) -> None:
-    path = tmp_path / "sock"
-    with own_engine.running(tmp_path / "data", TOKEN, socket_path=path):
+    with own_engine.running(tmp_path / "data", TOKEN) as address:
+        path = address.socket
         shell = Shell(path, Q3TTS_TOKEN=TOKEN)
 
         assert shell.json("models", "show", "espeak-ng")["state"] == "active"

@@ -27,6 +27,7 @@ async def test_the_status_says_who_is_here_and_what_it_is_at(running: Running) -
     assert pid > 0
     assert answer == {
         "status": "ok",
+        "kind": "daemon",
         "version": __version__,
         "url": f"http://127.0.0.1:{running.engine.port}/v1",
         "data_dir": str(running.engine.data_dir),
@@ -35,6 +36,8 @@ async def test_the_status_says_who_is_here_and_what_it_is_at(running: Running) -
         "speaking": 0,
         "rendering": 0,
         "queued": 0,
+        "jobs_kept": 0,
+        "audio_seconds_kept": 0.0,
         "warnings": [],
     }
 
