@@ -36,6 +36,7 @@ class Config(Struct, frozen=True, kw_only=True):
     kind: EngineKind = EngineKind.DAEMON
     model_id: str | None = None  #: None for the one that was active before, at first the one that is built in
     models_dir: Path | None = None  #: None for the one in the data folder
+    hub_cache: Path | None = None  #: where the hub's tools keep models that can be used, too; None for nowhere
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
     idle_unload_s: float = DEFAULT_IDLE_UNLOAD_S
     socket_path: Path | None = None  #: where the daemon's clients come in; None for nowhere

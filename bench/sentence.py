@@ -22,7 +22,7 @@ SENTENCE = "The tide is out, and the keeper of the light is asleep."
 
 async def measure(folder: Path, seconds: float, text: str) -> None:
     """Speak a text with the first speaker of a checkpoint, or a designed voice."""
-    checkpoint = read_checkpoint(folder, folder.name)
+    checkpoint = read_checkpoint(folder)
     entry = of_checkpoint(checkpoint, folder)
     speakers = [preset.name for preset in entry.presets()]
     voice = (

@@ -20,6 +20,9 @@ from tests.support.fakes import fake_entry
 for name in ("CI", "BUILD_NUMBER"):
     os.environ.pop(name, None)
 
+# No test sees what the user of this machine has downloaded from the hub.
+os.environ["HF_HUB_CACHE"] = os.devnull
+
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("q3tts", deadline=None)
 hypothesis.settings.load_profile("q3tts")
@@ -58,7 +61,9 @@ def start(tmp_path: Path) -> Starter:
     async def engine(*, idle_unload_s: float = 60.0, **entry: Any) -> AsyncGenerator[Engine]:
         sock = bind("127.0.0.1", 0)
         port: int = sock.getsockname()[1]
-        config = Config(data_dir=data_dir, token=TOKEN, idle_unload_s=idle_unload_s)
+        config = Config(
+            data_dir=data_dir, token=TOKEN, idle_unload_s=idle_unload_s, hub_cache=data_dir.with_name("hub")
+        )
         headers = {"Authorization": f"Bearer {TOKEN}"}
         url = f"http://127.0.0.1:{port}"
         async with (

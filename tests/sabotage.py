@@ -334,7 +334,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "two large models at once",
-        "app/models/registry.py",
+        "app/models/supervisors.py",
         "residency=self._residency if entry.large else None,",
         "residency=None,",
         ("tests/api/test_models.py", "tests/test_qwen3.py"),

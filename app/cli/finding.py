@@ -1,6 +1,7 @@
 """Which job, voice or model is meant by what somebody types: an id, the beginning of one, or a name."""
 
 from typing import Any, TypeAlias
+from unicodedata import normalize
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -55,7 +56,7 @@ def voice_of(engine: EngineClient, given: str) -> Fields:
 def model_of(engine: EngineClient, given: str) -> Fields:
     """The model with this id, or from this repository."""
     models = engine.get("/models")["models"]
-    wanted = given.casefold()
+    wanted = normalize("NFC", given).casefold()  # as the engine has them; macOS completes names decomposed
     for model in models:
         if any(wanted == name.casefold() for name in (model["model_id"], model["repository"]) if name):
             return model

@@ -12,6 +12,7 @@ from app.cli.progress import Show, looks, shown
 from app.cli.terminal import (
     Column,
     clock,
+    note,
     print_facts,
     print_json,
     print_table,
@@ -61,6 +62,8 @@ def list_(as_json: bool, where: Where) -> None:
         print_json(found)
     else:
         print_table(COLUMNS, [_row(model) for model in found["models"]])
+        for skipped in found["skipped"]:
+            note(f"skipped {skipped['name']}: {skipped['reason']}")
 
 
 @models.command()

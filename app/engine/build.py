@@ -11,6 +11,8 @@ from litestar.types import ASGIApp
 
 from app.api.app import make_app
 from app.api.guard import App, Guard
+from app.api.model_paths import ModelPaths
+from app.api.models import VERBS
 from app.audio.log.logs import AudioLogs
 from app.audio.playback.speakers import Speakers as AudioDevice
 from app.audio.recordings.decoder import RecordingDecoder
@@ -97,7 +99,8 @@ async def build_parts(
 
 def build_app(config: Config, sock: socket.socket, parts: Parts) -> App:
     """The HTTP API, with the guard in front of it."""
-    return Guard(_asgi(make_app(parts)), token=config.token, hosts=_hosts(sock), origins=config.allowed_origins)
+    app = ModelPaths(_asgi(make_app(parts)), verbs=VERBS)
+    return Guard(app, token=config.token, hosts=_hosts(sock), origins=config.allowed_origins)
 
 
 def build_daemon(
@@ -142,7 +145,7 @@ async def _models(
         downloads,
         ModelRegistry(
             builtin,
-            InstalledModels(folder),
+            InstalledModels(folder, config.hub_cache),
             downloads,
             idle_unload_s=config.idle_unload_s,
             wakeup=wakeup,

@@ -32,6 +32,7 @@ from app.daemon.binding import bind_socket
 from app.daemon.presence import IN_USE, Presence, announce, engine_in, withdraw
 from app.engine.sidecar import Payload, StatusPipe, read_payload
 from app.errors import StartFailed
+from app.inference.checkpoint.layouts import hub_cache
 
 MAX_OPEN_FILES = 4_096
 
@@ -128,6 +129,7 @@ def _start(
         kind=options.kind,
         model_id=options.model_id,
         models_dir=options.models_dir,
+        hub_cache=hub_cache(os.environ),
         allowed_origins=options.allowed_origins,
         idle_unload_s=options.idle_unload_s,
         socket_path=None if bound is None else bound.path,

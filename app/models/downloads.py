@@ -186,7 +186,7 @@ class Downloads:
                 ) from error
 
     def _of(self, model_id: str) -> Path:
-        if model_id in ("", ".", "..") or model_id != Path(model_id).name or "\0" in model_id:
+        if "\0" in model_id or any(part in ("", ".", "..") for part in model_id.split("/")):
             raise InvalidRequest(f"{model_id!r} cannot be the name of a model")
         return self._folder / model_id
 

@@ -8,14 +8,13 @@ from msgspec import Struct
 from app.errors import ModelNotReady
 from app.inference.families import Task
 from app.models.downloads import Download
-from app.models.published import Published
 from app.models.spec import ModelSpec
 
 
 class State(StrEnum):
     """Where a model is."""
 
-    ABSENT = "absent"  #: published, not on this machine
+    ABSENT = "absent"  #: on the hub, not on this machine
     DOWNLOADING = "downloading"
     INSTALLED = "installed"
     LOADING = "loading"  #: its worker is on its way
@@ -31,7 +30,8 @@ class Listed(Struct, frozen=True, kw_only=True):
     state: State
     task: Task = Task.TTS
     entry: ModelSpec | None = None  #: None when it is not here, broken, or does not speak
-    published: Published | None = None
+    repository: str = ""  #: on the hub, if that is known
+    revision: str = ""
     folder: Path | None = None
     bytes: int | None = None  #: on disk, or to download when it is absent
     loaded: bool = False

@@ -135,3 +135,9 @@ _MODELS = (
 )
 
 PUBLISHED = {model.model_id: model for model in _MODELS}
+_BY_REPOSITORY = {model.repository.casefold(): model for model in _MODELS}
+
+
+def of_repository(name: str) -> Published | None:
+    """The model that a repository of the hub holds, if it is one of these; case makes no difference to the hub."""
+    return _BY_REPOSITORY.get(name.casefold())

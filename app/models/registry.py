@@ -10,30 +10,24 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from unicodedata import normalize
 
 from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState
+from app.inference.checkpoint.layouts import Skipped
 from app.inference.families import Task
 from app.inference.processor import Processor
 from app.models.downloads import Downloads
 from app.models.installed import InstalledModel, InstalledModels
 from app.models.listed import Listed, State
-from app.models.published import PUBLISHED, Published
+from app.models.published import PUBLISHED, Published, of_repository
 from app.models.spec import ModelSpec
-from app.models.worker.residency import ModelResidency
+from app.models.supervisors import ModelSupervisors
 from app.models.worker.supervisor import WorkerSupervisor
 
 logger = logging.getLogger(__name__)
-
-
-class Loaded(NamedTuple):
-    """The supervisor of a model that is or was in use, and the fingerprint of the files that it speaks with."""
-
-    supervisor: WorkerSupervisor
-    fingerprint: str
 
 
 class ModelRegistry:
@@ -51,12 +45,9 @@ class ModelRegistry:
     ) -> None:
         self._builtin = {entry.card.model_id: entry for entry in builtin}
         self._shelf, self._downloads = shelf, downloads
-        self._idle_unload_s, self._on_supervisor = idle_unload_s, on_supervisor
-        self._residency = ModelResidency()
-        self._loaded: dict[str, Loaded] = {}  #: by id
-        self._stack = AsyncExitStack()
-        self._opening = asyncio.Lock()
-        self._wakeup = wakeup
+        self._supervisors = ModelSupervisors(
+            idle_unload_s=idle_unload_s, wakeup=wakeup, on_supervisor=on_supervisor
+        )
         self._active_id = builtin[0].card.model_id
         self.transcriber_id = ""  #: the model that turns speech into text, if one was chosen
 
@@ -66,7 +57,7 @@ class ModelRegistry:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self._supervisors.__aexit__(kind, error, trace)
 
     async def scan(self) -> bool:
         """Look at the models folder again; whether there is something else in it now."""
@@ -88,16 +79,35 @@ class ModelRegistry:
         found = [found.entry for found in self._shelf.found.values() if found.entry is not None]
         return [*self._builtin.values(), *(entry for entry in found if entry.card.model_id not in self._builtin)]
 
+    @property
+    def skipped(self) -> Sequence[Skipped]:
+        """What lies where models are, and is not taken for one."""
+        return self._shelf.skipped
+
     def every(self) -> list[Listed]:
         """What is built in, what is here, then what could be downloaded."""
         ids = [*self._builtin, *self._shelf.found, *PUBLISHED]
-        return [self.get(model_id) for model_id in dict.fromkeys(ids)]
+        return [self._listed(model_id) for model_id in dict.fromkeys(ids)]
 
-    def get(self, model_id: str) -> Listed:
-        """One model. Raises `ModelNotFound`."""
+    def get(self, said: str) -> Listed:
+        """One model, by its id or by its repository on the hub. Raises `ModelNotFound`."""
+        return self._listed(self.id_of(said))
+
+    def id_of(self, said: str) -> str:
+        """The id of the model that is meant, if there is one; else what was said, composed (NFC)."""
+        said = normalize("NFC", said)
+        if said in self._builtin or said in self._shelf.found:
+            return said
+        if (published := of_repository(said)) is not None:
+            return published.model_id
+        wanted = said.casefold()
+        found = [name for name, model in self._shelf.found.items() if model.repository.casefold() == wanted]
+        return found[0] if found and wanted else said
+
+    def _listed(self, model_id: str) -> Listed:
         if (builtin := self._builtin.get(model_id)) is not None:
             state = State.ACTIVE if model_id == self._active_id else State.INSTALLED
-            loaded = self._in_memory(model_id)
+            loaded = self._supervisors.in_memory(model_id)
             return Listed(model_id=model_id, display_name=model_id, state=state, entry=builtin, loaded=loaded)
         published, found = PUBLISHED.get(model_id), self._shelf.found.get(model_id)
         if published is None and found is None:
@@ -113,18 +123,20 @@ class ModelRegistry:
             display_name=name,
             state=State.DOWNLOADING if loading else State.ABSENT,
             task=published.task,
-            published=published,
+            repository=published.repository,
+            revision=published.revision,
             bytes=published.bytes,
             download=download if loading or (download and download.error) else None,
         )
 
     def _installed(self, model_id: str, name: str, found: InstalledModel, published: Published | None) -> Listed:
-        loaded = self._loaded.get(model_id)
-        load_error = loaded.supervisor.load_error if loaded and loaded.fingerprint == found.fingerprint else ""
+        supervisor = self._supervisors.get(model_id)
+        of_these_files = self._supervisors.get(model_id, found.fingerprint)
+        load_error = of_these_files.load_error if of_these_files is not None else ""
         reason = found.reason or load_error
         if reason:
             state = State.BROKEN
-        elif loaded is not None and loaded.supervisor.loading:
+        elif supervisor is not None and supervisor.loading:
             state = State.LOADING
         elif model_id in (self._active_id, self.transcriber_id):
             state = State.ACTIVE
@@ -136,10 +148,11 @@ class ModelRegistry:
             state=state,
             task=found.task,
             entry=found.entry,
-            published=published,
+            repository=found.repository or (published.repository if published else ""),
+            revision=found.revision or (published.revision if published and not found.repository else ""),
             folder=found.folder,
             bytes=found.bytes,
-            loaded=self._in_memory(model_id),
+            loaded=self._supervisors.in_memory(model_id),
             reason=reason,
         )
 
@@ -152,41 +165,21 @@ class ModelRegistry:
 
     async def worker(self, model_id: str) -> WorkerSupervisor:
         """The supervisor of the worker that speaks with a model. Raises `ModelNotReady`."""
-        return await self._worker(self.entry(model_id))
-
-    async def _worker(self, entry: ModelSpec) -> WorkerSupervisor:
-        model_id = entry.card.model_id
-        async with self._opening:
-            loaded = self._loaded.get(model_id)
-            # If the files are others than those it has loaded, what is being spoken with these may end.
-            if loaded is not None and (loaded.fingerprint == entry.fingerprint or not await self._close(model_id)):
-                return loaded.supervisor
-            supervisor = WorkerSupervisor(
-                entry.command,
-                idle_unload_s=self._idle_unload_s,
-                answer_s=entry.answer_s,
-                model_id=model_id,
-                residency=self._residency if entry.large else None,
-                wakeup=self._wakeup,
-            )
-            await self._stack.enter_async_context(supervisor)
-            self._loaded[model_id] = Loaded(supervisor, entry.fingerprint)
-            self._on_supervisor(supervisor)
-            return supervisor
+        return await self._supervisors.open(self.entry(model_id))
 
     @property
     def processor(self) -> Processor:
         """What the active model computes on. Until it has been loaded once, what this kind of machine has."""
-        loaded = self._loaded.get(self._active_id)
-        if loaded is not None and loaded.supervisor.processor is not None:
-            return loaded.supervisor.processor
+        supervisor = self._supervisors.get(self._active_id)
+        if supervisor is not None and supervisor.processor is not None:
+            return supervisor.processor
         apple = sys.platform == "darwin" and platform.machine() == "arm64"
         return Processor("metal" if apple and self._active_id not in self._builtin else "cpu")
 
     @property
     def workers(self) -> list[WorkerSupervisor]:
         """The supervisor of every model that is or was in use."""
-        return [loaded.supervisor for loaded in self._loaded.values()]
+        return list(self._supervisors)
 
     def choose(self, model_id: str) -> None:
         """Make a model the active one without loading it. Raises `ModelNotFound`, `ModelNotReady`."""
@@ -198,41 +191,42 @@ class ModelRegistry:
         """
         await self.scan()
         listed = self.get(model_id)
+        model_id = listed.model_id
         if listed.task is Task.STT and not listed.reason and listed.folder is not None:
             self.transcriber_id = model_id
             return self.get(model_id)
         entry = listed.entry or listed.usable  # also one that did not load before: perhaps it does now
-        supervisor = await self._worker(entry)
+        supervisor = await self._supervisors.open(entry)
         await supervisor.load()
         self._active_id = model_id
         return self.get(model_id)
 
     async def unload(self, model_id: str) -> Listed:
         """Free what a model holds in memory. Raises `ModelNotFound`, `WrongState` when it is in use."""
-        self.get(model_id)
+        model_id = self.get(model_id).model_id
         if model_id == self.transcriber_id:
             self.transcriber_id = ""
-        if (loaded := self._loaded.get(model_id)) is not None:
-            if not loaded.supervisor.unload():
+        if (supervisor := self._supervisors.get(model_id)) is not None:
+            if not supervisor.unload():
                 raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
-            await loaded.supervisor.wait_stopped()
+            await supervisor.wait_stopped()
         return self.get(model_id)
 
     async def download(self, model_id: str) -> Listed:
         """Begin or resume a download. Raises `ModelNotFound`, `WrongState` when the model is here."""
         await self.scan()
         listed = self.get(model_id)
+        model_id = listed.model_id
         if listed.state not in (State.ABSENT, State.DOWNLOADING):
             raise WrongState(f"the model {model_id} is {listed.state}; delete it first to download it again")
-        published = listed.published
-        assert published is not None
-        target = self._shelf.folder / model_id
-        self._downloads.start(model_id, published.repository, published.revision, target)
+        self._downloads.start(model_id, listed.repository, listed.revision, self._shelf.folder / model_id)
         return self.get(model_id)
 
     async def cancel_download(self, model_id: str) -> Listed:
         """Stop a download; what has come is kept for the next one. Raises `ModelNotFound`, `WrongState`."""
-        if self.get(model_id).state is not State.DOWNLOADING:
+        listed = self.get(model_id)
+        model_id = listed.model_id
+        if listed.state is not State.DOWNLOADING:
             raise WrongState(f"the model {model_id} is not being downloaded")
         await self._downloads.cancel(model_id)
         return self.get(model_id)
@@ -243,17 +237,23 @@ class ModelRegistry:
         """
         await self.scan()
         listed = self.get(model_id)
+        model_id = listed.model_id
         if model_id in self._builtin:
             raise InvalidRequest(f"the model {model_id} is built in and cannot be deleted")
         if listed.state is State.DOWNLOADING:
             raise WrongState(f"the model {model_id} is being downloaded; cancel that first")
         if model_id in (self._active_id, self.transcriber_id):
             raise WrongState(f"the model {model_id} is active; activate another one first")
-        if listed.folder is not None:
-            if not await self._close(model_id):
+        found = self._shelf.found.get(model_id)
+        if found is not None:
+            if found.shared:
+                raise WrongState(
+                    f"the model {model_id} is in {found.place.root}, which other programs use too; remove it there"
+                )
+            if not await self._supervisors.close(model_id):
                 raise WrongState(f"the model {model_id} is speaking; cancel its jobs, or wait for them")
             try:
-                await asyncio.to_thread(_removed, listed.folder)
+                await asyncio.to_thread(_removed, found.place.root, self._shelf.folder)
             except OSError as error:
                 raise StorageFailed(f"the model {model_id} cannot be removed: {error.strerror}") from error
         await self._downloads.discard(model_id)
@@ -264,22 +264,8 @@ class ModelRegistry:
         found = self._shelf.found.get(self.transcriber_id)
         return None if found is None or found.reason else found.folder
 
-    async def _close(self, model_id: str) -> bool:
-        """End a model's worker and forget its supervisor; False when it has work."""
-        loaded = self._loaded.get(model_id)
-        if loaded is not None:
-            if not loaded.supervisor.unload():
-                return False
-            del self._loaded[model_id]
-            await loaded.supervisor.close()
-        return True
 
-    def _in_memory(self, model_id: str) -> bool:
-        loaded = self._loaded.get(model_id)
-        return loaded is not None and loaded.supervisor.loaded
-
-
-def _removed(folder: Path) -> None:
+def _removed(folder: Path, models: Path) -> None:
     """A folder of the user's own that is only linked to stays where it is."""
     if folder.is_symlink():
         folder.unlink()
@@ -288,3 +274,6 @@ def _removed(folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)  # at once, so that no half of it is ever taken for a model
     shutil.rmtree(aside, ignore_errors=True)
+    if folder.parent != models:
+        with suppress(OSError):  # a publisher's, who has other models
+            folder.parent.rmdir()

@@ -4,8 +4,10 @@ remembered, and the voices that models bring along come and go with them.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from app.errors import ModelNotFound, ModelNotReady, WrongState
+from app.inference.checkpoint.layouts import Skipped
 from app.inference.families import Task
 from app.inference.model import VoiceKind
 from app.models.listed import Listed
@@ -48,10 +50,10 @@ class Models:
                 logger.warning("the model %s was active before: %s", before, error)
         self._registry.transcriber_id = await self._preferences.get(TRANSCRIBER) or ""
 
-    async def every(self) -> list[Listed]:
-        """Every model, as it is now."""
+    async def every(self) -> tuple[list[Listed], Sequence[Skipped]]:
+        """Every model, as it is now; and what lies where models are, and is not taken for one."""
         await self.refresh()
-        return self._registry.every()
+        return self._registry.every(), self._registry.skipped
 
     async def get(self, model_id: str) -> Listed:
         """One model. Raises `ModelNotFound`."""
@@ -75,7 +77,7 @@ class Models:
         """Load a model, make it the active one, and remember that. Raises `ModelNotFound`, `ModelNotReady`."""
         await self.refresh()
         listed = await self._registry.activate(model_id)
-        await self._preferences.put(TRANSCRIBER if listed.task is Task.STT else ACTIVE, model_id)
+        await self._preferences.put(TRANSCRIBER if listed.task is Task.STT else ACTIVE, listed.model_id)
         return listed
 
     async def unload(self, model_id: str) -> Listed:
@@ -88,7 +90,7 @@ class Models:
     async def delete(self, model_id: str) -> None:
         """Remove a model's files. Raises `ModelNotFound`, `InvalidRequest`, `WrongState`."""
         await self.refresh()
-        self._registry.get(model_id)
+        model_id = self._registry.get(model_id).model_id
         if waiting := await self._jobs.unfinished(model_id):
             raise WrongState(f"{waiting} jobs still need the model {model_id}; cancel them, or wait for them")
         await self._registry.delete(model_id)

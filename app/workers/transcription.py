@@ -56,7 +56,7 @@ def _answer(folder: Path, request: bytes) -> dict[str, str]:
     asked = str(json.loads(head).get("language") or "")
     samples = _samples(wav)
 
-    checkpoint = read_checkpoint(folder, folder.name)
+    checkpoint = read_checkpoint(folder)
     if checkpoint.task is not Task.STT:
         raise InferenceFailed(f"{folder.name} is not a model that turns speech into text")
 

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import httpx
 import pytest
@@ -21,11 +22,18 @@ from tests.support.fakes import fake_entry
 #: What is built in, by the control folder.
 Builtin: TypeAlias = Callable[[Path], Sequence[ModelSpec]]
 Opener: TypeAlias = Callable[[Callable[[ModelSpec], ModelSpec]], AbstractAsyncContextManager[Engine]]
-OpenerOfModels: TypeAlias = Callable[[Builtin], AbstractAsyncContextManager[Engine]]
+
+
+class OpenerOfModels(Protocol):
+    """Starts an engine with these models built in, and with one of them, or of the folders', as the active one."""
+
+    def __call__(self, builtin: Builtin, *, model_id: str | None = None) -> AbstractAsyncContextManager[Engine]: ...
 
 
 @asynccontextmanager
-async def opened(folder: Path, builtin: Builtin = lambda control: [fake_entry(control)]) -> AsyncGenerator[Engine]:
+async def opened(
+    folder: Path, builtin: Builtin = lambda control: [fake_entry(control)], *, model_id: str | None = None
+) -> AsyncGenerator[Engine]:
     """An engine in that folder, which may be that of one before, with the fake model or other ones."""
     control, data_dir = folder / "control", folder / "data"
     control.mkdir(exist_ok=True)
@@ -34,7 +42,11 @@ async def opened(folder: Path, builtin: Builtin = lambda control: [fake_entry(co
     port: int = sock.getsockname()[1]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
-        serving(Config(data_dir=data_dir, token=TOKEN), sock, builtin=builtin(control)) as parts,
+        serving(
+            Config(data_dir=data_dir, token=TOKEN, model_id=model_id, hub_cache=folder / "hub"),
+            sock,
+            builtin=builtin(control),
+        ) as parts,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
         ) as http,
@@ -63,7 +75,7 @@ def open_engine(tmp_path: Path) -> Opener:
 @pytest.fixture
 def open_models(tmp_path: Path) -> OpenerOfModels:
     """Start an engine with several models; on the same data folder each time, so that it can be restarted."""
-    return lambda builtin: opened(tmp_path, builtin)
+    return partial(opened, tmp_path)
 
 
 @pytest.fixture

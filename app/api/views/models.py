@@ -51,15 +51,14 @@ class ModelView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, listed: Listed) -> "ModelView":
         """From what the engine knows of it."""
-        published = listed.published
         return cls(
             model_id=listed.model_id,
             display_name=listed.display_name,
             state=listed.state.value,
             task=listed.task.value,
             loaded=listed.loaded,
-            repository=published.repository if published else None,
-            revision=published.revision if published else None,
+            repository=listed.repository or None,
+            revision=listed.revision or None,
             bytes=listed.bytes,
             capabilities=None if listed.entry is None else capabilities_of(listed.entry.card),
             download=None if listed.download is None else _download_of(listed.download),
@@ -67,10 +66,18 @@ class ModelView(Struct, frozen=True, kw_only=True):
         )
 
 
+class SkippedView(Struct, frozen=True):
+    """Something in the models folder, or in the hub's cache, that is not taken for a model."""
+
+    name: str
+    reason: str
+
+
 class ModelList(Struct, frozen=True):
-    """What is built in, what is on this machine, then what could be downloaded."""
+    """What is built in, what is on this machine, then what could be downloaded; and what was passed over."""
 
     models: list[ModelView]
+    skipped: list[SkippedView]
 
 
 def capabilities_of(card: ModelCard, *, transcribes: bool = False) -> Capabilities:

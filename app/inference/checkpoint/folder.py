@@ -70,7 +70,7 @@ def _list(folder: Path, below: str, files: Files) -> None:
         if os.path.splitext(name)[1].lower() in _REFUSED.split():
             raise BrokenCheckpoint(f"{name} is code or can hold code; remove it; weights come as *.safetensors")
         if not entry.is_file():
-            raise BrokenCheckpoint(f"{name} is neither a file nor a link to one; fetch the model again")
+            raise BrokenCheckpoint(f"{name} is neither a file nor a link to one; put the file there, or remove it")
         files[name] = entry.stat()
         if len(files) > MAX_FILES:
             raise BrokenCheckpoint(f"there are more than {MAX_FILES} files; this is not the folder of one model")
@@ -84,7 +84,7 @@ def named(files: Files, ending: str, folder: str = "") -> list[str]:
 def read_json(folder: Path, files: Files, name: str, kind: type[T], limit: int = MAX_CONFIG) -> T:
     """What a file says, if it has this shape and at most `limit` bytes."""
     if name not in files:
-        raise BrokenCheckpoint(f"{name} is missing; fetch the model again")
+        raise BrokenCheckpoint(f"{name} is missing; it belongs in the folder of a model")
     try:
         with open(folder / name, "rb") as file:
             data = file.read(limit + 1)
@@ -111,7 +111,7 @@ def check_json(folder: Path, files: Files, name: str) -> None:
         below = name[: name.rfind("/") + 1]
         for shard in read_json(folder, files, name, _Index, MAX_JSON).weight_map.values():
             if below + shard not in files:
-                raise BrokenCheckpoint(f"{name} names {shard[:80]!r}, which is not there; fetch the model again")
+                raise BrokenCheckpoint(f"{name} names {shard[:80]!r}, which is not there")
 
 
 def _code_key(value: object) -> str | None:
@@ -134,7 +134,7 @@ def tensors_in(folder: Path, files: Files) -> dict[str, frozenset[str]]:
     try:
         weights = {name: frozenset(check(folder / name).tensors) for name in named(files, ".safetensors")}
     except BrokenFile as error:
-        raise BrokenCheckpoint(f"the weights are damaged; fetch the model again ({error})") from error
+        raise BrokenCheckpoint(f"the weights are damaged: {error}") from error
     if all("/" in name for name in weights):
         raise BrokenCheckpoint("there are no weights; at least one *.safetensors belongs beside config.json")
     return weights

@@ -22,6 +22,7 @@ from app.inference.checkpoint.folder import (
     read_json,
     tensors_in,
 )
+from app.inference.checkpoint.layouts import repository_name
 from app.inference.checkpoint.qwen3 import (
     CodecConfig,
     Qwen3Config,
@@ -67,13 +68,16 @@ class Checkpoint(Struct, frozen=True):
     language_names: tuple[str, ...] = ()  #: as a Qwen3-TTS checkpoint calls them, dialects included
 
 
-def read_checkpoint(folder: Path, model_id: str) -> Checkpoint:
-    """What is in a folder that may be loaded; else raises `BrokenCheckpoint`."""
+def read_checkpoint(folder: Path, model_id: str = "") -> Checkpoint:
+    """What is in a folder that may be loaded; else raises `BrokenCheckpoint`. Without `model_id` it is called as
+    its folder is.
+    """
+    model_id = model_id or repository_name(folder)
     files = files_in(folder)
     for name in named(files, ".json"):
         check_json(folder, files, name)
     config = read_json(folder, files, "config.json", dict[str, Any])
-    task, model_type = _model_type(config, model_id)
+    task, model_type = task_of(config, model_id)
     if is_frozen() and model_type not in CARRIED[task]:
         raise BrokenCheckpoint(
             f"this build cannot load {model_type}; it supports Qwen3-TTS for speech, and Qwen3-ASR and Whisper for "
@@ -101,8 +105,17 @@ def fingerprint_of(folder: Path) -> str:
     return fingerprint(files_in(folder))
 
 
-def _model_type(config: dict[str, Any], model_id: str) -> tuple[Task, str]:
-    """What a model is for, and mlx-audio's module for it: as mlx-audio finds it, but never by a folder's name."""
+def task_in(folder: Path, model_id: str) -> Task:
+    """What the model in a folder is for, by its `config.json` alone. Raises `BrokenCheckpoint`, `OSError`."""
+    config = folder / "config.json"
+    task, _ = task_of(read_json(folder, {"config.json": config.stat()}, "config.json", dict[str, Any]), model_id)
+    return task
+
+
+def task_of(config: dict[str, Any], model_id: str) -> tuple[Task, str]:
+    """What a model is for, and mlx-audio's module for it: as mlx-audio finds it, but never by a folder's name.
+    Raises `BrokenCheckpoint` for a model that is not about speech.
+    """
     stated = config.get("model_type") or config.get("architecture")
     if stated == "llama" and "acoustic_dim" in config:
         stated = "tada"

@@ -123,4 +123,4 @@ def require(weights: dict[str, frozenset[str]], folder: str, parts: Iterable[str
     if missing:
         files = " and ".join(where) or f"{folder}*.safetensors, which is not there,"
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise BrokenCheckpoint(f"{files} lacks {missing[0]}*{others}; fetch the model again")
+        raise BrokenCheckpoint(f"{files} lacks {missing[0]}*{others}")

@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from app.inference.checkpoint.manifest import MANIFEST, Manifest, ManifestFile, read_manifest
 from app.process.child import ABANDONED, end_with_parent, own_pipes
 from app.process.files import atomic_write, sync_folder
-from app.workers.download.hub import MANIFEST, FetchFailed, RemoteFile, append, corrupt, explained, listing, passes
+from app.workers.download.hub import FetchFailed, RemoteFile, append, corrupt, explained, listing, passes
 
 PARTS = ".parts"
 
@@ -44,22 +44,6 @@ REPORT_S = 0.2
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 logger = logging.getLogger(__name__)
-
-
-class Installed(Struct, frozen=True):
-    """A file that was found to be right."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-class Manifest(Struct, frozen=True):
-    """What `q3tts.json` says."""
-
-    repository: str
-    revision: str
-    files: list[Installed]
 
 
 class Report:
@@ -149,12 +133,13 @@ def check_disk(folder: Path, missing: int, free: Callable[[Path], int]) -> None:
 
 def is_installed(repository: str, revision: str, folder: Path) -> bool:
     """Whether the folder holds all of this commit. The hub is not asked."""
-    try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-        sizes = all((folder / file.name).stat().st_size == file.size for file in manifest.files)
-    except (OSError, msgspec.DecodeError):
+    manifest = read_manifest(folder)
+    if manifest is None or (manifest.repository, manifest.revision) != (repository, revision):
         return False
-    return sizes and (manifest.repository, manifest.revision) == (repository, revision)
+    try:
+        return all((folder / file.name).stat().st_size == file.size for file in manifest.files)
+    except OSError:
+        return False
 
 
 def _held(file: RemoteFile, folder: Path) -> int:
@@ -188,9 +173,9 @@ def _download(repository: str, commit: str, file: RemoteFile, part: Path) -> Ite
             raise explained(trouble or OSError("the answers are empty"), repository, commit) from trouble
 
 
-def _verified(files: Sequence[RemoteFile], folder: Path) -> list[Installed]:
+def _verified(files: Sequence[RemoteFile], folder: Path) -> list[ManifestFile]:
     """Read every file again. Those that are not right are removed, so that the next try brings them anew."""
-    installed: list[Installed] = []
+    installed: list[ManifestFile] = []
     wrong: list[str] = []
     for file in files:
         path = folder / file.name
@@ -205,7 +190,7 @@ def _verified(files: Sequence[RemoteFile], folder: Path) -> list[Installed]:
         if path.stat().st_size == file.size and (
             sha256.hexdigest() == file.sha256 if file.sha256 else blob.hexdigest() == file.blob
         ):
-            installed.append(Installed(file.name, file.size, sha256.hexdigest()))
+            installed.append(ManifestFile(file.name, file.size, sha256.hexdigest()))
         else:
             path.unlink()
             wrong.append(file.name)

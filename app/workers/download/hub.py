@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from app.inference.checkpoint.manifest import MANIFEST
+
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
@@ -25,9 +27,6 @@ _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _SAFE = re.compile(rf"(?:{_SEGMENT}/)?{_SEGMENT}\.(?:safetensors|json|txt|model)")
 _SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
-
-#: The engine's own, beside a repository's files.
-MANIFEST = "q3tts.json"
 
 
 class FetchFailed(Exception):

@@ -89,7 +89,7 @@ class MlxAudio(SerialModel):
     @classmethod
     def load(cls, folder: Path, *, blas: str = "") -> "MlxAudio":
         """The model in a folder. Raises `BrokenCheckpoint`, and whatever mlx-audio does."""
-        checkpoint = read_checkpoint(folder, folder.name)
+        checkpoint = read_checkpoint(folder)
         with _without_requests():
             from mlx_audio.tts.utils import load  # pyright: ignore[reportMissingTypeStubs]
 

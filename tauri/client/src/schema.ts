@@ -443,7 +443,8 @@ export interface paths {
         post?: never;
         /**
          * Forget
-         * @description Remove a model's files, and what an interrupted download has left. Not while it is active or needed.
+         * @description Remove a model's files, and what an interrupted download has left. Not while it is active or needed, nor
+         *     from the hub's cache, which other programs use too.
          */
         delete: operations["deleteModel"];
         options?: never;
@@ -480,7 +481,8 @@ export interface paths {
         };
         /**
          * Every
-         * @description What is built in, what is on this machine, then what could be downloaded; each with its state.
+         * @description What is built in, what is on this machine, then what could be downloaded; each with its state. `skipped`
+         *     is what lies in the models folder and is not taken for a model, with the reason.
          */
         get: operations["listModels"];
         put?: never;
@@ -679,6 +681,7 @@ export interface components {
         /** ModelList */
         ModelList: {
             models: components["schemas"]["ModelView"][];
+            skipped: components["schemas"]["SkippedView"][];
         };
         /** ModelView */
         ModelView: {
@@ -716,6 +719,11 @@ export interface components {
         RefAudio: {
             path?: string | null;
             wav_base64?: string | null;
+        };
+        /** SkippedView */
+        SkippedView: {
+            name: string;
+            reason: string;
         };
         /** SpeakRequest */
         SpeakRequest: {

@@ -27,7 +27,7 @@ class LoadedCheckpoint(NamedTuple):
 
 def load_checkpoint(folder: Path) -> LoadedCheckpoint:
     """Load a checkpoint. Raises `BrokenCheckpoint`, and whatever mlx-audio raises for weights that do not fit."""
-    checkpoint = read_checkpoint(folder, folder.name)  # before MLX maps anything
+    checkpoint = read_checkpoint(folder)  # before MLX maps anything
     from mlx_audio.tts.models.qwen3_tts.speech_tokenizer import Qwen3TTSSpeechTokenizer
     from mlx_audio.tts.utils import load_model
 

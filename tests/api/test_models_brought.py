@@ -1,0 +1,147 @@
+"""`/v1/models`: models as people bring them, in folders of any name and as other programs lay them out."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+from urllib.parse import quote
+
+import pytest
+
+from app.models.published import PUBLISHED
+from tests.api.asking import finished
+from tests.api.conftest import OpenerOfModels
+from tests.api.models import BASE, Program, checkpoint, fake_worker, models_folder, refused
+from tests.support.client import Engine
+from tests.support.fakes import fake_entry
+
+pytestmark = pytest.mark.anyio
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def cached(cache: Path, repository: str, commit: str = COMMIT) -> Path:
+    """A model in the hub's cache; its snapshot."""
+    root = cache / f"models--{repository.replace('/', '--')}"
+    blobs = checkpoint(root / "blobs")
+    snapshot = root / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for blob in blobs.iterdir():
+        (snapshot / blob.name).symlink_to(f"../../blobs/{blob.name}")
+    (root / "refs").mkdir()
+    (root / "refs" / "main").write_text(commit)
+    return snapshot
+
+
+def hub_cache(engine: Engine) -> Path:
+    """The cache of the hub's own tools, as this engine has it."""
+    return engine.data_dir.with_name("hub")
+
+
+async def listed(engine: Engine) -> dict[str, dict[str, Any]]:
+    """The models that are on this machine, by id."""
+    models = (await engine.get("/models"))["models"]
+    return {one["model_id"]: one for one in models if one["state"] != "absent"}
+
+
+async def skipped(engine: Engine) -> dict[str, str]:
+    return {one["name"]: one["reason"] for one in (await engine.get("/models"))["skipped"]}
+
+
+@pytest.mark.parametrize("name", ["my voice", "Grüße", "北京 声音", "org/name", "50% off?#"])
+async def test_a_model_of_any_name_speaks_and_goes(engine: Engine, children: dict[str, Program], name: str) -> None:
+    children["worker"] = lambda *_: fake_worker(engine.control)
+    checkpoint(models_folder(engine) / normalize("NFD", name))
+    path = f"/models/{quote(name, safe='')}"
+
+    assert (await engine.get(path))["state"] == "installed"
+    assert (await engine.get(f"/models/{quote(normalize('NFD', name), safe='')}"))["model_id"] == name
+    assert (await engine.post(f"{path}/activate"))["state"] == "active"
+    (voice,) = (await engine.get(f"/voices?model_id={quote(name)}"))["voices"]
+    assert await finished(engine, voice_id=voice["voice_id"])
+    assert (await engine.post(f"{path}/unload"))["loaded"] is False
+    await engine.post("/models/fake/activate")
+    assert await engine.delete(path) == {"deleted": True}
+    assert [each.name for each in models_folder(engine).iterdir() if each.name != ".downloads"] == []
+
+
+async def test_a_publishers_name_may_be_part_of_the_path(engine: Engine) -> None:
+    checkpoint(models_folder(engine) / "publisher" / "model")
+
+    assert (await engine.get("/models/publisher/model"))["state"] == "installed"
+    assert (await engine.post("/models/publisher/model/unload"))["loaded"] is False
+
+
+async def test_a_model_in_the_hubs_cache_is_used_where_it_is(engine: Engine, children: dict[str, Program]) -> None:
+    children["worker"] = lambda *_: fake_worker(engine.control)
+    snapshot = cached(hub_cache(engine), "Org/Name")
+    cached(hub_cache(engine), "org/text")
+    (hub_cache(engine) / "models--org--text" / "blobs" / "config.json").write_text('{"model_type": "gemma"}')
+
+    (mine,) = [one for one in (await listed(engine)).values() if one["model_id"] != "fake"]
+
+    assert (mine["model_id"], mine["repository"], mine["revision"]) == ("Org/Name", "Org/Name", COMMIT)
+    assert (await engine.post("/models/org%2Fname/activate"))["state"] == "active"
+    await engine.post("/models/fake/activate")
+    error = await refused(engine, "DELETE", "Org%2FName", 409, "WRONG_STATE")
+    assert str(hub_cache(engine)) in error["message"]
+    assert snapshot.is_dir()
+
+
+async def test_a_published_model_in_a_cache_is_that_model_and_needs_no_download(engine: Engine) -> None:
+    published = PUBLISHED[BASE]
+    cached(hub_cache(engine), published.repository)
+
+    one = await engine.get(f"/models/{quote(published.repository, safe='')}")
+
+    assert (one["model_id"], one["state"], one["revision"]) == (BASE, "installed", COMMIT)
+    error = await refused(engine, "POST", f"{BASE}/download", 409, "WRONG_STATE")
+    assert "is installed" in error["message"]
+
+
+async def test_a_cached_download_that_is_not_complete_says_so(engine: Engine) -> None:
+    for cache in (models_folder(engine), hub_cache(engine)):
+        snapshot = cached(cache, PUBLISHED[BASE].repository)
+        (snapshot / "model.safetensors").unlink()
+        (snapshot.parent.parent / "blobs" / "1.incomplete").touch()
+
+    broken = await engine.get(f"/models/{BASE}")
+    shutil.rmtree(models_folder(engine) / f"models--{PUBLISHED[BASE].repository.replace('/', '--')}")
+    absent = await engine.get(f"/models/{BASE}")
+
+    assert broken["state"] == "broken"
+    assert "its download is not complete (1 of its files" in broken["reason"]
+    assert f"hf download {PUBLISHED[BASE].repository}" in broken["reason"]
+    assert absent["state"] == "absent"
+    assert [reason for name, reason in (await skipped(engine)).items() if "models--" in name] == [broken["reason"]]
+
+
+async def test_what_is_not_taken_for_a_model_is_listed_with_the_reason(engine: Engine) -> None:
+    checkpoint(models_folder(engine) / "org" / "name")
+    cached(models_folder(engine), "org/name")
+    (models_folder(engine) / "voice.gguf").touch()
+
+    found = await skipped(engine)
+
+    assert found["voice.gguf"].startswith("it is a file; a model is a folder")
+    assert [reason.partition(" is in ")[0] for reason in found.values() if "already" in reason] == [
+        "the model org/name"
+    ]
+
+
+async def test_a_publishers_folder_that_is_a_link_keeps_its_models(engine: Engine, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "elsewhere" / "model")
+    (models_folder(engine) / "publisher").symlink_to(folder.parent)
+
+    await refused(engine, "DELETE", "publisher%2Fmodel", 409, "WRONG_STATE")
+
+    assert folder.is_dir()
+
+
+async def test_an_engine_starts_with_a_model_of_the_cache_by_its_repository(
+    open_models: OpenerOfModels, tmp_path: Path
+) -> None:
+    cached(tmp_path / "hub", "org/name")
+
+    async with open_models(lambda control: [fake_entry(control)], model_id="org/name") as engine:
+        assert (await engine.get("/health"))["active_model_id"] == "org/name"
