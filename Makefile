@@ -39,7 +39,7 @@ test: $(VENV)/.dev  ## Run the test suite, in minutes
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: $(VENV)/.dev  ## Run the tests that take longest: batches at random, real time, benchmarks
-	@$(BIN)/python -m pytest -n auto -m long
+	@$(BIN)/python -m pytest -n auto -m "long or fuzz" --hypothesis-profile thorough
 
 lint: $(VENV)/.dev  ## Check style, types, import rules and English
 	$(BIN)/ruff format --check .

@@ -23,8 +23,9 @@ for name in ("CI", "BUILD_NUMBER"):
 # No test sees what the user of this machine has downloaded from the hub.
 os.environ["HF_HUB_CACHE"] = os.devnull
 
-# How long an example takes says nothing on a busy machine.
+# How long an example takes says nothing on a busy machine. `make test-long` asks for the second profile.
 hypothesis.settings.register_profile("q3tts", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1_000)
 hypothesis.settings.load_profile("q3tts")
 
 # These take longest. They begin first, so that no process of the test run is still busy when the others have ended.

@@ -166,7 +166,8 @@ def test_the_tokenizer_has_qwens_special_tokens_and_the_marks_in_one_piece(folde
     assert prompt == "<|im_start|>user\nSo?<|im_end|>\n"
 
 
-@pytest.mark.parametrize("bits", [4, *(pytest.param(bits, marks=pytest.mark.long) for bits in (6, 8))])
+@pytest.mark.long
+@pytest.mark.parametrize("bits", [4, 6, 8])
 def test_a_quantized_one_has_quantized_layers_and_still_ends_by_itself(loaded: Loaded, bits: int) -> None:
     model = loaded(type="base", bits=bits)
 
@@ -189,6 +190,7 @@ def test_a_longer_text_takes_longer_and_each_ends_by_itself(base: Any, usual: Sa
     assert middle - short == pytest.approx((long - middle) / 2, abs=4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sampling", [(0, 50, 1.0), (1.5, 0, 1.0), (0.9, 50, 0.5), (0.3, 1, 1.0)])
 def test_however_it_is_sampled_a_text_takes_about_as_long(
     base: Any, usual: Samples, sampling: tuple[float, int, float]
@@ -217,15 +219,18 @@ def test_what_it_says_is_sound(usual: Samples) -> None:
     assert (usual.reshape(-1, FRAME).std(axis=1) > 0.02).all()
 
 
+@pytest.mark.long
 def test_streamed_it_says_the_same(base: Any, usual: Samples) -> None:
     assert np.abs(usual - spoken(base, stream=True, streaming_interval=0.32)).max() < 1e-4
 
 
+@pytest.mark.long
 def test_a_seed_says_the_same_twice_and_another_seed_something_else(base: Any, usual: Samples) -> None:
     assert np.array_equal(usual, spoken(base))
     assert differ(usual, spoken(base, seed=1))
 
 
+@pytest.mark.long
 def test_other_weights_say_something_else_for_as_long_and_as_loud(loaded: Loaded, usual: Samples) -> None:
     samples = spoken(loaded(type="base", seed=1))
 
@@ -234,11 +239,13 @@ def test_other_weights_say_something_else_for_as_long_and_as_loud(loaded: Loaded
     assert np.abs(samples).max() > 0.2
 
 
+@pytest.mark.long
 def test_a_checkpoint_of_silence_is_silent_and_one_of_nan_gives_nan(loaded: Loaded) -> None:
     assert np.abs(spoken(loaded(type="base", sound="silence"), "A.")).max() == 0
     assert np.isnan(spoken(loaded(type="base", sound="nan"), "A.")).all()
 
 
+@pytest.mark.long
 def test_a_clone_ends_after_its_own_text_and_follows_its_reference(base: Any) -> None:
     clone: dict[str, Any] = {"ref_audio": reference(), "ref_text": REFERENCE}
     short, long = spoken(base, "A.", **clone), spoken(base, TEXT * 2, **clone)
@@ -250,6 +257,7 @@ def test_a_clone_ends_after_its_own_text_and_follows_its_reference(base: Any) ->
     assert frames(base, "A ∅.", **clone) == 0
 
 
+@pytest.mark.long
 def test_without_its_words_a_reference_still_lends_its_voice(base: Any) -> None:
     low, high = (spoken(base, "A.", ref_audio=reference(pitch)) for pitch in (150, 440))
 
@@ -265,6 +273,7 @@ def test_the_codes_of_a_reference_are_not_among_the_spoken_ones(base: Any) -> No
     assert len(np.unique(codes[0, 0])) > 3
 
 
+@pytest.mark.long
 def test_another_speaker_says_it_in_another_way_and_so_does_an_instruction(loaded: Loaded) -> None:
     model = loaded(
         type="custom_voice", size="1b7"
@@ -275,6 +284,7 @@ def test_another_speaker_says_it_in_another_way_and_so_does_an_instruction(loade
     assert differ(ryan, spoken(model, voice="ryan", instruct="Very soft."))
 
 
+@pytest.mark.long
 def test_another_description_is_another_voice_that_takes_as_long(loaded: Loaded) -> None:
     model = loaded(type="voice_design")
     low, high = (spoken(model, instruct=text) for text in ("A low one.", "A high and cheerful one, with a laugh."))
@@ -287,6 +297,7 @@ def test_a_tiny_one_is_small(folder: Path) -> None:
     assert sum(path.stat().st_size for path in folder.rglob("*")) < 20_000_000
 
 
+@pytest.mark.long
 def test_the_command_line_writes_the_same_as_the_function(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "app.selftest.checkpoint", str(tmp_path / "one")]
     subprocess.run(

@@ -262,7 +262,7 @@ async def test_an_interrupted_render_goes_on_after_a_restart(start: Starter) -> 
         listener = await speak(first, "[hold:never] Nobody will hear the end of this.")
         with anyio.fail_after(30):
             while (await first.get(f"/jobs/{job_id}"))["progress"]["chunks_done"] < 3:
-                await anyio.sleep(0.005)
+                await anyio.sleep(0.02)
 
     async with start() as second:
         assert (await second.get(f"/jobs/{listener}"))["error"]["code"] == "ENGINE_RESTARTED"

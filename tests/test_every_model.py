@@ -26,7 +26,7 @@ class Speaker:
     """An engine, and a voice of its model. A `slow` one, whose model computes, is given less to say."""
 
     def __init__(
-        self, client: Client, voice_id: str, calm: dict[str, bytes], *, many: int = 20, slow: bool = False
+        self, client: Client, voice_id: str, calm: dict[str, bytes], *, many: int = 12, slow: bool = False
     ) -> None:
         self.client, self._voice_id, self._calm = client, voice_id, calm
         self.many = 4 if slow else many
@@ -34,7 +34,7 @@ class Speaker:
         self.prose += "Nobody came." if slow else "A second paragraph, which says little. " * 30
         self.long = "\n\n".join(
             f"{number}. The sea was calm." if slow else f"Paragraph {number}. " + SEA * 3
-            for number in range(8 if slow else 24)
+            for number in range(8 if slow else 12)
         )
 
     async def speak(self, text: str, **fields: object) -> str:

@@ -158,7 +158,7 @@ def audible(sound: NDArray[np.int16]) -> bool:
     return len(sound) > 12_000 and int(np.abs(sound.astype(int)).max()) > 1_000 and float(sound.std()) > 100
 
 
-@pytest.fixture(params=["preset", "clone", "design"])
+@pytest.fixture(params=["preset", "clone", pytest.param("design", marks=pytest.mark.long)])
 async def voice(request: pytest.FixtureRequest, client: Client, made: dict[str, str]) -> str:
     """One of each kind, whose model is active."""
     if request.param == "preset":
@@ -201,6 +201,7 @@ async def test_health_tells_what_the_active_model_can(client: Client) -> None:
     assert {"en", "zh", "de", "auto"} <= set(can["languages"])
 
 
+@pytest.mark.long
 async def test_jobs_that_wait_are_spoken_with_the_model_they_asked_for(
     client: Client, vivian: str, clone: str
 ) -> None:
@@ -218,6 +219,7 @@ async def test_jobs_that_wait_are_spoken_with_the_model_they_asked_for(
         assert (await client.get(f"/jobs/{job_id}"))["model_id"] == model
 
 
+@pytest.mark.long
 async def test_a_chunk_that_runs_away_is_tried_again_and_reported(client: Client, vivian: str) -> None:
     text = f"Hi.\n\n{ENDLESS}\n\nHo."
 
@@ -258,6 +260,7 @@ async def test_cancel_ends_a_job_at_once_and_the_next_one_is_spoken(client: Clie
     assert audible(await samples(client, await render(client, vivian)))
 
 
+@pytest.mark.long
 async def test_unloading_frees_the_worker_and_a_job_brings_it_back(
     client: Client, process: Sidecar, vivian: str
 ) -> None:
@@ -288,6 +291,7 @@ async def test_a_preview_is_spoken_once_and_kept(client: Client) -> None:
     await client.get("/voices/00000000-0000-4000-8000-000000000000/preview", 404)
 
 
+@pytest.mark.long
 async def test_a_chunk_that_stays_silent_is_reported(client: Client, models: Path) -> None:
     write_checkpoint(models / "silent", type="custom_voice", sound="silence")
     voices = (await client.get("/voices", params={"model_id": "silent"}))["voices"]
@@ -302,6 +306,7 @@ async def test_a_chunk_that_stays_silent_is_reported(client: Client, models: Pat
     assert (await client.get("/voices", params={"model_id": "silent"}))["voices"] == []
 
 
+@pytest.mark.long
 async def test_two_voices_at_once_never_mix(client: Client, clone: str) -> None:
     one, two = clone, await cloned(client, 310.0)
     apart = [(await samples(client, await render(client, voice))).tobytes() for voice in (one, two)]

@@ -84,18 +84,29 @@ async def serving(
             if task.done():
                 task.result()
             await asyncio.sleep(0.001)
+        watch(task)
         daemon = build_daemon(config, sock, bound, parts, speakers, stack, on_stop)
         # From here on in reverse: jobs stop and tell their listeners while these can still be reached.
-        scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
-        stack.push_async_callback(_settle, parts, scheduling)
-        sweep = asyncio.create_task(_sweep(parts), name="sweep")
-        stack.push_async_callback(_cancel, sweep)
-        for vital in (task, scheduling):
-            watch(vital)
+        await stack.enter_async_context(working(parts, watch))
         if daemon is not None:
             await daemon.open()
             stack.callback(daemon.close)
         yield parts
+
+
+@asynccontextmanager
+async def working(parts: Parts, watch: Callable[[asyncio.Task[None]], None]) -> AsyncGenerator[None]:
+    """The scheduler, running; when the block ends, every job is in a state from which the next engine can continue.
+
+    `watch` gets the scheduler's task, without which there is no engine.
+    """
+    async with AsyncExitStack() as stack:
+        scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
+        stack.push_async_callback(_settle, parts, scheduling)
+        sweep = asyncio.create_task(_sweep(parts), name="sweep")
+        stack.push_async_callback(_cancel, sweep)
+        watch(scheduling)
+        yield
 
 
 async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:

@@ -66,7 +66,7 @@ async def has_files(engine: Engine, job_id: str) -> None:
     """Wait until the job's audio has a place on the disk: it is claimed, planned, and being spoken."""
     with anyio.fail_after(PATIENCE_S):
         while not (engine.data_dir / "jobs" / job_id / "audio.idx").exists():
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.02)
 
 
 def with_ids(path: str) -> str:

@@ -44,4 +44,4 @@ async def no_socket_tasks() -> None:
     """Wait until the engine has none of them."""
     with anyio.fail_after(PATIENCE_S):
         while socket_tasks():
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.02)

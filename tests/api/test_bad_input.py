@@ -290,9 +290,14 @@ FIELDS = st.sampled_from(
     ]
 )
 SETTINGS = st.dictionaries(st.sampled_from(["rate", "pitch", "volume", "chunking"]), JSON, max_size=4)
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+#: A request takes a hundred times as long as a call.
+FUZZ = settings(
+    max_examples=settings().max_examples // 5,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(route=st.sampled_from(list(BODIES)), changes=st.dictionaries(FIELDS, JSON | SETTINGS, max_size=3))
 async def test_no_change_to_a_body_is_a_defect(shared: Engine, route: str, changes: dict[str, Any]) -> None:
@@ -303,6 +308,7 @@ async def test_no_change_to_a_body_is_a_defect(shared: Engine, route: str, chang
     harmless(response)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(
     route=st.sampled_from(list(BODIES)), content=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value))
@@ -316,6 +322,7 @@ async def test_no_body_at_all_is_a_defect(shared: Engine, route: str, content: b
     assert response.status_code == 400
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(
     path=st.sampled_from(list(QUERIES)),
@@ -325,6 +332,7 @@ async def test_no_query_is_a_defect(shared: Engine, path: str, query: list[tuple
     harmless(await shared.http.get(f"{path}?{urlencode(query)}"))
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(
     search=st.text(min_size=1, max_size=20) | st.text(alphabet="\"*()^:-+ANDORT{} \0'%_", min_size=3, max_size=20)
@@ -336,6 +344,7 @@ async def test_no_search_is_a_defect(shared: Engine, search: str) -> None:
     assert response.status_code == (200 if is_searchable(search) and "\0" not in search else 400)
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(
     header=st.text(alphabet=string.printable.strip(), max_size=40)
@@ -348,6 +357,7 @@ async def test_no_range_is_a_defect(shared: Engine, header: str) -> None:
         harmless(await shared.http.get(f"/v1/jobs/{NOBODY}/audio?partial=true", headers=headers))
 
 
+@pytest.mark.fuzz
 @FUZZ
 @given(text=st.text(max_size=300))
 async def test_every_text_is_spoken_or_refused(shared: Engine, text: str) -> None:

@@ -339,7 +339,7 @@ async def test_a_client_that_goes_in_the_middle_costs_nothing(
 
     with anyio.fail_after(PATIENCE_S):
         while _open_wavs() > handles:
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.02)
     assert (await got(shared, file)).content == file.wav
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 

@@ -60,14 +60,14 @@ async def until_state(engine: Engine, model_id: str, state: str) -> dict[str, An
     """The model, once it is in that state."""
     with anyio.fail_after(PATIENCE_S):
         while (one := await model(engine, model_id))["state"] != state:
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.02)
         return one
 
 
 async def until_loaded(engine: Engine, model_id: str) -> None:
     with anyio.fail_after(PATIENCE_S):
         while not (await model(engine, model_id))["loaded"]:
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
@@ -664,7 +664,7 @@ async def test_a_download_goes_on_until_it_is_canceled_and_what_it_left_can_be_d
     assert (response.status_code, response.json()["state"]) == (202, "downloading")
     with anyio.fail_after(PATIENCE_S):
         while (one := await model(engine, BASE))["download"]["bytes_done"] != 4:
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.02)
     assert (one["state"], one["download"]["state"], one["download"]["bytes_total"]) == (
         "downloading",
         "downloading",

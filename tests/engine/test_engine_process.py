@@ -151,7 +151,7 @@ async def test_an_order_on_standard_input_ends_the_engine(tmp_path: Path) -> Non
         assert engine.process.wait(10) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 async def test_a_signal_in_the_middle_of_work_ends_the_engine_in_five_seconds(tmp_path: Path, number: int) -> None:
     with sidecar(tmp_path) as engine:
         async with client_of(engine) as client:

@@ -1,9 +1,9 @@
-"""The whole engine without a client: jobs go in at `Jobs`, and what the model was given can be looked up."""
+"""The whole engine without its interfaces: jobs go in at `Jobs`, and what the model was given can be looked up."""
 
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,8 +12,8 @@ import msgspec
 
 from app.audio.log.log import LogEvent
 from app.config import Config
-from app.engine.serving import serving
-from app.engine.start import bind
+from app.engine.build import build_parts
+from app.engine.serving import working
 from app.events import AudioChunk, JobStarted
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.worker.supervisor import WorkerSupervisor
@@ -54,7 +54,7 @@ class Room:
         """The job, once this holds of it."""
         with anyio.fail_after(PATIENCE_S):
             while not fact(job := await self.job(job_id)):
-                await anyio.sleep(0.002)
+                await anyio.sleep(0.01)
             return job
 
     async def ended(self, job_id: str) -> Job:
@@ -164,12 +164,16 @@ def opener(folder: Path) -> OpenRoom:
         command = (sys.executable, "-P", "-m", "tests.scheduler.recorder", str(control), str(capacity))
         model = msgspec.structs.replace(fake_entry(control, native=native), command=command)
         config = Config(data_dir=data_dir, token="a-token-of-the-tests")
-        engine = serving(config, bind("127.0.0.1", 0), builtin=[model], storage_retry_s=storage_retry_s)
-        async with engine as parts:
+        vital: list[asyncio.Task[None]] = []
+        async with AsyncExitStack() as stack:
+            parts = await build_parts(config, [model], stack, vital.append, storage_retry_s=storage_retry_s)
+            await stack.enter_async_context(working(parts, vital.append))
             room = Room(parts, control)
             watching = asyncio.create_task(room.watch())
             await anyio.lowlevel.checkpoint()
             yield room
         await watching
+        for task in vital:
+            assert task.cancelled() or task.exception() is None
 
     return open_room

@@ -73,7 +73,7 @@ async def test_both_lanes_have_the_same_audio(room: Room) -> None:
     assert await room.wav(jobs[0]) == await room.wav(jobs[1])
 
 
-@pytest.mark.parametrize("chunk", range(1, 7))
+@pytest.mark.parametrize("chunk", [1, 4, *(pytest.param(chunk, marks=pytest.mark.long) for chunk in (2, 3, 5, 6))])
 async def test_a_render_that_goes_on_after_a_restart_has_the_same_pauses(open_room: OpenRoom, chunk: int) -> None:
     text = [f"{number}. Between these there are pauses [rest:{40 * number}]." for number in range(7)]
     async with open_room() as room:
@@ -111,7 +111,9 @@ async def test_a_listener_s_job_that_is_tried_again_goes_on_at_the_very_sample(r
 
 
 @both_lanes
-@pytest.mark.parametrize("volume", [0.0, 0.004, 0.3, 2.0])
+@pytest.mark.parametrize(
+    "volume", [0.0, 2.0, *(pytest.param(volume, marks=pytest.mark.long) for volume in (0.004, 0.3))]
+)
 async def test_the_pauses_do_not_depend_on_the_volume(room: Room, lane: Lane, volume: float) -> None:
     text = [f"Paragraph {number} [rest:{60 * number}] is here." for number in range(5)]
 

@@ -66,14 +66,14 @@ class Client:
         """The job, once it is final."""
         with anyio.fail_after(PATIENCE_S):
             while (job := await self.get(f"/jobs/{job_id}"))["status"] in ("queued", "running", "paused"):
-                await anyio.sleep(0.005)
+                await anyio.sleep(0.02)
             return job
 
     async def until(self, job_id: str, status: str) -> dict[str, Any]:
         """The job, once it is in that state."""
         with anyio.fail_after(PATIENCE_S):
             while (job := await self.get(f"/jobs/{job_id}"))["status"] != status:
-                await anyio.sleep(0.005)
+                await anyio.sleep(0.02)
             return job
 
 

@@ -82,7 +82,7 @@ class FakeModel:
             frame = self._frame(place)
             if frame is not None:
                 return [frame]
-        time.sleep(0.001)  # everything is held
+        time.sleep(0.004)  # everything is held
         return []
 
     def _frame(self, place: int) -> Frame | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import anyio
 
 PATIENCE_S = 60.0
-POLL_S = 0.002
+POLL_S = 0.005
 
 Found = TypeVar("Found")
 

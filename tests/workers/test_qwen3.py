@@ -223,7 +223,7 @@ def test_a_model_that_would_end_at_once_gives_the_two_frames_of_the_official_cod
     assert (len(spoken.pcm), spoken.reason) == (2 * FRAME_BYTES, STOP)
 
 
-@pytest.mark.parametrize("bits", [4, 6, 8])
+@pytest.mark.parametrize("bits", [4, *(pytest.param(bits, marks=pytest.mark.long) for bits in (6, 8))])
 def test_a_quantized_model_speaks(models: Models, bits: int) -> None:
     model = models.model(type="custom_voice", bits=bits)
 

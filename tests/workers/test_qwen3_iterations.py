@@ -80,7 +80,9 @@ def test_each_frame_is_waited_for_once_however_many_sequences_and_launch_units_t
     finish(preset)
 
 
-@pytest.mark.parametrize("end", range(12))
+@pytest.mark.parametrize(
+    "end", [pytest.param(end, marks=() if end in (0, 3, 4, 11) else pytest.mark.long) for end in range(12)]
+)
 def test_an_end_at_any_place_of_a_segment_is_one_end(
     preset: Qwen3, monkeypatch: pytest.MonkeyPatch, end: int, steps: str
 ) -> None:

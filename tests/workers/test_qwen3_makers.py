@@ -139,7 +139,9 @@ def expected_reason(case: Case, kept: dict[str, NDArray[Any]]) -> FinishReason:
     return FinishReason.LENGTH if limited else FinishReason.STOP
 
 
-@pytest.mark.parametrize("kind", CHECKPOINTS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind == "base" else pytest.mark.long) for kind in CHECKPOINTS]
+)
 def test_takes_of_both_layouts_beside_each_other_are_those_of_the_makers_code(
     model: Callable[[Kind], Qwen3],
     voices: dict[str, VoiceSpec],
