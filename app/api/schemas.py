@@ -14,8 +14,9 @@ from app.usecases.jobs import MAX_TEXT_CHARS, Request
 
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]
 Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
-#: Python's `$` also matches before a line feed at the end; nothing may follow it.
-Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z0-9-]*$(?!\n)", description="BCP 47, or auto")]
+Language = Annotated[
+    str, Meta(max_length=100, description="A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto")
+]
 VoiceName = Annotated[
     str, Meta(min_length=1, max_length=200, description="An id, a name, or the beginning of an id")
 ]

@@ -13,6 +13,7 @@ from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeReq
 from app.api.views.shared import Deleted, VoiceKindWord, when
 from app.api.views.voices import Cloned, Heard, VoiceList, VoiceView
 from app.errors import InvalidAudio
+from app.inference.languages import language_tag
 from app.inference.model import VoiceKind
 from app.models.registry import ModelRegistry
 from app.store.rows import Voice
@@ -40,12 +41,14 @@ class VoiceController(Controller):
         language: FromQuery[str | None] = None,
         named: FromQuery[str | None] = None,
     ) -> VoiceList:
-        """Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too; `named` is
-        what people type for a voice: its id, its name, or the beginning of its id.
+        """Voices that were made here, newest first, then the presets. `language=en`, or English, finds `en-GB` too;
+        `named` is what people type for a voice: its id, its name, or the beginning of its id.
         """
         await models.refresh()  # presets come with their model
         found = await stores.voices.list(
-            kind=None if kind is None else VoiceKind(kind), model_id=model_id, language=language
+            kind=None if kind is None else VoiceKind(kind),
+            model_id=model_id,
+            language=None if language is None else language_tag(language),
         )
         if named is not None:
             found = voices_named(found, named, active_model_id=registry.active_id)

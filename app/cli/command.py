@@ -14,8 +14,8 @@ from typing import IO, Any, NamedTuple, TypeVar, cast
 import click
 
 from app.daemon.protocol import default_socket
-from app.errors import NotRunning, SpeechError, StartFailed
-from app.inference.languages import tag_of
+from app.errors import InvalidRequest, NotRunning, SpeechError, StartFailed
+from app.inference.languages import language_tag
 
 #: As in BSD's sysexits, where it has a number for it. 130 is what shells give for Ctrl-C.
 REFUSED, USAGE, UNAVAILABLE, CANNOT_WRITE, INTERRUPTED = 1, 2, 69, 74, 130
@@ -111,9 +111,12 @@ def language(help: str) -> Callable[[Callback], Callback]:
     """Add an option for a language, by tag or by name; the callback gets the tag."""
 
     def tag(_context: click.Context, _parameter: click.Parameter, said: str | None) -> str | None:
-        return said and (tag_of(said) or said)
+        try:
+            return None if said is None else language_tag(said)
+        except InvalidRequest as error:
+            raise CommandFailed(error.message, USAGE) from error
 
-    return click.option("--language", metavar="TAG", callback=tag, help=help)
+    return click.option("--language", metavar="LANGUAGE", callback=tag, help=help)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")

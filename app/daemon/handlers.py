@@ -19,18 +19,21 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app import SAMPLE_RATE, __version__
-from app.daemon.choosing import LANGUAGE, language_tag
 from app.daemon.engine import DaemonContext
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
 from app.errors import EngineRestarted, ErrorBody, InvalidRequest, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
+from app.inference.languages import language_tag
 from app.inference.model import Lane, VoiceKind
 from app.process.waiting import wait_uncancelled
 from app.store.rows import JobStatus, Settings
 from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
 
 ACTIONS = ("generate", "stop", "status", "shutdown")
+
+#: What is spoken when nobody says anything else.
+LANGUAGE = "English"
 
 #: How many characters of a text are its title in the history.
 TITLE_CHARS = 60

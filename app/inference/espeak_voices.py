@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from app.errors import InvalidRequest, VoiceNotFound
-from app.inference.languages import AUTO
+from app.inference.languages import AUTO, bcp47
 from app.inference.model import ModelCard
 
 #: Voice ids are derived from it and the voice's name, so it must never change.
@@ -95,21 +95,6 @@ def espeak_data() -> Path | None:
         return None
     folder = Path(spec.origin).parent / "espeak-ng-data"
     return folder if folder.is_dir() else None
-
-
-def bcp47(code: str) -> str:
-    """A language code in the usual case: "en-us" as "en-US", "cmn-latn-pinyin" as "cmn-Latn-pinyin"."""
-    first, *rest = code.lower().split("-")
-    subtags = [first]
-    private = False
-    for subtag in rest:
-        private = private or len(subtag) == 1
-        if len(subtag) == 2 and not private:
-            subtag = subtag.upper()
-        elif len(subtag) == 4 and not private:
-            subtag = subtag.capitalize()
-        subtags.append(subtag)
-    return "-".join(subtags)
 
 
 def _voice(name: str, display_name: str, *, language: str, variant: bool = False) -> EspeakVoice:

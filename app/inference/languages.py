@@ -1,9 +1,16 @@
-"""Languages as Qwen3-TTS names them ("english") and as the rest of the engine does (BCP 47: "en").
+"""Languages as people name them ("Dutch", "deutsch", "nl_BE"), as Qwen3-TTS does ("english") and as the rest of the
+engine does (BCP 47: "en").
 
 It knows nothing of a particular checkpoint: the caller brings the names that the checkpoint has.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable
+from functools import cache
+
+from app.errors import InvalidRequest
+from app.inference.language_names import LANGUAGE_NAMES
 
 #: The model chooses the language by itself.
 AUTO = "auto"
@@ -24,8 +31,8 @@ _TAGS = {
     "beijing_dialect": "zh-x-beijing",
     "sichuan_dialect": "zh-x-sichuan",
 }
-#: All names that are known here.
-NAMES = tuple(_TAGS)
+#: A tag, or a locale as systems name it: "nl-BE", "nl_BE", "nl_BE.UTF-8".
+_TAG = re.compile(r"([A-Za-z]{2,3}|piqd)((?:[-_][A-Za-z0-9]{1,8})*)(?:[.@][\w.@=-]*)?", re.IGNORECASE)
 
 _DIALECTS = frozenset(tag for tag in _TAGS.values() if "-x-" in tag)
 
@@ -38,6 +45,62 @@ _NOT_MANDARIN = frozenset(
 def tag_of(name: str) -> str | None:
     """The BCP 47 tag of a language as a checkpoint names it; None if it is not known here."""
     return _TAGS.get(name.lower())
+
+
+def language_tag(said: str) -> str:
+    """The BCP 47 tag of what somebody calls a language: a name that `q3tts voices` shows, its own name, a code or
+    a tag, in any case and with underscores or hyphens. "" and "auto" stay what they are.
+
+    A tag that is well-formed is for the model to refuse. Raises `InvalidRequest` for everything else.
+    """
+    if (tag := _named().get(_key(said))) is not None:
+        return tag
+    if said in ("", AUTO):
+        return said
+    well_formed = _TAG.fullmatch(said.strip())
+    if well_formed is None:
+        why = f"{said!r:.60} is not a known language{_suggestion(said)}"
+        how = "give a name such as Dutch, a BCP 47 tag such as nl-BE, or auto"
+        why = f"{why}; {how}; list them with q3tts voices, or GET /v1/voices"
+        raise InvalidRequest(f"language: {why}", fields=[{"field": "language", "message": why}])
+    primary, rest = well_formed[1].lower(), well_formed[2].replace("_", "-")
+    return bcp47(_named().get(primary, primary) + rest)
+
+
+def bcp47(code: str) -> str:
+    """A language code in the usual case: "en-us" as "en-US", "cmn-latn-pinyin" as "cmn-Latn-pinyin"."""
+    first, *rest = code.lower().split("-")
+    subtags = [first]
+    private = False
+    for subtag in rest:
+        private = private or len(subtag) == 1
+        if len(subtag) == 2 and not private:
+            subtag = subtag.upper()
+        elif len(subtag) == 4 and not private:
+            subtag = subtag.capitalize()
+        subtags.append(subtag)
+    return "-".join(subtags)
+
+
+@cache
+def _named() -> dict[str, str]:
+    """Tags by every name."""
+    named = {_key(name): tag for tag, names in LANGUAGE_NAMES.items() for name in names}
+    return {**named, **{_key(name): tag for name, tag in _TAGS.items()}, AUTO: AUTO}
+
+
+def _key(name: str) -> str:
+    """A name without what people write differently: case, accents, hyphens, brackets and spaces."""
+    return "".join(character for character in unicodedata.normalize("NFKD", name.casefold()) if character.isalnum())
+
+
+def _suggestion(said: str) -> str:
+    from difflib import get_close_matches  # takes longer to import than to run
+
+    wanted = said.casefold()
+    names = {name.casefold(): name for names in LANGUAGE_NAMES.values() for name in names if len(name) > 3}
+    close = [names[key] for key in get_close_matches(wanted, names, n=3, cutoff=0.7)]
+    return f"; perhaps {' or '.join(close)} is meant" if close else ""
 
 
 def name_of(tag: str, names: Iterable[str]) -> str | None:

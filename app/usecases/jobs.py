@@ -26,6 +26,7 @@ from app.errors import (
     JobNotCompleted,
     WrongState,
 )
+from app.inference.languages import language_tag
 from app.inference.model import Lane, VoiceKind, VoiceSpec
 from app.models.registry import ModelRegistry
 from app.scheduler.progress import final_event
@@ -93,6 +94,7 @@ class Jobs:
             before = await self._jobs.repeated(job_id, idempotency_key, request_sha256)
             if before is not None:
                 return before, False
+        request = msgspec.structs.replace(request, language=language_tag(request.language))
         voice, settings = await self._speaker(request)
         self._voice_spec(voice)  # its files are there
         entry = self._models.entry(voice.model_id)

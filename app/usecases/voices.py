@@ -21,6 +21,7 @@ from app.errors import (
     TranscriptRequired,
     VoiceNotFound,
 )
+from app.inference.languages import AUTO, language_tag
 from app.inference.model import FinishReason, Lane, Utterance, VoiceKind, VoiceSpec
 from app.models.registry import ModelRegistry
 from app.models.transcriber import Transcriber, Transcript
@@ -103,10 +104,10 @@ class Voices:
 
         Raises `InvalidAudio`, `TranscriptRequired`, `InvalidRequest`, `ModelNotReady`.
         """
+        hint = _hint(language)
         recording = await self._heard(path, wav_base64, normalize=normalize)
         entry = self._models.active
         card, said = entry.card, (transcript or "").strip()
-        hint = None if language in (None, "", "auto") else language
         if not card.supports_clone:
             raise ModelNotReady(f"the model {card.model_id} cannot clone voices", model_id=card.model_id)
         entry.check_language("", hint or "")
@@ -138,7 +139,7 @@ class Voices:
     async def design(self, *, display_name: str, description: str, language: str | None) -> Voice:
         """Make a voice from a description. Raises `InvalidRequest`, `ModelNotReady`."""
         entry = self._models.active
-        hint = None if language in (None, "", "auto") else language
+        hint = _hint(language)
         if not entry.card.supports_design:
             raise ModelNotReady(
                 f"the model {entry.card.model_id} cannot make a voice from a description",
@@ -163,7 +164,7 @@ class Voices:
     async def transcribe(self, *, path: str | None, wav_base64: str | None, language: str | None) -> Transcript:
         """What is said in a recording. Raises `InvalidAudio`, `TranscriptRequired`, `InferenceFailed`."""
         recording = await self._heard(path, wav_base64, normalize=False)
-        return await self._transcribed(recording, "" if language in (None, "auto") else language or "")
+        return await self._transcribed(recording, _hint(language) or "")
 
     async def delete(self, voice_id: str) -> None:
         """Delete a voice that was made here, and its files. Running jobs that need it fail.
@@ -242,6 +243,12 @@ class Voices:
     def _forget_previews(self, voice_id: str) -> None:
         for path in self._previews.glob(f"{voice_id}.*"):
             path.unlink(missing_ok=True)
+
+
+def _hint(language: str | None) -> str | None:
+    """A voice's own language as BCP 47 tag; None if it has none. Raises `InvalidRequest`."""
+    tag = language_tag(language or "")
+    return None if tag in ("", AUTO) else tag
 
 
 def _check_fit(transcript: str, recording: Recording) -> None:

@@ -490,7 +490,7 @@ async def test_white_space_says_nothing_of_how_to_speak(shared: Engine) -> None:
         {"seed": "1"},
         {"seed": True},
         {"language": "x" * 36},
-        {"language": "en_GB"},
+        {"language": "x" * 101},
         {"language": "../.."},
         {"voice_id": ""},
         {"voice_id": VOICE_ID + "0"},

@@ -47,13 +47,13 @@ async def test_a_language_is_said_by_name_or_by_tag(running: Running, said: str 
     assert (await running.engine.get(f"/jobs/{answer['job_id']}"))["language"] == spoken
 
 
-@pytest.mark.parametrize("said", ["", "Klingon", "Deutsch", "en_US", "e", "en-", "en us", "de\n", "x" * 5000])
+@pytest.mark.parametrize("said", ["Inglish", "e", "en-", "en us", "x" * 5000])
 async def test_an_unknown_language_is_answered_with_those_there_are(running: Running, said: str) -> None:
     answer = await refused(running.path, text=TEXT, language=said)
 
     assert answer["code"] == "INVALID_REQUEST"
     assert answer["details"]["fields"][0]["field"] == "language"
-    for word in ("english", "german", "de-AT", "auto"):
+    for word in ("name such as Dutch", "nl-BE", "auto", "q3tts voices"):
         assert word in answer["message"]
     assert len(answer["message"]) < 1000
 

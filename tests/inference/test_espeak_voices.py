@@ -9,7 +9,8 @@ from espeakng_loader import (  # pyright: ignore[reportMissingTypeStubs]  # type
 )
 
 from app.errors import InvalidRequest, VoiceNotFound
-from app.inference.espeak_voices import CARD, DEFAULT_LANGUAGE, bcp47, espeak_data, espeak_name, espeak_voices
+from app.inference.espeak_voices import CARD, DEFAULT_LANGUAGE, espeak_data, espeak_name, espeak_voices
+from app.inference.languages import bcp47
 from tests.support.running import modules_loaded_by
 
 #: Voice files whose dictionaries the package does not carry; the library would set them and stay silent.

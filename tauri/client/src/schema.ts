@@ -334,8 +334,8 @@ export interface paths {
         };
         /**
          * Every
-         * @description Voices that were made here, newest first, then the presets. `language=en` finds `en-GB` too; `named` is
-         *     what people type for a voice: its id, its name, or the beginning of its id.
+         * @description Voices that were made here, newest first, then the presets. `language=en`, or English, finds `en-GB` too;
+         *     `named` is what people type for a voice: its id, its name, or the beginning of its id.
          */
         get: operations["listVoices"];
         put?: never;
@@ -582,7 +582,7 @@ export interface components {
             display_name: string;
             ref_audio: components["schemas"]["RefAudio"];
             ref_text?: string | null;
-            /** @description BCP 47, or auto */
+            /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
             language?: string | null;
             options?: components["schemas"]["CloneOptions"];
         };
@@ -602,7 +602,7 @@ export interface components {
         DesignRequest: {
             display_name: string;
             description: string;
-            /** @description BCP 47, or auto */
+            /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
             language?: string | null;
         };
         /** DownloadView */
@@ -731,7 +731,7 @@ export interface components {
             voice_id?: string | null;
             /** @description An id, a name, or the beginning of an id */
             voice?: string | null;
-            /** @description BCP 47, or auto */
+            /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
             language?: string | null;
             settings?: components["schemas"]["SpeechSettings"];
             seed?: number | null;
@@ -772,7 +772,7 @@ export interface components {
             voice_id?: string | null;
             /** @description An id, a name, or the beginning of an id */
             voice?: string | null;
-            /** @description BCP 47, or auto */
+            /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
             language?: string | null;
             settings?: components["schemas"]["SpeechSettings"];
             seed?: number | null;
@@ -783,7 +783,7 @@ export interface components {
         /** TranscribeRequest */
         TranscribeRequest: {
             ref_audio: components["schemas"]["RefAudio"];
-            /** @description BCP 47, or auto */
+            /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
             language?: string | null;
         };
         /** VoiceList */
