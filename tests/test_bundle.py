@@ -244,6 +244,29 @@ def test_it_ends_when_the_process_that_was_started_is_killed(program: Program) -
 
 
 @ON_LINUX
+def test_the_next_start_removes_what_a_killed_one_has_left(program: Program) -> None:
+    other = program.room / "temporary" / "_MEIother"
+    other.mkdir()
+    killed = program.sidecar()
+    for pid in program.processes():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not program.processes(), "an engine outlives SIGKILL")
+    left = [folder for folder in program.unpacked() if folder != other]
+    assert len(left) == (1 if program.single else 0)
+
+    following = program.sidecar()
+
+    wait_until(lambda: not any(folder.exists() for folder in left), "what was left is not removed")
+    for process in (killed, following):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.wait(PATIENCE_S)
+        process.stdout.close()
+    assert program.unpacked() == [other]
+
+
+@ON_LINUX
 def test_a_worker_uses_what_is_unpacked_already(program: Program) -> None:
     process = program.sidecar(socket=str(program.room / "sock"))
     assert process.stdin is not None

@@ -13,7 +13,9 @@ from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning, SpeechError, StartFailed
+from app.process.ending import end_now
 from app.process.executable import end_with_bootloader
+from app.process.leftovers import hold_unpacked
 
 #: Where the commands are that are loaded when they are called. In this order they are shown.
 _COMMANDS = {
@@ -160,7 +162,7 @@ def serve(
         idle_unload_s=idle_unload,
         socket_path=None if sidecar else socket_path or default_socket(),
     )
-    sys.exit(start(options, sidecar=sidecar, announce=announce))
+    end_now(start(options, sidecar=sidecar, announce=announce))
 
 
 def _hide_token() -> None:
@@ -206,7 +208,7 @@ def worker(family: str, folder: Path | None) -> None:
     from app.workers.synthesis.load import load
     from app.workers.synthesis.main import main as work
 
-    sys.exit(work(lambda: load(family, folder)))
+    end_now(work(lambda: load(family, folder)))
 
 
 @cli.command(hidden=True)
@@ -217,7 +219,7 @@ def fetch(repository: str, revision: str, folder: Path) -> None:
     """Be the process that downloads a model. The engine starts it."""
     from app.workers.download.fetch import main as download
 
-    sys.exit(download(repository, revision, folder))
+    end_now(download(repository, revision, folder))
 
 
 @cli.command(hidden=True)
@@ -225,7 +227,7 @@ def decode() -> None:
     """Be the process that reads an untrusted recording. The engine starts it."""
     from app.workers.recording.main import main as read
 
-    sys.exit(read())
+    end_now(read())
 
 
 @cli.command(hidden=True)
@@ -236,12 +238,13 @@ def transcribe(folder: Path) -> None:
     from app.workers.transcription import main as listen
 
     prepare()
-    sys.exit(listen(folder))
+    end_now(listen(folder))
 
 
 def main() -> None:
     """Run the command line; what fails says why in one line."""
     end_with_bootloader()
+    hold_unpacked()
     prepare_streams()
     try:
         cli(complete_var="_Q3TTS_COMPLETE")  # whatever the program is called

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,6 +15,7 @@ from app.config import Config
 from app.daemon.binding import Bound
 from app.engine.serving import serving
 from app.engine.sidecar import watch_lifeline
+from app.process.ending import end_within, heed_the_alarm
 from app.process.parent import when_gone
 
 #: From the order to stop until the process is gone, whatever hangs.
@@ -52,7 +52,7 @@ async def _run(
 
     def order() -> None:
         if not stop.is_set():
-            _exit_after(DRAIN_S, 3)
+            end_within(DRAIN_S, 3)
             stop.set()
 
     def signaled() -> None:
@@ -66,6 +66,7 @@ async def _run(
         order()
 
     code = 0
+    heed_the_alarm()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, signaled)
     if lifeline:
@@ -81,13 +82,6 @@ async def _run(
 
 def _end_of_lifeline(loop: asyncio.AbstractEventLoop, order: Callable[[], None]) -> None:
     """From the thread of the lifeline or of the parent, which ends the process even when the loop hangs."""
-    _exit_after(DRAIN_S, 3)
+    end_within(DRAIN_S, 3)
     with suppress(RuntimeError):  # a loop that is closed needs no more orders
         loop.call_soon_threadsafe(order)
-
-
-def _exit_after(seconds: float, code: int) -> None:
-    """End the process after `seconds`, whatever still hangs: a thread of a library, a socket, native code."""
-    timer = threading.Timer(seconds, os._exit, args=(code,))
-    timer.daemon = True
-    timer.start()

@@ -13,6 +13,7 @@ import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 from msgspec import Struct
@@ -33,6 +34,7 @@ from app.daemon.presence import IN_USE, Presence, announce, engine_in, withdraw
 from app.engine.sidecar import Payload, StatusPipe, read_payload
 from app.errors import StartFailed
 from app.inference.checkpoint.layouts import hub_cache
+from app.process.leftovers import sweep_leftovers
 
 MAX_OPEN_FILES = 4_096
 
@@ -143,6 +145,7 @@ def _start(
     def ready() -> None:
         # Only now: the folder is ours, no other engine lives in it, and writes its own log and token there.
         _log_to(data_dir / LOG_FILE)
+        Thread(target=sweep_leftovers, name="leftovers", daemon=True).start()
         logging.getLogger(__name__).info("ready in %.3f s", time.monotonic() - started)
         if config.token_file is not None:
             write_token(config.token_file, config.token)

@@ -21,12 +21,18 @@ def program(*arguments: str) -> tuple[str, ...]:
     return (*command, *arguments)
 
 
-def unpacked() -> bool:
-    """Whether this is a single-file bundle, which is unpacked into a temporary folder while it runs.
+def unpacked_folder() -> Path | None:
+    """Where this program was unpacked if it is a single-file bundle, which is in a temporary folder while it runs.
 
     Only PyInstaller's name for that folder tells: the file itself may lie above it, or in the same folder.
     """
-    return Path(getattr(sys, "_MEIPASS", "")).name.startswith("_MEI")
+    folder = Path(getattr(sys, "_MEIPASS", ""))
+    return folder if folder.name.startswith("_MEI") else None
+
+
+def unpacked() -> bool:
+    """Whether this is a single-file bundle."""
+    return unpacked_folder() is not None
 
 
 def independent() -> dict[str, str]:

@@ -142,6 +142,23 @@ async def test_the_end_of_standard_input_ends_the_engine_and_its_worker(tmp_path
     await gone(worker)
 
 
+async def test_an_engine_and_its_worker_end_without_the_interpreters_own_end(tmp_path: Path) -> None:
+    """That takes longer than all that the engine does, and may hang."""
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    noted = f"pathlib.Path({str(seen)!r}, str(os.getpid())).touch"
+    (tmp_path / "sitecustomize.py").write_text(f"import atexit, os, pathlib\natexit.register({noted})\n")
+    with sidecar(tmp_path / "data", environment={"PYTHONPATH": str(tmp_path)}) as engine:
+        async with client_of(engine) as client:
+            await client.ended((await submitted(client, "A short one."))["job_id"])
+            (worker,) = engine.children()
+
+            assert engine.end() == 0
+
+    await gone(worker)
+    assert not {str(engine.process.pid), str(worker)} & set(os.listdir(seen))
+
+
 async def test_an_order_on_standard_input_ends_the_engine(tmp_path: Path) -> None:
     with sidecar(tmp_path) as engine:
         engine.ready()
