@@ -330,7 +330,9 @@ def test_every_error_of_the_plugin_is_documented_and_no_other(page: str) -> None
     told = re.findall(r"^\| `([A-Z_]+)` \|", section_of(text_of(page), heading), re.MULTILINE)
 
     assert "BINARY_MISSING" in told
-    assert sorted(told) == sorted(rust_variants("ErrorCode"))
+    in_typescript = text_of("tauri/plugin/guest-js/types.ts").partition("SidecarErrorCode =")[2].partition(";")[0]
+    assert sorted(told) == sorted(re.findall(r'"([A-Z_]+)"', in_typescript))
+    assert sorted(told) == sorted([*rust_variants("ErrorCode"), "NOT_ALLOWED"])
 
 
 def test_every_setting_of_the_plugin_is_documented_and_no_other() -> None:

@@ -2,7 +2,8 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { QwenConnection, SidecarError, SidecarState } from "./types.js";
+import { sidecarErrorOf } from "./errors.js";
+import type { QwenConnection, SidecarState } from "./types.js";
 
 const STATUS_EVENT = "qwen-tts://status";
 
@@ -45,7 +46,11 @@ export async function onQwenStatus(callback: (state: SidecarState) => void): Pro
     last = state.revision;
     callback(state);
   };
-  const unlisten = await listen<SidecarState>(STATUS_EVENT, (event) => hear(event.payload));
+  const unlisten = await listen<SidecarState>(STATUS_EVENT, (event) => hear(event.payload)).catch(
+    (error: unknown) => {
+      throw sidecarErrorOf(error, "core:event:default");
+    },
+  );
   const end = () => {
     if (over) return;
     over = true;
@@ -64,19 +69,6 @@ async function ask<T>(command: string): Promise<T> {
   try {
     return await invoke<T>(`plugin:qwen-tts|${command}`);
   } catch (error) {
-    throw asSidecarError(error);
+    throw sidecarErrorOf(error, `qwen-tts:allow-${command.replaceAll("_", "-")}`);
   }
-}
-
-/** Rust's errors come as they are; what Tauri itself says, such as a missing permission, is only text. */
-function asSidecarError(error: unknown): SidecarError {
-  if (typeof error === "object" && error !== null && "code" in error) return error as SidecarError;
-  const detail = error instanceof Error ? error.message : String(error);
-  return {
-    code: "INTERNAL",
-    message: "This window cannot reach the speech engine. Install the app again.",
-    detail,
-    logTail: [],
-    retryable: false,
-  };
 }

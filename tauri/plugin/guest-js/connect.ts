@@ -2,7 +2,8 @@
 
 import { Client } from "q3tts-client";
 import { getQwenConnection, onQwenStatus, startQwenSidecar } from "./commands.js";
-import type { QwenConnection, SidecarError, SidecarState } from "./types.js";
+import { SidecarError } from "./errors.js";
+import type { QwenConnection, SidecarState } from "./types.js";
 
 /** What `connect` takes. */
 export interface ConnectOptions {
@@ -42,7 +43,8 @@ async function connectionAt(seen: SidecarState): Promise<QwenConnection> {
   try {
     return await getQwenConnection();
   } catch (error) {
-    if (seen.status !== "Running" || (error as SidecarError).code !== "STOPPED") throw error;
+    const gone = error instanceof SidecarError && error.code === "STOPPED";
+    if (seen.status !== "Running" || !gone) throw error;
     // Its process was gone before it was seen to be; what comes of that is not known yet.
     await settled(seen.revision);
     return await getQwenConnection();

@@ -11,10 +11,11 @@ export {
   stopQwenSidecar,
 } from "./commands.js";
 export { type ConnectOptions, connect } from "./connect.js";
+export { SidecarError } from "./errors.js";
 export type {
   QwenConnection,
-  SidecarError,
   SidecarErrorCode,
+  SidecarFailure,
   SidecarPhase,
   SidecarState,
   SidecarStatus,

@@ -2,11 +2,12 @@
 
 import { useCallback, useEffect, useState } from "react";
 import { onQwenStatus, startQwenSidecar, stopQwenSidecar } from "./commands.js";
+import { SidecarError } from "./errors.js";
 import type { SidecarState } from "./types.js";
 
 /** What `useQwenSidecar` gives. */
 export interface QwenSidecar {
-  /** `null` until the first snapshot is here. */
+  /** `null` until the first snapshot is here. `Errored` also where the window may not ask; then the error says why. */
   state: SidecarState | null;
   /** Rejects with a `SidecarError`, which is in `state` as well. */
   start(): Promise<void>;
@@ -19,9 +20,12 @@ export function useQwenSidecar(): QwenSidecar {
 
   useEffect(() => {
     const listening = onQwenStatus(setState);
-    // Without the permission there is nothing to hear, and `state` stays `null`; `start` says why.
-    listening.catch(() => {});
+    let over = false;
+    listening.catch((error: unknown) => {
+      if (!over && error instanceof SidecarError) setState(unheard(error));
+    });
     return () => {
+      over = true;
       listening.then((end) => end()).catch(() => {});
     };
   }, []);
@@ -33,4 +37,20 @@ export function useQwenSidecar(): QwenSidecar {
     await stopQwenSidecar();
   }, []);
   return { state, start, stop };
+}
+
+/** The state for a window that may not ask how the engine is. */
+function unheard(error: SidecarError): SidecarState {
+  return {
+    status: "Errored",
+    phase: null,
+    generation: 0,
+    revision: 0,
+    sinceMs: Date.now(),
+    pid: null,
+    port: null,
+    version: null,
+    restarts: 0,
+    error,
+  };
 }

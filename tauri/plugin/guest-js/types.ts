@@ -22,11 +22,12 @@ export interface SidecarState {
   /** How often it has been started again by itself since somebody last started it. */
   restarts: number;
   /** Why it failed; only while `status` is `Errored`. */
-  error: SidecarError | null;
+  error: SidecarFailure | null;
 }
 
-/** What kind of failure it was. */
+/** What kind of failure it was. `NOT_ALLOWED` is of the page alone: its window lacks a permission. */
 export type SidecarErrorCode =
+  | "NOT_ALLOWED"
   | "BINARY_MISSING"
   | "NOT_EXECUTABLE"
   | "WRONG_ARCHITECTURE"
@@ -43,8 +44,8 @@ export type SidecarErrorCode =
   | "STOPPED"
   | "INTERNAL";
 
-/** Why the engine does not run. */
-export interface SidecarError {
+/** Why the engine does not run: what a `SidecarError` has, as it comes in a state. */
+export interface SidecarFailure {
   code: SidecarErrorCode;
   /** For a person: what is wrong, and what to do. */
   message: string;

@@ -1,5 +1,14 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { getQwenConnection, getQwenLogs, onQwenStatus, startQwenSidecar, stopQwenSidecar } from "../index.js";
+import { clearMocks } from "@tauri-apps/api/mocks";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  getQwenConnection,
+  getQwenLogs,
+  getQwenStatus,
+  onQwenStatus,
+  SidecarError,
+  startQwenSidecar,
+  stopQwenSidecar,
+} from "../index.js";
 import type { SidecarState } from "../types.js";
 import { Engine, MISSING, RUNNING, STOPPED } from "./engine.js";
 
@@ -22,17 +31,51 @@ describe("commands", () => {
 
   test("reject with the error that Rust made", async () => {
     engine.answer("start_qwen_sidecar", () => Promise.reject(MISSING));
-    await expect(startQwenSidecar()).rejects.toEqual(MISSING);
+    const error = await startQwenSidecar().catch((why: unknown) => why);
+    expect(error).toBeInstanceOf(SidecarError);
+    expect(error).toBeInstanceOf(Error);
+    expect(String(error)).toBe(`SidecarError: ${MISSING.message}`);
+    expect(error).toMatchObject(MISSING);
   });
 
-  test("reject with an error of the same shape when the permission is missing", async () => {
-    await expect(getQwenConnection()).rejects.toEqual({
-      code: "INTERNAL",
-      message: expect.stringContaining("cannot reach"),
-      detail: "plugin:qwen-tts|get_qwen_connection not allowed",
+  test.each([
+    // What Tauri says: without the plugin's name in a release, with all it knows in development.
+    "Command get_qwen_connection not allowed by ACL",
+    "qwen-tts.get_qwen_connection not allowed. Permissions associated with this command: qwen-tts:allow-get-qwen-connection",
+    'qwen-tts.get_qwen_connection not allowed on window "other", webview "other", URL: local',
+    "qwen-tts.get_qwen_connection explicitly denied on origin local",
+  ])("name the permission that is missing: %s", async (said) => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+    engine.answer("get_qwen_connection", () => Promise.reject(said));
+    const error = await getQwenConnection().catch((why: unknown) => why);
+    expect(error).toBeInstanceOf(SidecarError);
+    expect(error).toMatchObject({
+      code: "NOT_ALLOWED",
+      message: expect.stringContaining('Add "qwen-tts:allow-get-qwen-connection"'),
+      detail: said,
       logTail: [],
       retryable: false,
     });
+    expect(logged).toHaveBeenCalledWith((error as SidecarError).message, said);
+    logged.mockRestore();
+  });
+
+  test.each(["plugin qwen-tts not found", "qwen-tts.get_qwen_status not allowed. Plugin not found"])(
+    "say that the app lacks the plugin: %s",
+    async (said) => {
+      engine.answer("get_qwen_status", () => Promise.reject(said));
+      const message = expect.stringContaining("tauri_plugin_qwen_tts::init()");
+      await expect(getQwenStatus()).rejects.toMatchObject({ code: "INTERNAL", message });
+    },
+  );
+
+  test("say that a page is not in an app", async () => {
+    clearMocks();
+    const internals = Object.getOwnPropertyDescriptor(globalThis, "__TAURI_INTERNALS__");
+    Reflect.deleteProperty(globalThis, "__TAURI_INTERNALS__");
+    const message = expect.stringContaining("does not run in a Tauri app");
+    await expect(getQwenStatus()).rejects.toMatchObject({ code: "INTERNAL", message });
+    if (internals) Object.defineProperty(globalThis, "__TAURI_INTERNALS__", internals);
   });
 });
 
@@ -121,8 +164,20 @@ describe("onQwenStatus", () => {
     expect(heard).toEqual([STOPPED]);
   });
 
+  test("names the permission for events when that is missing", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+    engine.forbidEvents(
+      "event.listen not allowed. Permissions associated with this command: core:event:default",
+    );
+    const message = expect.stringContaining("core:event:default");
+    await expect(hear()).rejects.toMatchObject({ code: "NOT_ALLOWED", message });
+    logged.mockRestore();
+  });
+
   test("listens no more when it cannot ask", async () => {
-    await expect(hear()).rejects.toMatchObject({ code: "INTERNAL" });
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+    await expect(hear()).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+    logged.mockRestore();
     await engine.publish(RUNNING);
     expect(heard).toEqual([]);
   });

@@ -24,7 +24,7 @@ test("starts the engine and then asks for its connection", async () => {
 
 test("rejects with the reason of a failed start", async () => {
   engine.answer("start_qwen_sidecar", () => Promise.reject(MISSING));
-  await expect(connect()).rejects.toEqual(MISSING);
+  await expect(connect()).rejects.toMatchObject(MISSING);
 });
 
 /** The network with these engines in it; others do not answer. */

@@ -3,7 +3,7 @@
 import { emit } from "@tauri-apps/api/event";
 import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
 import { vi } from "vitest";
-import type { SidecarError, SidecarState } from "../types.js";
+import type { SidecarFailure, SidecarState } from "../types.js";
 
 export const STOPPED: SidecarState = {
   status: "Stopped",
@@ -29,7 +29,7 @@ export const RUNNING: SidecarState = {
   version: "0.1.0",
 };
 
-export const MISSING: SidecarError = {
+export const MISSING: SidecarFailure = {
   code: "BINARY_MISSING",
   message: "The speech engine is missing.",
   detail: "searched: /x",
@@ -44,6 +44,7 @@ export class Engine {
   readonly called: string[] = [];
   readonly #answers = new Map<string, () => unknown>();
   #listeners = 0;
+  #forbidden: string | null = null;
 
   constructor() {
     mockIPC(
@@ -58,6 +59,8 @@ export class Engine {
     );
     const { invoke } = tauri.__TAURI_INTERNALS__;
     tauri.__TAURI_INTERNALS__.invoke = (command, args, options) => {
+      if (command === "plugin:event|listen" && this.#forbidden !== null)
+        return Promise.reject(this.#forbidden);
       if (command === "plugin:event|listen") this.#listeners += 1;
       if (command === "plugin:event|unlisten") this.#listeners -= 1;
       return invoke(command, args, options);
@@ -68,6 +71,11 @@ export class Engine {
   answer(command: string, answer: () => unknown): this {
     this.#answers.set(command, answer);
     return this;
+  }
+
+  /** Tauri refuses listeners, in these words. */
+  forbidEvents(said: string): void {
+    this.#forbidden = said;
   }
 
   /** A command that is answered later, by what this gives. */

@@ -1,6 +1,6 @@
 import { act, cleanup, renderHook, waitFor } from "@testing-library/react";
 import { StrictMode } from "react";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { useQwenSidecar } from "../react.js";
 import type { SidecarState } from "../types.js";
 import { Engine, MISSING, RUNNING, STOPPED } from "./engine.js";
@@ -33,7 +33,16 @@ test("its functions stay the same from one rendering to the next", async () => {
 test("a failed start rejects with the error", async () => {
   engine.answer("start_qwen_sidecar", () => Promise.reject(MISSING));
   const { result } = renderHook(() => useQwenSidecar());
-  await expect(result.current.start()).rejects.toEqual(MISSING);
+  await expect(result.current.start()).rejects.toMatchObject(MISSING);
+});
+
+test("a window that may not ask sees why", async () => {
+  const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+  engine.answer("get_qwen_status", () => Promise.reject("Command get_qwen_status not allowed by ACL"));
+  const { result } = renderHook(() => useQwenSidecar());
+  await waitFor(() => expect(result.current.state?.status).toBe("Errored"));
+  expect(result.current.state?.error?.message).toContain('"qwen-tts:allow-get-qwen-status"');
+  logged.mockRestore();
 });
 
 test("in strict mode one of the two listeners stays", async () => {
