@@ -4,13 +4,13 @@ from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency, Provide
 
 from app.api.model_paths import model_id_of
-from app.api.views.models import ModelList, ModelView, SkippedView
+from app.api.views.models import CheckedModel, ModelList, ModelView, SkippedView
 from app.api.views.shared import Deleted
 from app.models.registry import ModelRegistry
 from app.usecases.models import Models
 
 #: What can be done with a model, as the last part of its path.
-VERBS = frozenset({"download", "cancel", "activate", "unload"})
+VERBS = frozenset({"download", "cancel", "check", "activate", "unload"})
 
 
 class ModelController(Controller):
@@ -45,6 +45,14 @@ class ModelController(Controller):
     async def cancel(self, wanted: NamedDependency[str], registry: NamedDependency[ModelRegistry]) -> ModelView:
         """Stop a download. What has come is kept, and the next download goes on from there."""
         return ModelView.of(await registry.cancel_download(wanted))
+
+    @post("/{model_id:str}/check", operation_id="checkModel", status_code=200)
+    async def check(self, wanted: NamedDependency[str], models: NamedDependency[Models]) -> CheckedModel:
+        """Read all files of a model again, and compare them with the hashes that are recorded of them. If one
+        differs, the model is `broken`, with the names in its `reason`. Answered when it is done.
+        """
+        listed, files = await models.check(wanted)
+        return CheckedModel(ModelView.of(listed), files)
 
     @post("/{model_id:str}/activate", operation_id="activateModel", status_code=200)
     async def activate(self, wanted: NamedDependency[str], models: NamedDependency[Models]) -> ModelView:

@@ -21,6 +21,9 @@ from app.cli.terminal import (
 )
 from app.errors import SpeechError
 
+#: A slow disk reads 5 GB in this time.
+CHECKING_S = 600.0
+
 COLORS = {"active": "green", "downloading": "yellow", "loading": "yellow", "broken": "red"}
 
 COLUMNS = (
@@ -121,6 +124,31 @@ def download(model: str, detach: bool, as_json: bool, where: Where) -> None:
         say(f"{found['model_id']} is being downloaded; see how far with: q3tts models")
     else:
         say(f"{found['model_id']} is {found['state']}; use it with: q3tts models use {found['model_id']}")
+
+
+@models.command()
+@one_model
+@as_json
+@which_engine
+def check(model: str, as_json: bool, where: Where) -> None:
+    """Read a model's files again, and compare them with what was downloaded.
+
+    \b
+    Examples:
+      q3tts models check qwen3-tts-12hz-0.6b-base
+    """
+    with connected(*where) as engine:
+        found = engine.post(f"{model_path(model_of(engine, model))}/check", answer_s=CHECKING_S)
+    if as_json:
+        print_json(found)
+        return
+    name, files = found["model"]["model_id"], found["files_checked"]
+    if found["model"]["state"] == "broken":
+        raise CommandFailed(f"{name} is broken: {found['model']['reason']}")
+    if not files:
+        say(f"{name}: no hashes are recorded, so only the layout of its files was checked")
+    else:
+        say(f"{name}: {files} files are as they were downloaded")
 
 
 @models.command()

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from app.inference.checkpoint.hashes import damaged_files, recorded_hashes
 from app.inference.checkpoint.inspect import BrokenCheckpoint, fingerprint_of, read_checkpoint, task_in
 from app.inference.checkpoint.layouts import ModelPlace, Skipped, find_models
 from app.inference.checkpoint.manifest import read_manifest
@@ -60,6 +62,19 @@ class InstalledModels:
             self.found, self.skipped = await asyncio.to_thread(self._read, before)
             return self.found != before
 
+    async def check(self, model_id: str) -> int:
+        """Compare a model's files with the hashes that are recorded of them: how many files there are hashes of. If
+        one differs, the model is broken until its files change.
+        """
+        model = self.found[model_id]
+        recorded, damaged = await asyncio.to_thread(_compared, model.folder)
+        if damaged:
+            why = f"the files are damaged, not as they were downloaded: {', '.join(damaged)}; download these again"
+            async with self._scanning:
+                if self.found.get(model_id) == model:
+                    self.found[model_id] = replace(model, entry=None, reason=why)
+        return recorded
+
     def _read(self, before: dict[str, InstalledModel]) -> tuple[dict[str, InstalledModel], list[Skipped]]:
         found: dict[str, InstalledModel] = {}
         skipped: list[Skipped] = []
@@ -89,6 +104,12 @@ class InstalledModels:
             return []
         places = [place for place in _places(self._cache, "hub's cache") if isinstance(place, ModelPlace)]
         return [place for place in places if of_repository(place.repository) is not None or _is_ours(place)]
+
+
+def _compared(folder: Path) -> tuple[int, list[str]]:
+    """How many hashes are recorded, and which files have another one."""
+    recorded = recorded_hashes(folder)
+    return len(recorded), damaged_files(folder, recorded)
 
 
 def _places(folder: Path, called: str) -> list[ModelPlace | Skipped]:

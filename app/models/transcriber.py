@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from app.errors import InferenceFailed
+from app.errors import InferenceFailed, ModelNotReady
 from app.process import children
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class _Answer(Struct):
     text: str = ""
     language: str = ""
     error: str = ""
+    broken: str = ""  #: not empty when the model itself is of no use
 
 
 class Transcriber:
@@ -42,7 +43,8 @@ class Transcriber:
 
     async def transcribe(self, folder: Path, wav: bytes, language: str) -> Transcript:
         """What is said in a WAV file (24 kHz, mono, 16 bit, 30 s at most). `folder` is the model's; `language` is
-        what should be spoken (BCP 47), or empty. Raises `InferenceFailed`.
+        what should be spoken (BCP 47), or empty. Raises `InferenceFailed`, and `ModelNotReady` for
+        a model that cannot be loaded.
         """
         request = json.dumps({"language": language}).encode() + b"\n" + wav
         async with self._turn:
@@ -51,6 +53,9 @@ class Transcriber:
             answer = msgspec.json.decode(output, type=_Answer)
         except msgspec.DecodeError:
             raise _failed(f"its process ended with code {code}") from None
+        if answer.broken:
+            logger.warning("the model in %s is broken: %s", folder, answer.error)
+            raise ModelNotReady(f"the speech-to-text model cannot be used: {answer.error}")
         if answer.error:
             raise _failed(answer.error)
         if not answer.text.strip():

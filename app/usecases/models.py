@@ -80,6 +80,14 @@ class Models:
         await self._preferences.put(TRANSCRIBER if listed.task is Task.STT else ACTIVE, listed.model_id)
         return listed
 
+    async def check(self, model_id: str) -> tuple[Listed, int]:
+        """Compare a model's files with the hashes that are recorded of them: the model as it is then, and how many
+        files there are hashes of. Raises `ModelNotFound`, `ModelNotReady`.
+        """
+        checked = await self._registry.check(model_id)
+        await self.refresh()
+        return checked
+
     async def unload(self, model_id: str) -> Listed:
         """Free what a model holds. One that transcribes does so no more. Raises `ModelNotFound`, `WrongState`."""
         listed = await self._registry.unload(model_id)

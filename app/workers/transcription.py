@@ -2,7 +2,8 @@
 
 It knows mlx-audio's speech-to-text models, nothing of voices or of the engine. What comes in is a line of JSON with
 the language, or none, and after it a WAV file as the engine writes them: 24 kHz, mono, 16 bit. What goes out is
-`{"text": "…", "language": "…"}` or `{"error": "…"}`.
+`{"text": "…", "language": "…"}` or `{"error": "…"}`, with `"broken"` when the model
+itself is of no use.
 """
 
 import io
@@ -46,6 +47,8 @@ def main(folder: Path) -> int:
         if not isinstance(error, SpeechError | BrokenCheckpoint):
             logger.exception("the recording could not be transcribed")
         answer = {"error": _explained(error)}
+        if isinstance(error, BrokenCheckpoint):
+            answer["broken"] = "yes"  # it is not the recording's fault
     with os.fdopen(target, "wb") as out:
         out.write(json.dumps(answer).encode() + b"\n")
     return 1 if "error" in answer else 0
@@ -62,8 +65,11 @@ def _answer(folder: Path, request: bytes) -> dict[str, str]:
 
     from mlx_audio.stt.utils import load  # pyright: ignore[reportMissingTypeStubs]
 
+    from app.workers.synthesis.finite import require_finite
+
     # Told the type and no name: it would believe a folder's name more than what is in the folder.
     model: Any = load(folder, model_type=checkpoint.model_type, model_name_parts=[])
+    require_finite(model, infinite=True)
     return transcribed(model, checkpoint.model_type, samples, asked)
 
 

@@ -1,13 +1,17 @@
 """`/v1/models`: models as people bring them, in folders of any name and as other programs lay them out."""
 
+import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
+from app.inference.checkpoint.manifest import MANIFEST, Manifest, ManifestFile
 from app.models.published import PUBLISHED
 from tests.api.asking import finished
 from tests.api.conftest import OpenerOfModels
@@ -114,6 +118,32 @@ async def test_a_cached_download_that_is_not_complete_says_so(engine: Engine) ->
     assert f"hf download {PUBLISHED[BASE].repository}" in broken["reason"]
     assert absent["state"] == "absent"
     assert [reason for name, reason in (await skipped(engine)).items() if "models--" in name] == [broken["reason"]]
+
+
+async def test_a_file_that_has_changed_since_it_was_downloaded_is_found_when_it_is_checked(engine: Engine) -> None:
+    folder = checkpoint(models_folder(engine) / "mine")
+    unknown = await engine.post("/models/mine/check")
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    files = [ManifestFile(weights.name, len(content), sha256(content).hexdigest())]
+    (folder / MANIFEST).write_bytes(msgspec.json.encode(Manifest("org/name", COMMIT, files)))
+
+    whole = await engine.post("/models/org%2Fname/check")
+    weights.write_bytes(content[:-1] + b"\1")
+    os.utime(weights, (1, 1))
+    before = await engine.get("/models/mine")
+    damaged = await engine.post("/models/mine/check")
+
+    assert (unknown["files_checked"], unknown["model"]["state"]) == (0, "installed")
+    assert (whole["files_checked"], whole["model"]["state"]) == (1, "installed")
+    assert (before["state"], before["repository"], before["revision"]) == ("installed", "org/name", COMMIT)
+    assert (damaged["files_checked"], damaged["model"]["state"]) == (1, "broken")
+    assert "not as they were downloaded: model.safetensors" in damaged["model"]["reason"]
+    assert await engine.get("/models/mine") == damaged["model"]
+    weights.write_bytes(content)
+    assert (await engine.get("/models/mine"))["state"] == "installed"
+    for model_id in ("fake", BASE):
+        await refused(engine, "POST", f"{model_id}/check", 409, "MODEL_NOT_READY")
 
 
 async def test_what_is_not_taken_for_a_model_is_listed_with_the_reason(engine: Engine) -> None:

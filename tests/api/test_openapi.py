@@ -25,6 +25,7 @@ ROUTES = {
     "GET /v1/models": "listModels",
     "GET /v1/models/{model_id}": "getModel",
     "POST /v1/models/{model_id}/download": "downloadModel",
+    "POST /v1/models/{model_id}/check": "checkModel",
     "POST /v1/models/{model_id}/cancel": "cancelDownload",
     "POST /v1/models/{model_id}/activate": "activateModel",
     "POST /v1/models/{model_id}/unload": "unloadModel",

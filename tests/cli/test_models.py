@@ -110,6 +110,7 @@ def test_a_download_arrives_and_says_what_to_do_with_it(nobody: Shell, hub: Hub)
     assert said == f"{MODEL} is installed; use it with: q3tts models use {MODEL}\n"
     assert (nobody.socket_path.parent / "data" / "models" / MODEL / "model.safetensors").exists()
     assert "is installed; delete it first" in nobody.fails(1, "models", "download", MODEL)
+    assert nobody.ok("models", "check", MODEL) == f"{MODEL}: 2 files are as they were downloaded\n"
     assert hub.requests
 
 

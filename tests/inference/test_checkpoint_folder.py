@@ -36,11 +36,18 @@ ENCODER = (
 
 def weights(path: Path, names: Iterable[str]) -> None:
     header = {
-        name: {"dtype": "U8", "shape": [1], "data_offsets": [place, place + 1]} for place, name in enumerate(names)
+        name: {"dtype": "BF16", "shape": [1], "data_offsets": [2 * place, 2 * place + 2]}
+        for place, name in enumerate(names)
     }
     data = json.dumps(header).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(len(data).to_bytes(8, "little") + data + bytes(len(header)))
+    path.write_bytes(len(data).to_bytes(8, "little") + data + bytes(2 * len(header)))
+
+
+def retyped(path: Path, old: str, new: str, count: int = -1) -> None:
+    """Another type in the header, which stays as long as it is."""
+    was = f'"{old}"'.encode()
+    path.write_bytes(path.read_bytes().replace(was, f'"{new}"'.encode().ljust(len(was)), count))
 
 
 def named(prefix: str, names: str) -> list[str]:
@@ -334,6 +341,16 @@ HOSTILE: list[tuple[str, Callable[[Path], object], str]] = [
         "weights that come twice",
         lambda folder: weights(folder / "x.safetensors", named("talker", TALKER)),
         "same tensors",
+    ),
+    (
+        "a weight that is an integer",
+        lambda folder: retyped(folder / "model.safetensors", "BF16", "I16", 1),
+        "as I16, but it must be F32 or F16 or BF16",
+    ),
+    (
+        "a weight of another half",
+        lambda folder: retyped(folder / CODEC, "BF16", "F16", 1),
+        "as F16, where its other tensors are BF16",
     ),
     ("no text tokenizer", _unlink("merges.txt"), "text tokenizer is missing"),
     (

@@ -4,15 +4,18 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from app.inference import wire
+from app.inference.checkpoint.manifest import MANIFEST, Manifest, ManifestFile
 from app.inference.model import FinishReason, Lane, Model, Sampling, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import REFERENCE_BLAS
 from app.workers.synthesis.qwen3.model import Qwen3
@@ -278,6 +281,21 @@ def test_a_worker_says_what_is_wrong_with_a_checkpoint(tmp_path: Path) -> None:
         assert isinstance(broken, wire.LoadFailed)
         assert "config.json" in broken.message
         assert worker.ended() == 1
+    finally:
+        stop(worker)
+
+
+def test_a_worker_says_which_file_has_changed_since_it_was_downloaded(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3_tts"}')
+    (tmp_path / "model.safetensors").write_bytes(b"flipped")
+    files = [ManifestFile("model.safetensors", 7, sha256(b"before.").hexdigest())]
+    (tmp_path / MANIFEST).write_bytes(msgspec.json.encode(Manifest("org/name", "abc", files)))
+    worker = Worker("-m", "app", "worker", "qwen3", str(tmp_path))
+    try:
+        broken = worker.hear()
+        assert isinstance(broken, wire.LoadFailed)
+        assert broken.message.startswith("the weights are damaged: model.safetensors: is too short")
+        assert broken.message.endswith("; not as downloaded: model.safetensors")
     finally:
         stop(worker)
 

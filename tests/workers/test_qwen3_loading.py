@@ -79,6 +79,21 @@ def _talker_lacks_a_tensor(folder: Path) -> None:
     _edited(folder / "model.safetensors", lambda tensors: tensors.__delitem__(name))
 
 
+def _talker_has_nan(folder: Path) -> None:
+    def edit(tensors: dict[str, mx.array]) -> None:
+        name = "talker.model.layers.0.self_attn.q_norm.weight"
+        tensors[name] = mx.full(tensors[name].shape, mx.nan, tensors[name].dtype)
+
+    _edited(folder / "model.safetensors", edit)
+
+
+def _codec_has_an_infinite_value(folder: Path) -> None:
+    def edit(tensors: dict[str, mx.array]) -> None:
+        tensors["decoder.pre_transformer.norm.weight"][3] = -mx.inf
+
+    _edited(folder / "speech_tokenizer/model.safetensors", edit)
+
+
 @pytest.mark.parametrize(
     ("damage", "kind", "words"),
     [
@@ -90,6 +105,8 @@ def _talker_lacks_a_tensor(folder: Path) -> None:
         (_tokenizer_is_gone, BrokenCheckpoint, "the text tokenizer is missing"),
         (_tokenizer_is_none, BrokenCheckpoint, "its tokenizer cannot be read"),
         (_weights_are_cut, BrokenCheckpoint, r"the weights are damaged.*model\.safetensors: is cut off"),
+        (_talker_has_nan, BrokenCheckpoint, r"damaged: NaN or infinite values in talker\.model\.layers\.0.*q_norm"),
+        (_codec_has_an_infinite_value, BrokenCheckpoint, "damaged: NaN or infinite values in speech_tokenizer"),
         (_talker_lacks_a_tensor, ValueError, r"Missing 1 parameters: \s*talker\.model\.layers\.0.*q_norm"),
     ],
 )

@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from app.errors import InferenceFailed
+from app.errors import InferenceFailed, ModelNotReady
 from app.models.transcriber import Transcriber, Transcript
 from app.process.executable import program
 from tests.support.running import command, modules_loaded_by
@@ -118,7 +118,16 @@ def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     answer, code = ask(tmp_path, b"{}\n" + recording())
 
     assert "config.json" in answer["error"]
+    assert answer["broken"]
     assert code == 1
+
+
+@pytest.mark.anyio
+async def test_a_broken_model_is_blamed_and_not_the_recording(tmp_path: Path) -> None:
+    broken = says('{"error": "the weights are damaged", "broken": "yes"}', 1)
+
+    with pytest.raises(ModelNotReady, match="the speech-to-text model cannot be used: the weights are damaged"):
+        await broken.transcribe(tmp_path, recording(), "")
 
 
 def test_what_libraries_print_is_not_the_answer() -> None:
@@ -130,7 +139,7 @@ def test_what_libraries_print_is_not_the_answer() -> None:
         check=False,
     )
 
-    assert json.loads(ended.stdout) == {"error": "it is broken"}
+    assert json.loads(ended.stdout) == {"error": "it is broken", "broken": "yes"}
     assert b"hello" in ended.stderr
 
 

@@ -80,6 +80,13 @@ class ModelList(Struct, frozen=True):
     skipped: list[SkippedView]
 
 
+class CheckedModel(Struct, frozen=True):
+    """A model whose files have been read again. Without recorded hashes, `files_checked` is 0."""
+
+    model: ModelView
+    files_checked: int
+
+
 def capabilities_of(card: ModelCard, *, transcribes: bool = False) -> Capabilities:
     """From a model's card; `transcribes` when there is another model for that."""
     return Capabilities(

@@ -11,12 +11,15 @@ from typing import TypeAlias, TypeVar, cast
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import decode
 
-from app.inference.checkpoint.safetensors import BrokenFile, check
+from app.inference.checkpoint.safetensors import BrokenFile, Tensor, check
 
 T = TypeVar("T")
 
 #: By relative name, sorted.
 Files: TypeAlias = dict[str, os.stat_result]
+
+#: By file, then by name.
+Weights: TypeAlias = dict[str, dict[str, Tensor]]
 
 MAX_CONFIG = 4 << 20
 MAX_JSON = 40 << 20  #: the tokenizer.json of some language models has 33 MB
@@ -129,10 +132,10 @@ def _code_key(value: object) -> str | None:
     return None
 
 
-def tensors_in(folder: Path, files: Files) -> dict[str, frozenset[str]]:
-    """The names of the tensors in each file, all of which have been checked."""
+def tensors_in(folder: Path, files: Files) -> Weights:
+    """The tensors in each file, all of which have been checked."""
     try:
-        weights = {name: frozenset(check(folder / name).tensors) for name in named(files, ".safetensors")}
+        weights = {name: check(folder / name).tensors for name in named(files, ".safetensors")}
     except BrokenFile as error:
         raise BrokenCheckpoint(f"the weights are damaged: {error}") from error
     if all("/" in name for name in weights):

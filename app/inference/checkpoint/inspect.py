@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from app.inference.checkpoint.folder import (
     BrokenCheckpoint,
     Files,
+    Weights,
     check_json,
     files_in,
     fingerprint,
@@ -29,6 +30,7 @@ from app.inference.checkpoint.qwen3 import (
     TalkerConfig,
     codec_parts,
     require,
+    require_types,
     talker_parts,
 )
 from app.inference.families import ALIASES, CARRIED, FAMILIES, NATIVE_LANGUAGES, Kind, Task
@@ -152,7 +154,7 @@ def _kokoro(files: Files, found: Checkpoint) -> Checkpoint:
     return replace(found, card=replace(found.card, languages=languages), speakers=speakers)
 
 
-def _qwen3(folder: Path, files: Files, weights: dict[str, frozenset[str]], found: Checkpoint) -> Checkpoint:
+def _qwen3(folder: Path, files: Files, weights: Weights, found: Checkpoint) -> Checkpoint:
     config = read_json(folder, files, "config.json", Qwen3Config)
     codec = read_json(folder, files, "speech_tokenizer/config.json", CodecConfig)
     kind, talker = config.tts_model_type, config.talker_config
@@ -162,6 +164,7 @@ def _qwen3(folder: Path, files: Files, weights: dict[str, frozenset[str]], found
         if part.num_attention_heads % part.num_key_value_heads:
             raise BrokenCheckpoint("config.json: num_attention_heads must be a multiple of num_key_value_heads")
 
+    require_types(weights)
     require(weights, "", talker_parts(talker, kind))
     require(weights, "speech_tokenizer/", codec_parts(codec, kind))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from app.inference.checkpoint.folder import BrokenCheckpoint
+from app.inference.checkpoint.folder import BrokenCheckpoint, Weights
 from app.inference.families import Kind
 
 _Layers = Annotated[int, Meta(ge=1, le=256)]
@@ -107,7 +107,7 @@ def codec_parts(codec: CodecConfig, kind: Kind) -> Iterator[str]:
             yield f"encoder.quantizer.acoustic_residual_vector_quantizer.layers.{number}."
 
 
-def require(weights: dict[str, frozenset[str]], folder: str, parts: Iterable[str]) -> None:
+def require(weights: Weights, folder: str, parts: Iterable[str]) -> None:
     """Each part has a tensor, and each tensor is in one of the folder's files: of two, chance would choose."""
     where = {name: names for name, names in weights.items() if name[: name.rfind("/") + 1] == folder}
     tensors = [tensor for names in where.values() for tensor in names]
@@ -124,3 +124,37 @@ def require(weights: dict[str, frozenset[str]], folder: str, parts: Iterable[str
         files = " and ".join(where) or f"{folder}*.safetensors, which is not there,"
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise BrokenCheckpoint(f"{files} lacks {missing[0]}*{others}")
+
+
+#: What PyTorch and MLX save weights as.
+_FLOATS = ("F32", "F16", "BF16")
+#: Learned values, by the last part of a tensor's name. Others may be flags or counts, of any type.
+_LEARNED = frozenset(
+    ["weight", "bias", "alpha", "beta", "gamma", "scale", "embed_sum", "embedding_sum", "cluster_usage", "biases"]
+)
+
+
+def require_types(weights: Weights) -> None:
+    """Each tensor has a type that fits its values: a header in which a byte has changed may still fit the file."""
+    for file, tensors in weights.items():
+        types = {name: tensor.dtype for name, tensor in tensors.items()}
+        for name, dtype in types.items():
+            layer, _, part = name.rpartition(".")
+            if part not in _LEARNED:
+                continue
+            expected = ("U32",) if part == "weight" and f"{layer}.scales" in types else _FLOATS
+            if dtype not in expected:
+                raise BrokenCheckpoint(
+                    f"the weights are damaged: {file} has {name} as {dtype}, but it must be {' or '.join(expected)}"
+                )
+        _require_one_half(file, types)
+
+
+def _require_one_half(file: str, types: dict[str, str]) -> None:
+    """No model is saved in both 16-bit types: the one that few tensors have is not what they are."""
+    halves = {dtype: [name for name, each in types.items() if each == dtype] for dtype in ("F16", "BF16")}
+    few, many = sorted(halves, key=lambda dtype: len(halves[dtype]))
+    if halves[few]:
+        raise BrokenCheckpoint(
+            f"the weights are damaged: {file} has {halves[few][0]} as {few}, where its other tensors are {many}"
+        )

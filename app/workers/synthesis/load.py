@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from app.errors import InferenceFailed
+from app.inference.checkpoint.folder import BrokenCheckpoint
+from app.inference.checkpoint.hashes import damaged_files, recorded_hashes
 from app.inference.model import Model
 
 
 def load(family: str, folder: Path | None) -> Model:
-    """Load the model of a family from its folder. Raises `InferenceFailed`, `BrokenCheckpoint`."""
+    """Load the model of a family from its folder. Raises `InferenceFailed`, `BrokenCheckpoint`, and whatever the
+    model's library raises.
+    """
     if family == "espeak-ng":
         from app.inference.espeak_voices import espeak_data
 
@@ -18,6 +22,16 @@ def load(family: str, folder: Path | None) -> Model:
         return Espeak()
     if folder is None:
         raise ValueError(f"there is no model {family!r}")
+    try:
+        return _load(family, folder)
+    except Exception as error:
+        # Only now is it worth the time to read everything again: the reason may be a file that has changed.
+        if damaged := damaged_files(folder, recorded_hashes(folder)):
+            raise BrokenCheckpoint(f"{error}; not as downloaded: {', '.join(damaged)}") from error
+        raise
+
+
+def _load(family: str, folder: Path) -> Model:
     from app.workers.synthesis.mlx_runtime import prepare, without_compiler
 
     blas = prepare()  # before MLX is imported

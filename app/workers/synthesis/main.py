@@ -9,7 +9,9 @@ import select
 import time
 from collections.abc import Callable
 
+from app.errors import SpeechError
 from app.inference import wire
+from app.inference.checkpoint.folder import BrokenCheckpoint
 from app.inference.model import Frame, Model
 from app.process.child import end_with_parent, own_pipes
 
@@ -102,7 +104,8 @@ def main(load: Callable[[], Model]) -> int:
         try:
             model = load()
         except Exception as error:
-            pipe.send(wire.LoadFailed(f"{type(error).__name__}: {error}"))
+            known = isinstance(error, BrokenCheckpoint | SpeechError)
+            pipe.send(wire.LoadFailed(str(error) if known else f"{type(error).__name__}: {error}"))
             return 1
         try:
             pipe.send(wire.Ready(model.capacity, model.processor))

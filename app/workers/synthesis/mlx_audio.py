@@ -31,6 +31,7 @@ from app.inference.languages import AUTO, name_of
 from app.inference.model import SAMPLE_RATE, FinishReason, Utterance, VoiceKind, VoiceSpec
 from app.inference.processor import Processor
 from app.workers.synthesis import mlx_runtime
+from app.workers.synthesis.finite import require_finite
 from app.workers.synthesis.pcm import NON_FINITE, to_pcm
 from app.workers.synthesis.resampling import Resampler, resampler
 from app.workers.synthesis.serial import SerialModel
@@ -95,6 +96,7 @@ class MlxAudio(SerialModel):
 
             # Only the type is given: mlx-audio would trust a folder's name more than the folder's content.
             model = load(folder, model_type=checkpoint.model_type, model_name_parts=[])
+        require_finite(model, infinite=True)
         return cls(model, checkpoint.model_type, blas=blas)
 
     @property

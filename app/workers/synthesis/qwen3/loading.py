@@ -14,6 +14,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from app.inference.checkpoint.inspect import BrokenCheckpoint, Checkpoint, read_checkpoint
+from app.workers.synthesis.finite import require_finite
 
 
 class LoadedCheckpoint(NamedTuple):
@@ -49,6 +50,7 @@ def load_checkpoint(folder: Path) -> LoadedCheckpoint:
         raise BrokenCheckpoint(
             f"its speech_tokenizer lacks {len(wrong)} tensors, or has them in another shape, such as {min(wrong)}"
         )
+    require_finite(model)
     if mx.default_device().type is not mx.gpu:
         _widen(model.talker)
     return LoadedCheckpoint(model, tokenizer, decoder, checkpoint)

@@ -106,8 +106,13 @@ class ReferenceCache:
     def _compute(self, folder: Path, key: str, audio: mx.array) -> tuple[mx.array, mx.array]:
         codes, speaker = self._encode(audio), self._embed_speaker(audio)
         mx.eval(codes, speaker)
-        if not codes.shape[-1] or not bool(mx.isfinite(speaker).all()):
+        if not codes.shape[-1]:
             raise ValueError("nothing can be heard in reference.wav")
+        if not bool(mx.isfinite(speaker).all()):
+            raise ValueError(
+                "the model's speaker encoder gives NaN or infinite values; the recording has been checked, so the "
+                "model's weights may be damaged: q3tts models check"
+            )
         self._store(folder, key, codes, speaker)
         return codes, speaker
 
