@@ -22,6 +22,7 @@ have one style: lower case, no full stop, what is wrong; then what to do.
     ├── InferenceFailed                INFERENCE_FAILED
     ├── EngineRestarted                ENGINE_RESTARTED
     ├── StorageFailed                  STORAGE_FAILED
+    ├── Overloaded                     OVERLOADED
     ├── NoSpeakers                     NO_SPEAKERS
     ├── NotRunning                     NOT_RUNNING (from the command line, not from an engine)
     └── StartFailed                    START_FAILED (the engine does not start; carries an exit code)
@@ -30,6 +31,8 @@ have one style: lower case, no full stop, what is wrong; then what to do.
 from typing import Any, ClassVar
 
 from msgspec import Struct
+
+from app.process.descriptors import are_exhausted
 
 
 class ErrorBody(Struct, frozen=True):
@@ -162,6 +165,12 @@ class StorageFailed(SpeechError):
     code = "STORAGE_FAILED"
 
 
+class Overloaded(SpeechError):
+    """The engine has too many connections or open files; close some, and try again."""
+
+    code = "OVERLOADED"
+
+
 class NoSpeakers(SpeechError):
     """There is no audio device that can play sound."""
 
@@ -183,3 +192,10 @@ class StartFailed(SpeechError):
         super().__init__(message, **details)
         #: As in BSD's sysexits: 64 usage, 69 unavailable, 74 storage, 75 in use, 78 newer schema.
         self.exit_code = exit_code
+
+
+def cannot_open(what: str, error: OSError) -> SpeechError:
+    """The failure to open a file: of this machine's disk, or for want of a file descriptor, which passes."""
+    if are_exhausted(error):
+        return Overloaded(f"{what} cannot be opened: too many files are open; close connections, and try again")
+    return StorageFailed(f"{what} cannot be opened: {error.strerror}")

@@ -23,6 +23,7 @@ STATUS: dict[type[errors.SpeechError], int] = {
     errors.Conflict: 409,
     errors.InferenceFailed: 500,
     errors.EngineRestarted: 503,
+    errors.Overloaded: 503,
     errors.StorageFailed: 507,
 }
 

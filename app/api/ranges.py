@@ -15,7 +15,7 @@ from litestar.response import Stream
 from app.api.links import AnyRequest
 from app.api.problems import answer
 from app.audio.wav import WavFile
-from app.errors import ErrorBody, StorageFailed
+from app.errors import ErrorBody, cannot_open
 
 PIECE_BYTES = 256 * 1024
 
@@ -86,7 +86,7 @@ async def _opened(find: Callable[[], Awaitable[WavFile]]) -> tuple[WavFile, Bina
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StorageFailed(f"the audio cannot be opened: {error.strerror}") from error
+        raise cannot_open("the audio", error) from error
 
 
 def _etags(header: str) -> set[str]:

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 from app.api.guard import AUTHORIZED
 from app.api.problems import Problem
 from app.errors import ErrorBody
+from app.process.descriptors import max_connections
 
 #: An idle connection stays open for longer than clients let theirs rest, which is a minute with most of them.
 KEEP_ALIVE_S = 75
@@ -53,14 +54,23 @@ class DeadlineHttp(H11Protocol):
         return not self.cycle or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take it, and let go of the oldest if there are too many now."""
+        """Take it, unless too many are busy; let go of the oldest if too many are idle now."""
         super().connection_made(transport)
         self._watch(h11.IDLE)
-        others = [each for each in self.connections if isinstance(each, DeadlineHttp) and each.idle]
+        http = [each for each in self.connections if isinstance(each, DeadlineHttp)]
+        closing = sum(each.transport.is_closing() for each in http)
+        idle = [each for each in http if each.idle and not each.transport.is_closing()]
         for authorized, most in ((False, MAX_UNAUTHORIZED), (True, MAX_IDLE)):
-            alike = [each for each in others if each.authorized is authorized]
+            alike = [each for each in idle if each.authorized is authorized]
             if len(alike) > most:
                 min(alike, key=attrgetter("since")).transport.abort()
+        if len(self.connections) - closing > max_connections():
+            if oldest := min(
+                (each for each in idle if each is not self), key=attrgetter("authorized", "since"), default=None
+            ):
+                oldest.transport.abort()
+            else:
+                self._refuse(503, "OVERLOADED", "too many connections are open; close some, and try again")
 
     def data_received(self, data: bytes) -> None:
         """A part of a request, or several of them."""
@@ -111,14 +121,20 @@ class DeadlineHttp(H11Protocol):
             self._timer = self.loop.call_later(wait_s, self._give_up, "body", self.body_silence_s)
 
     def _give_up(self, what: str, wait_s: float) -> None:
-        """Answer 408, unless an answer has begun, and close."""
+        """Say what did not come, and close."""
         self._timer = None
+        message = f"the request's {what} did not come within {wait_s:g} seconds; send it in one go"
+        self._refuse(408, "REQUEST_TIMEOUT", message)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer with an error, unless another answer has begun, and close."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            message = f"the request's {what} did not come within {wait_s:g} seconds; send it in one go"
-            body = msgspec.json.encode(Problem(ErrorBody("REQUEST_TIMEOUT", message, {})))
+            body = msgspec.json.encode(Problem(ErrorBody(code, message, {})))
             headers = [
                 ("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close"),
             ]  # fmt: skip
-            for event in (h11.Response(status_code=408, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+            for event in (
+                h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage(),
+            ):  # fmt: skip
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import math
 import socket
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -22,6 +24,8 @@ from app.usecases.parts import Parts
 
 #: How long running jobs have to finish their step, out of the time that a stop may take.
 SETTLE_S = 2.0
+#: How often it is said that no connection can be accepted.
+QUIET_S = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,26 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Leave the signals alone."""
         yield
+
+
+class Seldom(logging.Filter):
+    """Lets asyncio say once a minute that it cannot accept connections, because too many files are open. It tries
+    again each second, and would fill the log.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._now = now
+        self._said_at = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record goes into the log."""
+        if "out of system resource" not in record.getMessage():
+            return True
+        if self._now() - self._said_at < QUIET_S:
+            return False
+        self._said_at = self._now()
+        return True
 
 
 @asynccontextmanager
@@ -55,11 +79,14 @@ async def serving(
     the daemon says so. `storage_retry_s` is how long a write waits that a full disk has refused.
     """
     logging.getLogger("uvicorn.error").addFilter(_expected)  # the same one is added once
+    seldom = Seldom(time.monotonic)
+    logging.getLogger("asyncio").addFilter(seldom)
 
     def watch(task: asyncio.Task[None]) -> None:
         task.add_done_callback(partial(_report, on_failure))
 
     async with AsyncExitStack() as stack:
+        stack.callback(logging.getLogger("asyncio").removeFilter, seldom)
         parts = await build_parts(config, builtin or [espeak()], stack, watch, storage_retry_s=storage_retry_s)
         server = Server(
             uvicorn.Config(

@@ -34,9 +34,8 @@ from app.daemon.presence import IN_USE, Presence, announce, engine_in, withdraw
 from app.engine.sidecar import Payload, StatusPipe, read_payload
 from app.errors import StartFailed
 from app.inference.checkpoint.layouts import hub_cache
+from app.process import descriptors
 from app.process.leftovers import sweep_leftovers
-
-MAX_OPEN_FILES = 4_096
 
 #: How an engine that is in the way comes to its end.
 ENDS = {
@@ -71,7 +70,7 @@ def start(options: Options, *, sidecar: bool = False, announce: bool = False) ->
     """
     started = time.monotonic()
     umask = os.umask(0o077)
-    allow_many_connections()
+    descriptors.allow_many()
     status = StatusPipe() if sidecar or announce else None
     try:
         if sidecar:
@@ -184,18 +183,6 @@ def _presence(config: Config, url: str) -> Presence:
         socket=None if config.socket_path is None else str(config.socket_path),
         token_file=None if config.token_file is None else str(config.token_file),
     )
-
-
-def allow_many_connections() -> None:
-    """Every subscriber is an open file; some systems allow a process no more than 256 unless it asks."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def bind(host: str, port: int) -> socket.socket:

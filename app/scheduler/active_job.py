@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 
 from app.errors import StorageFailed
@@ -30,6 +31,7 @@ class ActiveJob:
         self._blocked: StorageFailed | None = None  #: its end cannot be written for now
         self._stop_run: Callable[[], None] = lambda: None
         self._changed = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._done = False
 
     def on_stop(self, stop_run: Callable[[], None]) -> None:
@@ -40,12 +42,20 @@ class ActiveJob:
         """The first reason counts, but an end overrides a pause."""
         if self.stop_reason is None or self.stop_reason is StopReason.PAUSE:
             self.stop_reason = reason
+        self._stopped.set()
         self._stop_run()
 
     def raise_if_stopped(self) -> None:
         """Raises `RunStopped` when the job should stop."""
         if self.stop_reason is not None:
             raise RunStopped
+
+    async def rest(self, seconds: float) -> None:
+        """Wait before something is tried again. Raises `RunStopped` as soon as the job should stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        self.raise_if_stopped()
 
     def notify_done(self) -> None:
         """It has ended."""

@@ -26,13 +26,13 @@ async def plan_chunks(job: Job, text: str, chunks: ChunkStore) -> list[ChunkRow]
 async def reconcile(
     job: Job, plan: list[ChunkRow], log: AudioLog, chunks: ChunkStore
 ) -> tuple[Job, list[ChunkRow]]:
-    """Make log and rows agree after whatever ended the last run. The job and its chunks as they are then.
+    """Make rows and log agree after whatever ended the last run: the job and its chunks as they are then. The log
+    is open.
 
     A listener's log may be ahead of the rows: what was heard stays. A render's log is cut back to its last
     committed chunk. A log that is shorter than its rows say has lost committed audio, by a fault of the disk: the
     rows are taken back, and the chunks are spoken again.
     """
-    await log.prepare()
     end = await log.end()
     if end.records < job.last_seq or end.samples < job.samples:
         first = next(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
-from app.errors import EngineRestarted, SpeechError, StorageFailed, WrongState
+from app.errors import EngineRestarted, Overloaded, SpeechError, StorageFailed, WrongState
 from app.events import JobProgress, JobStarted
 from app.inference.model import Lane, VoiceSpec
 from app.models.registry import ModelRegistry
@@ -222,6 +222,7 @@ class Scheduler:
         worker = await self._models.worker(active.job.model_id)  # first: the presets of a model go with it
         voice = await self._voices.get(active.job.voice_id)
         plan = await plan_chunks(active.job, text, self._chunks)
+        await self._open_log(active, log)
         active.job, plan = await reconcile(active.job, plan, log, self._chunks)
         run = self._job_run(active, text, plan, voice, worker, log)
         active.raise_if_stopped()  # while the text was being cut
@@ -235,6 +236,18 @@ class Scheduler:
             await run.speak()
         finally:
             turns.leave(run)
+
+    async def _open_log(self, active: ActiveJob, log: AudioLog) -> None:
+        """Open what the job writes to, as soon as there are descriptors for it."""
+        waits = False
+        while True:
+            try:
+                return await log.prepare()
+            except Overloaded as error:
+                if not waits:
+                    logger.warning("job %s waits: %s", active.job.id, error)
+                waits = True
+            await active.rest(self._storage_retry_s)
 
     def _job_run(
         self,

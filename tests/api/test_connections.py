@@ -8,8 +8,10 @@ import anyio
 import pytest
 from anyio.abc import SocketStream
 
+from app.engine import http
 from app.engine.http import KEEP_ALIVE_S, MAX_UNAUTHORIZED, DeadlineHttp
 from app.events import JobStarted
+from tests.api.conftest import Opener
 from tests.api.raw import AUTHORIZATION, Wire, error_in, host, wire
 from tests.support.client import PATIENCE_S, Engine
 
@@ -98,6 +100,27 @@ async def test_connections_without_a_token_are_bounded_and_put_out_nobody_who_ha
             assert (await newest.receive()).startswith(b"HTTP/1.1 200")
 
         assert (await known.ask("GET /v1/health HTTP/1.1", host(shared), AUTHORIZATION)).status == 200
+
+
+async def test_jobs_keep_the_descriptors_that_connections_may_not_have(
+    open_engine: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = 11
+    monkeypatch.setattr(http, "max_connections", lambda: allowed)
+    async with open_engine(lambda fake: fake) as engine, AsyncExitStack() as stack:
+        followers = [await stack.enter_async_context(engine.socket("/events")) for _ in range(3)]
+        async with many(engine, 20) as connections:
+            with anyio.fail_after(PATIENCE_S):
+                for idle in connections[:12]:
+                    with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                        await idle.receive()
+        allowed = 3
+        async with wire(engine) as refused:
+            answer = await refused.answer()
+
+        assert (answer.status, error_in(answer)["code"]) == (503, "OVERLOADED")
+        for follower in followers:
+            await follower.ping()
 
 
 @pytest.mark.usefixtures("impatient")

@@ -18,6 +18,7 @@ from app.inference.model import FinishReason, Lane
 from app.inference.processor import Processor
 from app.models.worker.supervisor import WorkerSupervisor
 from app.models.worker.take import Take
+from tests.support.descriptors import no_descriptors
 from tests.support.fakes import fake_pcm
 from tests.support.takes import LONG, PATIENCE_S, begun, fake, heard, utterance, whole
 from tests.support.waiting import until
@@ -511,3 +512,17 @@ async def test_a_worker_whose_words_nobody_reads_any_more_is_still_asked_to_end(
         await begun(takes[0])
 
     assert spawned.processes[0].returncode == 0
+
+
+async def test_while_too_many_files_are_open_the_start_of_a_worker_waits(
+    control: Path, spawned: Spawned, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with supervising(*fake(control), retry_s=0.01) as supervisor:
+        with no_descriptors():
+            take = supervisor.submit(utterance(LONG))
+            await until(lambda: "the worker waits" in caplog.text)
+
+        await whole(take)
+
+    assert len(spawned) == 1
+    assert caplog.text.count("the worker waits") == 1

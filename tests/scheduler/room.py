@@ -42,7 +42,7 @@ class Room:
 
     async def submit(self, *paragraphs: str, lane: Lane = Lane.RENDER, **fields: Any) -> str:
         """A job with at least one chunk for each paragraph; its id."""
-        request: dict[str, Any] = {"voice_id": VOICE_ID, "language": "", "settings": Settings(max_chars=100)}
+        request: dict[str, Any] = {"voice": VOICE_ID, "language": "", "settings": Settings(max_chars=100)}
         request |= {"lane": lane, "text": "\n\n".join(paragraphs), **fields}
         job, _ = await self.parts.jobs.submit(Request(**request))
         return job.id

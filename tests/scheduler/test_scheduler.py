@@ -20,6 +20,7 @@ from app.store.rows import Artifact, Changes, Job, JobStatus, Settings, Voice
 from app.usecases.jobs import Request
 from tests.scheduler.recorder import Step
 from tests.scheduler.room import OpenRoom, Room, audio_of
+from tests.support.descriptors import no_descriptors
 from tests.support.fakes import VOICE_ID
 from tests.support.waiting import until
 
@@ -409,7 +410,7 @@ async def test_a_job_whose_voice_has_gone_fails_and_the_others_go_on(room: Room)
     (own / "reference.wav").touch()
     for number in range(MAX_ACTIVE):
         await room.submit(f"[hold:gate] {number}.")
-    orphan, behind = await room.submit("Orphan.", voice_id=clone.id), await room.submit("Behind.")
+    orphan, behind = await room.submit("Orphan.", voice=clone.id), await room.submit("Behind.")
     await room.parts.stores.voices.delete(clone.id)
 
     room.release("gate")
@@ -493,6 +494,33 @@ async def test_a_final_state_is_written_as_soon_as_the_disk_allows(
         assert failed.status is JobStatus.FAILED
         assert refusals == {"move": 0, "claim": 0}
         await room.completed(await room.submit("Fine."))
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_while_too_many_files_are_open_a_job_waits(
+    open_room: OpenRoom, caplog: pytest.LogCaptureFixture, lane: Lane
+) -> None:
+    async with open_room(storage_retry_s=0.01) as room:
+        await room.completed(await room.submit("The worker has been started."))
+        with no_descriptors():
+            job_id, canceled = await room.submit("Fine.", lane=lane), await room.submit("Never said.", lane=lane)
+            await until(lambda: caplog.text.count("waits: ") == 2)
+            assert (await room.parts.scheduler.cancel(canceled)).status is JobStatus.CANCELED
+
+        await room.completed(job_id)
+        assert audio_of(await room.events(job_id)) == await room.expected(job_id) != b""
+
+    assert caplog.text.count("waits: ") == 2, "each job says once that it waits"
+
+
+async def test_a_job_that_is_being_spoken_needs_no_more_descriptors(room: Room) -> None:
+    job_id = await room.submit("[hold:gate] The first.", "And the second.")
+    await room.seen(Step("add", "[hold:gate] The first."))
+    room.release("gate")
+    with no_descriptors():
+        await room.completed(job_id)
+
+    assert await room.wav(job_id) == await room.expected(job_id)
 
 
 async def test_a_chunk_that_fails_does_not_take_those_before_it_along(room: Room) -> None:

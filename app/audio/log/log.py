@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from app.audio.log.log_file import LogFile, Record
-from app.errors import StorageFailed
+from app.errors import StorageFailed, cannot_open
 from app.events import AudioChunk, AudioData, FinalEvent, JobProgress, JobStarted, TextRange
 
 #: The newest records are kept in memory for live subscribers, so that they cost no reads.
@@ -86,7 +86,7 @@ class AudioLog:
                     raise StorageFailed("the folder of the jobs is gone from the data folder") from error
                 # A reader was first, and found nothing: now make it.
             except OSError as error:
-                raise StorageFailed(f"the job's audio cannot be opened: {error.strerror}") from error
+                raise cannot_open("the job's audio", error) from error
 
     def _keep(self, opening: "asyncio.Future[LogFile]") -> None:
         if opening.cancelled() or opening.exception() is not None:

@@ -12,7 +12,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,7 +20,6 @@ from msgspec import Struct
 from app import SAMPLE_RATE
 from app.audio.wav import HEADER_BYTES, wav_header
 from app.errors import StorageFailed
-from app.process.files import sync_folder
 
 PCM_NAME, WAV_NAME, INDEX_NAME = "audio.pcm", "audio.wav", "audio.idx"
 
@@ -70,20 +69,16 @@ class LogFile:
         self._tidy = False  #: nothing lies after the last record
         if create:
             folder.mkdir(mode=0o700, exist_ok=True)
-        how = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        how = os.O_RDWR | (os.O_CREAT if create else 0)
         published = folder / WAV_NAME
         self._pcm_path = published if published.exists() else folder / PCM_NAME
-        self._pcm = os.open(self._pcm_path, how, 0o600)
-        try:
-            self._index = os.open(folder / INDEX_NAME, how, 0o600)
-            try:
-                self.settle(CHECKED_RECORDS if create else READ_CHECKED_RECORDS)
-            except BaseException:
-                os.close(self._index)
-                raise
-        except BaseException:
-            os.close(self._pcm)
-            raise
+        with ExitStack() as opened:
+            # Everything that writing needs: what has begun does not fail because others have opened files since.
+            self._pcm = _open(self._pcm_path, how, opened)
+            self._index = _open(folder / INDEX_NAME, how, opened)
+            self._folders = [_open(path, os.O_RDONLY | os.O_DIRECTORY, opened) for path in (folder, folder.parent)]
+            self.settle(CHECKED_RECORDS if create else READ_CHECKED_RECORDS)
+            self._files = opened.pop_all()
 
     def settle(self, checked: int = CHECKED_RECORDS) -> None:
         """Find the last whole record with `checked` whole ones before it; forget what lies after it."""
@@ -158,8 +153,8 @@ class LogFile:
             _sync(self._pcm)
             _sync(self._index)
             if not self._folder_synced:
-                sync_folder(self._folder)
-                sync_folder(self._folder.parent)
+                for folder in self._folders:
+                    os.fsync(folder)
                 self._folder_synced = True
 
     def cut(self, records: int) -> None:
@@ -211,7 +206,7 @@ class LogFile:
             if self._pcm_path != target:
                 os.rename(self._pcm_path, target)
                 self._pcm_path = target
-            sync_folder(self._folder)
+            os.fsync(self._folders[0])
         return WAV_NAME, HEADER_BYTES + 2 * self.samples
 
     def close(self) -> None:
@@ -219,7 +214,7 @@ class LogFile:
         with self._lock:
             self._closing = True
             if not self._busy:
-                self._close_files()
+                self._files.close()
 
     @contextmanager
     def _in_use(self, failure: str) -> Generator[None]:
@@ -236,11 +231,14 @@ class LogFile:
             with self._lock:
                 self._busy -= 1
                 if self._closing and not self._busy:
-                    self._close_files()
+                    self._files.close()
 
-    def _close_files(self) -> None:
-        os.close(self._pcm)
-        os.close(self._index)
+
+def _open(path: Path, how: int, files: ExitStack) -> int:
+    """Open a file, which `files` closes."""
+    file = os.open(path, how | os.O_CLOEXEC, 0o600)
+    files.callback(os.close, file)
+    return file
 
 
 def _write_all(fd: int, data: bytes, offset: int) -> None:

@@ -20,6 +20,7 @@ from app.models.worker.process import LOST, LoadError, WorkerLost, WorkerProcess
 from app.models.worker.residency import Demand, ModelResidency, ResidencyPolicy, Verdict
 from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, transition
 from app.models.worker.watchdog import Watchdog, WorkerHealth
+from app.process.descriptors import are_exhausted
 
 #: After this many failed starts in a row, everything that waits for the model is refused.
 MAX_FAILED_STARTS = 3
@@ -36,6 +37,7 @@ class WorkerTimes(NamedTuple):
     ping_s: float  #: how often a busy worker is asked
     answer_s: float  #: how long it may be silent
     start_s: float  #: how long loading may take
+    retry_s: float  #: how often it is tried to start one while too many files are open
 
 
 class WorkerRunner:
@@ -127,7 +129,7 @@ class WorkerRunner:
 
     async def _run_worker(self) -> None:
         """Start a worker and look after it until it has to be stopped. Raises one of `LOST` when it is lost."""
-        self._process = process = await WorkerProcess.start(self._command)
+        self._process = process = await self._start_process()
         self._apply(WorkerEvent.SPAWNED)
         logger.info("worker %d started", process.pid)
         try:
@@ -146,6 +148,20 @@ class WorkerRunner:
             reader.cancel()
             with suppress(asyncio.CancelledError, *LOST):
                 await reader
+
+    async def _start_process(self) -> WorkerProcess:
+        """Start the process, as soon as there are descriptors for its pipes. Raises OSError."""
+        waits = False
+        while True:
+            try:
+                return await WorkerProcess.start(self._command)
+            except OSError as error:
+                if not are_exhausted(error) or not self.has_work:
+                    raise
+                if not waits:
+                    logger.warning("the worker waits: %s", error.strerror)
+                waits = True
+            await asyncio.sleep(self._times.retry_s)
 
     async def _stop_worker(self) -> None:
         self._apply(WorkerEvent.STOP)

@@ -33,6 +33,7 @@ class WorkerSupervisor:
         ping_s: float = 5.0,
         answer_s: float = 30.0,
         start_s: float = 120.0,
+        retry_s: float = 2.0,
         model_id: str = "",
         residency: ModelResidency | None = None,
         policy: ResidencyPolicy | None = None,
@@ -42,7 +43,7 @@ class WorkerSupervisor:
         self._dispatcher, self._loads = Dispatcher(policy, wakeup), LoadRequests()
         self._runner = WorkerRunner(
             command,
-            WorkerTimes(idle_unload_s, ping_s, answer_s, start_s),
+            WorkerTimes(idle_unload_s, ping_s, answer_s, start_s, retry_s),
             self._dispatcher,
             self._loads,
             model_id=model_id,

@@ -23,6 +23,7 @@ export type EngineCode =
   | "INTERNAL"
   | "INFERENCE_FAILED"
   | "ENGINE_RESTARTED"
+  | "OVERLOADED"
   | "STORAGE_FAILED";
 
 /**
