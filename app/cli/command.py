@@ -12,6 +12,7 @@ from types import FrameType
 from typing import IO, Any, NamedTuple, TypeVar, cast
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from app.daemon.protocol import default_socket
 from app.errors import InvalidRequest, NotRunning, SpeechError, StartFailed
@@ -38,7 +39,23 @@ class CommandFailed(click.ClickException):
         click.echo(f"q3tts: {self.message}", file=file, err=True)
 
 
-class Command(click.Command):
+class OneLine(click.Command):
+    """What is wrong with the arguments is told in one line, with what to do."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments. Raises `CommandFailed`."""
+        with _explained():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it. Raises `CommandFailed`."""
+        with _explained():
+            return super().invoke(ctx)
+
+
+class Command(OneLine):
     """A command whose failures are told in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -56,7 +73,7 @@ class Command(click.Command):
             raise CommandFailed(error.message) from error
 
 
-class Group(click.Group):
+class Group(OneLine, click.Group):
     """Commands about one kind of thing. Without the name of one, or with options only, it is `list`."""
 
     command_class = Command
@@ -120,6 +137,47 @@ def language(help: str) -> Callable[[Callback], Callback]:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    """Turn click's usage errors into one line."""
+    try:
+        yield
+    except NoArgsIsHelpError:  # which is the help
+        raise
+    except click.UsageError as error:
+        raise CommandFailed(_explanation(error), USAGE) from error
+
+
+def _explanation(error: click.UsageError) -> str:
+    said = error.format_message()
+    if isinstance(error, click.NoSuchOption):
+        said = f"{error.message.removesuffix('.')}{_similar(error)}"
+    said = said.strip().replace(". Did you mean", ", did you mean").removesuffix(".")
+    parts = [said[:1].lower() + said[1:]]
+    path: list[str] = []
+    context = error.ctx
+    while context is not None and context.parent is not None:
+        path.insert(0, context.info_name or "")
+        context = context.parent
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        takes_words = any(isinstance(parameter, click.Argument) for parameter in error.ctx.command.params)
+        if path == ["say"]:
+            parts.append("text that begins with a dash goes after --, as in: q3tts -- '-5 degrees'")
+        elif takes_words:
+            parts.append("put -- before what begins with a dash and is not an option")
+    parts.append(f"see: {' '.join(['q3tts', *path, '--help'])}")
+    return "; ".join(parts)
+
+
+def _similar(error: click.NoSuchOption) -> str:
+    hidden: set[str] = set()
+    if error.ctx is not None:
+        options = [option for option in error.ctx.command.params if isinstance(option, click.Option)]
+        hidden = {name for option in options if option.hidden for name in option.opts}
+    shown = [name for name in error.possibilities or () if name not in hidden]
+    return f", did you mean {' or '.join(map(repr, shown))}?" if shown else ""
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from app import __version__
+from app.cli.command import OneLine
 from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind
 from app.daemon.protocol import default_socket
@@ -31,18 +32,23 @@ _COMMANDS = {
     "open": "opening:open_",
     "service": "service:service",
     "selftest": "selftest:selftest",
+    "help": "help:help_",
     "say": "say:say",
 }
 
 
-class _Commands(click.Group):
+class _Commands(OneLine, click.Group):
     """Whatever is neither a command nor an option of its own is text to speak."""
+
+    command_class = OneLine
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # somebody asks how a word could go on
             pass
         elif not args and not sys.stdin.isatty():
             args = ["say"]
+        elif args and args[0] == "help":
+            args = [*args[1:], "--help"]
         elif args and args[0] not in (*self.list_commands(ctx), "-h", "--help", "--version"):
             args = ["say", *args]
         return super().parse_args(ctx, args)
@@ -68,6 +74,7 @@ def cli() -> None:
       q3tts "Take good shoes."           speaks
       q3tts -o shoes.wav "Good shoes."   saves a file
       q3tts say --help                   all options for speaking
+      q3tts help render                  all options of a command
     """
 
 

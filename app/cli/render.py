@@ -2,8 +2,6 @@
 watched, and its file is fetched.
 """
 
-import math
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,18 +17,19 @@ from app.cli.command import (
     CommandFailed,
     Where,
     as_json,
-    language,
     which_engine,
 )
 from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields
-from app.cli.progress import Show, looks, shown
+from app.cli.progress import shown
+from app.cli.reading import encoding, read_text
 from app.cli.saving import STDOUT, SUFFIX, check, output, save
-from app.cli.terminal import clock, note, print_json, say, speed
+from app.cli.speaking import job_of, speaking
+from app.cli.terminal import note, print_json, say, speed
+from app.cli.watching import ended
 from app.errors import JobNotFound, NotRunning, SpeechError
-from app.store.rows import FINAL, JobStatus
+from app.store.rows import JobStatus
 
-BOOKS = (".epub", ".pdf", ".mobi", ".azw3", ".docx", ".odt")
 MAX_TITLE = 200
 
 #: A job that was being submitted when it was interrupted may appear a moment later.
@@ -46,13 +45,8 @@ WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
     type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
 )
 @output(required=False)
-@click.option(
-    "--voice", metavar="VOICE", help="A voice's name, or the beginning of its id.  [default: an English one]"
-)
-@language("The text's language, such as en-GB or German.  [default: the voice's own]")
-@click.option("--instruct", metavar="WORDS", help="How to speak, if the model takes instructions.")
-@click.option("--rate", type=click.FloatRange(0.5, 2.0), help="How fast to speak.  [default: 1.0]")
-@click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="The same seed gives the same bytes.")
+@speaking
+@encoding
 @click.option("--title", help="What the job is called in the history.  [default: the file's name]")
 @click.option("--detach", is_flag=True, help="Leave the job to the daemon: its id is printed, no file is written.")
 @as_json
@@ -60,15 +54,12 @@ WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
 def render(
     files: tuple[Path, ...],
     output: Path | None,
-    voice: str | None,
-    language: str | None,
-    instruct: str | None,
-    rate: float | None,
-    seed: int | None,
+    encoding: str | None,
     title: str | None,
     detach: bool,
     as_json: bool,
     where: Where,
+    **speech: Any,
 ) -> None:
     """Turn each text FILE into a WAV file beside it, or one into the file of -o; - is standard input.
 
@@ -84,14 +75,7 @@ def render(
     """
     outputs = [None] * len(files) if detach else _checked_outputs(files, output, as_json=as_json)
     requests = [
-        _given(
-            text=read(file),
-            voice=voice,
-            language=language,
-            settings=_given(instruct=instruct, rate=rate),
-            seed=seed,
-            title=(title or _title(file))[:MAX_TITLE] or None,
-        )
+        job_of(speech, text=read_text(file, encoding), title=(title or _title(file))[:MAX_TITLE] or None)
         for file in files
     ]
     jobs: list[Fields] = []
@@ -135,29 +119,6 @@ def _made(engine: EngineClient, request: Fields, output: Path | None, *, quiet: 
     return job
 
 
-def _given(**fields: Any) -> Fields:
-    """Those that have a value."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def read(file: Path) -> str:
-    """The file's text, or that of standard input. Raises `CommandFailed`."""
-    if file.suffix.lower() in BOOKS:
-        raise CommandFailed(f"{file}: books are not supported yet; save it as plain text in UTF-8", USAGE)
-    name = "standard input" if file == STDOUT else file
-    try:
-        data = sys.stdin.buffer.read() if file == STDOUT else file.read_bytes()
-    except OSError as error:
-        raise CommandFailed(f"{name} cannot be read: {error.strerror}", USAGE) from error
-    try:
-        return data.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        wrong = f"byte {error.start:,} is {data[error.start]:#04x}"
-        raise CommandFailed(
-            f"{name} is not text in UTF-8 ({wrong}); convert it with: iconv -t UTF-8", USAGE
-        ) from error
-
-
 def _title(file: Path) -> str:
     """A file name may have bytes that are not text."""
     return "" if file == STDOUT else file.stem.encode(errors="replace").decode()
@@ -169,7 +130,7 @@ def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
     try:
         with shown(quiet=quiet) as show:
             engine.put(f"/jobs/{job_id}", request)
-            job = _ended(engine, job_id, show)
+            job = ended(engine, job_id, show)
     except KeyboardInterrupt:
         _withdraw(engine, job_id)
         raise CommandFailed("interrupted; the job is canceled", INTERRUPTED) from None
@@ -183,32 +144,6 @@ def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
     if job["status"] == JobStatus.CANCELED:
         raise CommandFailed("somebody canceled the job")
     return job
-
-
-def _ended(engine: EngineClient, job_id: str, show: Show) -> Fields:
-    """Watch the job to its end."""
-    for _ in looks():
-        job = engine.get(f"/jobs/{job_id}")
-        progress = job["progress"]
-        show(progress["characters_done"] / progress["characters_total"], words_for(job))
-        if job["status"] in FINAL:
-            return job
-    raise AssertionError("there is always another look")
-
-
-def words_for(job: Fields) -> str:
-    """How far a job is, beside its bar: how much can be heard, how fast it is, how long the rest will take."""
-    progress: dict[str, Any] = job["progress"]
-    if job["status"] == JobStatus.QUEUED and progress["queue_position"] is not None:
-        return f"waiting, position {progress['queue_position']} in the queue"
-    if job["status"] == JobStatus.PAUSED:
-        return "paused"
-    words = [f"{clock(progress['audio_seconds'])} of speech"]
-    if progress["real_time_factor"]:
-        words.append(f"factor {progress['real_time_factor']:.2g}")
-    if progress["seconds_left"]:  # rounded up: nothing is left only when it is done
-        words.append(f"{clock(math.ceil(progress['seconds_left']))} left")
-    return ", ".join(words)
 
 
 def _withdraw(engine: EngineClient, job_id: str) -> None:

@@ -4,34 +4,57 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 
-from app.cli.command import Command, CommandFailed, Where, as_json, which_engine
+from app.cli.command import USAGE, Command, CommandFailed, Where, as_json, which_engine
+from app.cli.reading import STDIN, encoding, read_text
+from app.cli.speaking import given, speaking
 from app.daemon.client import ask
-from app.errors import InvalidRequest, NotRunning
+from app.errors import NoSpeakers, NotRunning, Unauthorized
+
+#: In front of words that begin with a dash, so that they are not read as options. No argument can contain it.
+_NO_OPTION = "\0"
 
 
-@click.command(cls=Command, hidden=True)
+class Say(Command):
+    """The command whose arguments are text: words after a dash, such as "-ology is a suffix", are no options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Mark what begins with a dash and has spaces, where an option could be."""
+        valued = {
+            name for option in self.get_params(ctx) if not getattr(option, "is_flag", True) for name in option.opts
+        }
+        marked: list[str] = []
+        for index, word in enumerate(args):
+            if word == "--":
+                marked += args[index:]
+                break
+            is_value = index > 0 and args[index - 1] in valued
+            is_text = word.startswith("-") and any(map(str.isspace, word)) and word.partition("=")[0] not in valued
+            marked.append(_NO_OPTION + word if is_text and not is_value else word)
+        return super().parse_args(ctx, marked)
+
+
+@click.command(cls=Say, hidden=True)
 @click.argument("words", nargs=-1)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Save a WAV file instead of playing.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Save a WAV file instead of playing."
+)
 @click.option("--play", is_flag=True, help="With --output: play as well.")
-@click.option("--voice", help="A voice's name, or the beginning of its id.")
-@click.option("--language", help="By name or tag; auto lets the model find out.  [default: English]")
-@click.option("--instruct", help="How to speak, or how the voice should sound.")
-@click.option("--seed", type=click.IntRange(0), help="The same seed speaks in the same way.")
+@speaking
+@encoding
 @as_json
 @which_engine
 def say(
     words: tuple[str, ...],
     output: Path | None,
     play: bool,
-    voice: str | None,
-    language: str | None,
-    instruct: str | None,
-    seed: int | None,
+    encoding: str | None,
     as_json: bool,
     where: Where,
+    **speech: Any,
 ) -> None:
     """Speak text, from the arguments or from standard input.
 
@@ -41,34 +64,52 @@ def say(
       q3tts -o shoes.wav --language German "Nimm gute Schuhe."
       date | q3tts
     """
-    request: dict[str, Any] = {"action": "generate", "text": _text(words)}
+    if output is not None and not output.suffix:
+        why = f"the name of a WAV file ends in .wav, and that of -o {output} does not"
+        raise CommandFailed(f"{why}; if it is a text that begins with a dash, put -- before it", USAGE)
+    request: dict[str, Any] = {"action": "generate", "text": _text(words, encoding), **given(**speech)}
     if output is not None:
         request["output"] = str(output.absolute())
-    given = {"voice": voice, "language": language, "instruct": instruct, "seed": seed, "play": play or None}
-    request.update({name: value for name, value in given.items() if value is not None})
+    if play:
+        request["play"] = True
     # An interruption closes the connection, and with it the speakers fall silent.
-    answer = _answered(where.socket, where.data_dir, request)
+    answer = _answered(where, request, watched=sys.stderr.isatty() and not as_json)
     if answer["status"] != "ok":
-        raise CommandFailed(answer["message"])
+        raise CommandFailed(_reason(answer))
     if as_json:
         click.echo(json.dumps(answer))
 
 
-def _answered(path: Path, data_dir: Path | None, request: dict[str, Any]) -> dict[str, Any]:
+def _answered(where: Where, request: dict[str, Any], *, watched: bool) -> dict[str, Any]:
     """By the daemon; without one by the same engine, for this one request."""
+    if not watched and where.data_dir is None:
+        try:
+            return ask(where.socket, request)
+        except NotRunning:
+            pass
+    from app.cli.engine import connected
+
     try:
-        return ask(path, request)
-    except NotRunning:
-        from app.cli.engine import connected
+        with connected(*where) as engine:
+            if not watched:
+                return ask(engine.socket_path, request)
+            from app.cli.watching import followed
 
-    with connected(path, data_dir) as engine:
-        return ask(engine.socket_path, request)
+            job_id = str(uuid4())
+            with followed(engine, job_id):
+                return ask(engine.socket_path, {**request, "job_id": job_id})
+    except Unauthorized:  # the socket needs no token; without one the job cannot be watched
+        return ask(where.socket, request)
 
 
-def _text(words: tuple[str, ...]) -> str:
-    if words and words != ("-",):
-        return " ".join(words)
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"standard input is not UTF-8 at byte {error.start:,}; convert it first") from error
+def _reason(answer: dict[str, Any]) -> str:
+    message: str = answer["message"]
+    if answer.get("code") == NoSpeakers.code and "-o FILE" not in message:
+        return f"{message}; or save a file: q3tts -o FILE TEXT"
+    return message
+
+
+def _text(words: tuple[str, ...], encoding: str | None) -> str:
+    if words and words != (str(STDIN),):
+        return " ".join(word.removeprefix(_NO_OPTION) for word in words)
+    return read_text(STDIN, encoding)

@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from textwrap import shorten
 from typing import Annotated, Any, Literal, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,7 +22,7 @@ from app import SAMPLE_RATE, __version__
 from app.daemon.engine import DaemonContext
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
-from app.errors import EngineRestarted, ErrorBody, InvalidRequest, SpeechError
+from app.errors import EngineRestarted, ErrorBody, IdempotencyConflict, InvalidRequest, JobNotFound, SpeechError
 from app.events import FINAL, AudioChunk, FinalEvent, JobCanceled, JobError, JobProgress
 from app.inference.languages import language_tag
 from app.inference.model import Lane, VoiceKind
@@ -57,7 +57,11 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     output: str | None = None  #: null for the speakers alone
     voice: str | None = None  #: an id or a name; null for the active model's
     play: bool | None = None  #: null: unless there is an output
+    rate: Annotated[float, Meta(ge=0.5, le=2.0)] = 1.0
+    pitch: Annotated[float, Meta(ge=0.5, le=2.0)] = 1.0
+    volume: Annotated[float, Meta(ge=0.0, le=2.0)] = 1.0
     seed: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
+    job_id: UUID | None = None  #: of the client's choice, to watch the job over HTTP; null for one of the engine's
 
 
 class Bare(Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,16 +136,28 @@ async def generate(engine: DaemonContext, wanted: Generate) -> dict[str, Any]:
     path = None if wanted.output is None else await asyncio.to_thread(checked_output, wanted.output)
     if play:
         await engine.speakers.check()
+    job_id = await _new_id(engine, wanted.job_id)
     request = await _request(engine, wanted, tag, Lane.SPEAK if play else Lane.RENDER)
     if not play:
-        return await _made(engine, request, path, play=False)
+        return await _made(engine, job_id, request, path, play=False)
     async with engine.aloud:
-        return await _made(engine, request, path, play=True)
+        return await _made(engine, job_id, request, path, play=True)
 
 
-async def _made(engine: DaemonContext, request: Request, path: Path | None, *, play: bool) -> dict[str, Any]:
+async def _new_id(engine: DaemonContext, chosen: UUID | None) -> str:
+    """The id of a job that is not there yet: a client that goes away cancels its own job, and no other."""
+    if chosen is None:
+        return str(uuid4())
+    with suppress(JobNotFound):
+        await engine.parts.stores.jobs.get(str(chosen))
+        raise IdempotencyConflict(f"there is a job {chosen} already; choose another job_id")
+    return str(chosen)
+
+
+async def _made(
+    engine: DaemonContext, job_id: str, request: Request, path: Path | None, *, play: bool
+) -> dict[str, Any]:
     """Have a job made, heard and saved: the answer. It is canceled with this."""
-    job_id = str(uuid4())
     try:
         await engine.parts.jobs.submit(request, job_id=job_id)
         last, underruns = await _spoken(engine, job_id, play=play)
@@ -181,7 +197,7 @@ async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane
         voice=voice.id,
         text=wanted.text,
         language=tag,
-        settings=Settings(instruct=instruct),
+        settings=Settings(instruct=instruct, rate=wanted.rate, pitch=wanted.pitch, volume=wanted.volume),
         seed=wanted.seed,
         title=shorten(wanted.text, TITLE_CHARS, placeholder="…"),
     )

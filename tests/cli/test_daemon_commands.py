@@ -1,6 +1,7 @@
 """`q3tts serve --daemon`, `status`, `stop`, and text as a command: real processes, a real socket, espeak-ng."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeAlias
@@ -198,15 +200,41 @@ def test_text_becomes_a_file_with_a_daemon_and_without(q3tts: Run, home: Path, d
             ask(home / ".q3tts.sock", {"action": "status"})
 
 
+def test_on_a_terminal_a_text_shows_how_far_it_is(home: Path) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-P", "-m", "app", "-o", "shoes.wav", "Take good shoes. " * 20]
+    with subprocess.Popen(
+        command,
+        cwd=home,
+        env={**environment(home), "TERM": "xterm", "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as running:
+        os.close(theirs)
+        seen = b""
+        with suppress(OSError):  # on Linux, how a terminal ends
+            while piece := os.read(ours, 65536):
+                seen += piece
+        os.close(ours)
+        assert running.communicate(timeout=60)[0] == b""
+
+    assert running.returncode == 0, seen
+    assert "100% " in seen.decode()
+    assert " of speech" in seen.decode()
+    assert 10 < seconds_of(home / "shoes.wav") < 60
+
+
 def test_what_cannot_be_spoken_is_refused_in_one_line(q3tts: Run, home: Path) -> None:
-    for arguments, said in (
-        (["-o", "x.mp3", "Hello."], ".wav"),
-        (["-o", "x.wav", "--voice", "nobody", "Hello."], "nobody"),
-        (["-o", "x.wav", "--language", "Klingon", "Hello."], "Klingon"),
-        (["-o", "x.wav", "  "], "empty"),
+    for code, arguments, said in (
+        (1, ["-o", "x.mp3", "Hello."], ".wav"),
+        (1, ["-o", "x.wav", "--voice", "nobody", "Hello."], "nobody"),
+        (2, ["-o", "x.wav", "--language", "Inglish", "Hello."], "English"),
+        (1, ["-o", "x.wav", "--language", "xx", "Hello."], "does not speak 'xx'"),
+        (1, ["-o", "x.wav", "  "], "empty"),
     ):
         refused = q3tts(*arguments, cwd=home)
-        assert refused.returncode == 1
+        assert refused.returncode == code
         assert said in refused.stderr
         assert refused.stderr.startswith("q3tts: ")
         assert len(refused.stderr.splitlines()) == 1
@@ -219,7 +247,7 @@ def test_standard_input_that_is_not_text_is_named(home: Path) -> None:
         command, input=b"caf\xe9", capture_output=True, timeout=60, check=False, env=environment(home), cwd=home
     )
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert b"byte 3" in refused.stderr
 
 

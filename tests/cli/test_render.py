@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import wave
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from app.audio.wav import write_wav
 from app.cli import progress, render
 from app.cli.engine import EngineClient
-from app.cli.render import words_for
+from app.cli.watching import words_for
 from tests.cli.commands import ENGLISH, LONG, PATIENCE_S, Shell
 from tests.support.waiting import wait_until
 
@@ -101,7 +102,11 @@ def test_a_text_in_another_encoding_is_reported_with_its_first_wrong_byte(shell:
 
     said = shell.fails(2, "render", story, "-o", story.with_name("a.wav"))
 
-    assert said == f"{story} is not text in UTF-8 (byte 2 is 0xf6); convert it with: iconv -t UTF-8"
+    assert said.startswith(f"{story} is not text in UTF-8 (byte 2 is 0xf6); say which encoding it has")
+    remedy = said.partition("convert it: ")[2]
+    subprocess.run(remedy, shell=True, check=True)
+    assert story.with_name("story.utf8.txt").read_text(encoding="utf-8") == "Größe"
+    shell.ok("render", story, "-o", story.with_name("a.wav"), "--encoding", "windows-1252")
     assert "standard input is not text" in shell.fails(
         2, "render", "-", "-o", story.with_name("a.wav"), input=b"\xff"
     )

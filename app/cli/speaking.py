@@ -1,0 +1,44 @@
+"""How a text is spoken: the options that `q3tts TEXT` and `q3tts render` have in common, in the same words."""
+
+from typing import Any
+
+import click
+
+from app.cli.command import Callback, language
+
+#: Those that the engine has among a job's settings.
+SETTINGS = ("instruct", "rate", "pitch", "volume")
+
+_OPTIONS = (
+    click.option(
+        "--voice",
+        metavar="VOICE",
+        help="A voice's name, or the beginning of its id.  [default: one of the active model's]",
+    ),
+    language("The text's language, by name or tag, or auto.  [default: the voice's own, at first English]"),
+    click.option("--rate", type=click.FloatRange(0.5, 2.0), help="How fast to speak.  [default: 1.0]"),
+    click.option("--pitch", type=click.FloatRange(0.5, 2.0), help="How high to speak.  [default: 1.0]"),
+    click.option("--volume", type=click.FloatRange(0.0, 2.0), help="How loud to speak.  [default: 1.0]"),
+    click.option("--instruct", metavar="WORDS", help="How to speak or sound, if the model takes instructions."),
+    click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="The same seed speaks in the same way."),
+)
+
+
+def speaking(callback: Callback) -> Callback:
+    """Add the options; the callback gets them under their names."""
+    for option in reversed(_OPTIONS):
+        callback = option(callback)
+    return callback
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Those that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def job_of(speech: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A request for a job, of the options as the callback got them."""
+    settings = given(**{name: speech[name] for name in SETTINGS})
+    return given(
+        voice=speech["voice"], language=speech["language"], seed=speech["seed"], settings=settings, **fields
+    )
