@@ -68,6 +68,16 @@ def model_path(model: Fields) -> str:
     return f"/models/{quote(model['model_id'], safe='')}"
 
 
+def repository_path(engine: EngineClient, given: str) -> str:
+    """Where the engine has a model that may have to be downloaded first: one that is listed, or any repository."""
+    try:
+        return model_path(model_of(engine, given))
+    except CommandFailed:
+        if given.count("/") != 1:
+            raise
+    return f"/models/{quote(given, safe='')}"
+
+
 def query(**parameters: Any) -> str:
     """The query of an address: every value that is not None, and each item of a list."""
     given = {name: value for name, value in parameters.items() if value is not None}

@@ -7,7 +7,7 @@ import click
 
 from app.cli.command import INTERRUPTED, CommandFailed, Group, Where, as_json, which_engine
 from app.cli.engine import LOADING_S, EngineClient, connected
-from app.cli.finding import Fields, model_of, model_path
+from app.cli.finding import Fields, model_of, model_path, repository_path
 from app.cli.progress import Show, looks, shown
 from app.cli.terminal import (
     Column,
@@ -110,13 +110,16 @@ def show(model: str, as_json: bool, where: Where) -> None:
 def download(model: str, detach: bool, as_json: bool, where: Where) -> None:
     """Download a model. Ctrl-C stops that; the same command goes on from there.
 
+    REPOSITORY is any on the Hugging Face hub whose model can be loaded: ORG/NAME.
+
     \b
     Examples:
       q3tts models download qwen3-tts-12hz-0.6b-customvoice
       q3tts models download Qwen/Qwen3-TTS-12Hz-0.6B-Base --detach
+      q3tts models download mlx-community/Kokoro-82M-bf16
     """
     with connected(*where, daemon_only=detach) as engine:
-        path = model_path(model_of(engine, model))
+        path = repository_path(engine, model)
         found = engine.post(f"{path}/download") if detach else _downloaded(engine, path, quiet=as_json)
     if as_json:
         print_json(found)

@@ -147,6 +147,11 @@ class Downloads:
         """The download in work, or how the last one ended."""
         return self._last.get(model_id)
 
+    @property
+    def unfinished(self) -> list[str]:
+        """The models whose last download is in work, or came to no good end."""
+        return [model_id for model_id, download in self._last.items() if download.state != "done"]
+
     def start(self, model_id: str, repository: str, revision: str, target: Path) -> Download:
         """Begin or resume a download; the one in work, if any. Raises `WrongState` when `target` exists."""
         last = self._last.get(model_id)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from app.errors import ModelNotReady
 from app.inference.families import Task
 from app.models.downloads import Download
+from app.models.published import Published
 from app.models.spec import ModelSpec
 
 
@@ -47,3 +48,18 @@ class Listed(Struct, frozen=True, kw_only=True):
         if self.task is not Task.TTS and self.state is not State.ABSENT:
             why = "it turns speech into text"
         raise ModelNotReady(f"the model {self.model_id} cannot speak: {why}", model_id=self.model_id)
+
+
+def absent(model: Published, download: Download | None) -> Listed:
+    """A model of the hub that is not here; `download` is its last one, if there was any."""
+    loading = download is not None and download.state == "downloading"
+    return Listed(
+        model_id=model.model_id,
+        display_name=model.display_name,
+        state=State.DOWNLOADING if loading else State.ABSENT,
+        task=model.task,
+        repository=model.repository,
+        revision=model.revision,
+        bytes=model.bytes or None,
+        download=download if loading or (download and download.error) else None,
+    )

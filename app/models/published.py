@@ -6,6 +6,7 @@ repository's owner changes later does not reach anybody by itself; what arrives 
 `bytes` is about what the files have at that revision, for a progress bar to start with.
 """
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -23,7 +24,7 @@ class Published(Struct, frozen=True):
     display_name: str
     repository: str
     revision: str
-    bytes: int
+    bytes: int  #: 0 where it is not known
     kind: Kind | Literal["stt"]
     languages: tuple[str, ...] = _LANGUAGES  #: empty: more than can be listed
 
@@ -32,6 +33,9 @@ class Published(Struct, frozen=True):
         """Whether it speaks or listens."""
         return Task.STT if self.kind == "stt" else Task.TTS
 
+
+#: What ORG/NAME may look like, as huggingface_hub's `validate_repo_id` has it.
+_REPOSITORY = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
 
 _MODELS = (
     Published(
@@ -141,3 +145,13 @@ _BY_REPOSITORY = {model.repository.casefold(): model for model in _MODELS}
 def of_repository(name: str) -> Published | None:
     """The model that a repository of the hub holds, if it is one of these; case makes no difference to the hub."""
     return _BY_REPOSITORY.get(name.casefold())
+
+
+def is_repository(name: str) -> bool:
+    """Whether a repository of the hub may be called like this."""
+    return _REPOSITORY.fullmatch(name) is not None
+
+
+def of_hub(repository: str) -> Published:
+    """Any repository: what is in it is not known before it is asked for, and nobody has pinned a revision."""
+    return Published(repository, repository, repository, "", 0, "base", languages=())

@@ -21,8 +21,8 @@ from app.inference.families import Task
 from app.inference.processor import Processor
 from app.models.downloads import Downloads
 from app.models.installed import InstalledModel, InstalledModels
-from app.models.listed import Listed, State
-from app.models.published import PUBLISHED, Published, of_repository
+from app.models.listed import Listed, State, absent
+from app.models.published import PUBLISHED, Published, is_repository, of_hub, of_repository
 from app.models.spec import ModelSpec
 from app.models.supervisors import ModelSupervisors
 from app.models.worker.supervisor import WorkerSupervisor
@@ -86,7 +86,7 @@ class ModelRegistry:
 
     def every(self) -> list[Listed]:
         """What is built in, what is here, then what could be downloaded."""
-        ids = [*self._builtin, *self._shelf.found, *PUBLISHED]
+        ids = [*self._builtin, *self._shelf.found, *PUBLISHED, *self._downloads.unfinished]
         return [self._listed(model_id) for model_id in dict.fromkeys(ids)]
 
     def get(self, said: str) -> Listed:
@@ -110,24 +110,14 @@ class ModelRegistry:
             loaded = self._supervisors.in_memory(model_id)
             return Listed(model_id=model_id, display_name=model_id, state=state, entry=builtin, loaded=loaded)
         published, found = PUBLISHED.get(model_id), self._shelf.found.get(model_id)
-        if published is None and found is None:
-            raise ModelNotFound(model_id=model_id)
-        name = published.display_name if published else model_id
         if found is not None:
-            return self._installed(model_id, name, found, published)
-        assert published is not None
+            return self._installed(model_id, published.display_name if published else model_id, found, published)
         download = self._downloads.get(model_id)
-        loading = download is not None and download.state == "downloading"
-        return Listed(
-            model_id=model_id,
-            display_name=name,
-            state=State.DOWNLOADING if loading else State.ABSENT,
-            task=published.task,
-            repository=published.repository,
-            revision=published.revision,
-            bytes=published.bytes,
-            download=download if loading or (download and download.error) else None,
-        )
+        if published is not None:
+            return absent(published, download)
+        if model_id in self._downloads.unfinished:
+            return absent(of_hub(model_id), download)
+        raise ModelNotFound(model_id=model_id)
 
     def _installed(self, model_id: str, name: str, found: InstalledModel, published: Published | None) -> Listed:
         supervisor = self._supervisors.get(model_id)
@@ -229,13 +219,21 @@ class ModelRegistry:
         return self.get(listed.model_id), checked
 
     async def download(self, model_id: str) -> Listed:
-        """Begin or resume a download. Raises `ModelNotFound`, `WrongState` when the model is here."""
+        """Begin or resume a download, of a model that is listed or of a repository of the hub, ORG/NAME.
+
+        Raises `ModelNotFound`, `WrongState` when the model is here.
+        """
         await self.scan()
-        listed = self.get(model_id)
+        try:
+            listed = self.get(model_id)
+        except ModelNotFound:
+            if not is_repository(model_id):
+                raise
+            listed = absent(of_hub(model_id), None)
         model_id = listed.model_id
         if listed.state not in (State.ABSENT, State.DOWNLOADING):
             raise WrongState(f"the model {model_id} is {listed.state}; delete it first to download it again")
-        self._downloads.start(model_id, listed.repository, listed.revision, self._shelf.folder / model_id)
+        self._downloads.start(model_id, listed.repository, listed.revision or "main", self._shelf.folder / model_id)
         return self.get(model_id)
 
     async def cancel_download(self, model_id: str) -> Listed:

@@ -150,7 +150,7 @@ async def test_a_file_and_what_is_hidden_are_not_models(engine: Engine) -> None:
 
 
 STRANGE = (
-    *("..", ".", "%2e%2e", "%2e", "%2E%2E%2F%2E%2E", "..%2f..%2fq3tts.db", "a%2Fb", "a%5Cb", "%2Fetc", "%00"),
+    *("..", ".", "%2e%2e", "%2e", "%2E%2E%2F%2E%2E", "..%2f..%2fq3tts.db", "a%5Cb", "%2Fetc", "%00"),
     *("fake%00", "a%0Ab", "a%0D%0AX:%20y", "%ff", "%ed%a0%80", "%F0%9F%98%80", "%20", "%", "%zz", "fake%20"),
     *("FAKE", ".downloads", "~", "*", "fake;x", "-rf", "__init__"),
     *("x" * 128, "x" * 129, "x" * 8_000, "%41" * 2_000),

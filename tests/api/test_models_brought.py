@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 from urllib.parse import quote
 
+import anyio
 import msgspec
 import pytest
 
@@ -15,9 +17,10 @@ from app.inference.checkpoint.manifest import MANIFEST, Manifest, ManifestFile
 from app.models.published import PUBLISHED
 from tests.api.asking import finished
 from tests.api.conftest import OpenerOfModels
-from tests.api.models import BASE, Program, checkpoint, fake_worker, models_folder, refused
-from tests.support.client import Engine
+from tests.api.models import BASE, Program, bytes_in, checkpoint, fake_worker, models_folder, refused
+from tests.support.client import PATIENCE_S, Engine
 from tests.support.fakes import fake_entry
+from tests.support.running import command
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +121,51 @@ async def test_a_cached_download_that_is_not_complete_says_so(engine: Engine) ->
     assert f"hf download {PUBLISHED[BASE].repository}" in broken["reason"]
     assert absent["state"] == "absent"
     assert [reason for name, reason in (await skipped(engine)).items() if "models--" in name] == [broken["reason"]]
+
+
+async def test_any_repository_of_the_hub_is_downloaded_under_its_name(
+    engine: Engine, children: dict[str, Program], tmp_path: Path
+) -> None:
+    source = checkpoint(tmp_path / "source")
+    asked: list[tuple[str, ...]] = []
+
+    def fetch(*arguments: str) -> Sequence[str]:
+        asked.append(arguments[:2])
+        return command("scripted_download", "complete", arguments[2], source)
+
+    children["fetch"] = fetch
+    children["worker"] = lambda *_: fake_worker(engine.control)
+    begun = await engine.post("/models/org%2Fname/download", status=202)
+    with anyio.fail_after(PATIENCE_S):
+        while (one := await engine.get("/models/org/name"))["state"] == "downloading":
+            await anyio.sleep(0.01)
+
+    assert (begun["model_id"], begun["state"], begun["repository"]) == ("org/name", "downloading", "org/name")
+    assert (one["state"], one["bytes"]) == ("installed", bytes_in(source))
+    assert (models_folder(engine) / "org" / "name" / "config.json").exists()
+    assert asked == [("org/name", "main")]
+    await refused(engine, "POST", "org%2Fname/download", 409, "WRONG_STATE")
+    assert await engine.delete("/models/org%2Fname") == {"deleted": True}
+    await refused(engine, "GET", "org%2Fname", 404, "MODEL_NOT_FOUND")
+
+
+async def test_a_repository_that_cannot_be_used_says_why_and_is_forgotten_when_it_is_deleted(
+    engine: Engine, children: dict[str, Program]
+) -> None:
+    children["fetch"] = lambda *arguments: command("scripted_download", "no space", arguments[2])
+    await engine.post("/models/org%2Fname/download", status=202)
+    with anyio.fail_after(PATIENCE_S):
+        while (one := await engine.get("/models/org/name"))["state"] == "downloading":
+            await anyio.sleep(0.01)
+
+    assert one["download"]["error"]["message"] == "the disk is full"
+    assert "org/name" in [each["model_id"] for each in (await engine.get("/models"))["models"]]
+    assert await engine.delete("/models/org%2Fname") == {"deleted": True}
+    assert not (models_folder(engine) / ".downloads" / "org" / "name").exists()
+    for name in ("org%2Fname", "org%2F..", "nobody", "a%2Fb%2Fc", "-a%2Fb"):
+        await refused(engine, "GET", name, 404, "MODEL_NOT_FOUND")
+    for name in ("org%2F..", "nobody", "a%2Fb%2Fc", "-a%2Fb"):
+        await refused(engine, "POST", f"{name}/download", 404, "MODEL_NOT_FOUND")
 
 
 async def test_a_file_that_has_changed_since_it_was_downloaded_is_found_when_it_is_checked(engine: Engine) -> None:

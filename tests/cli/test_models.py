@@ -114,6 +114,18 @@ def test_a_download_arrives_and_says_what_to_do_with_it(nobody: Shell, hub: Hub)
     assert hub.requests
 
 
+def test_any_repository_of_a_family_that_can_be_loaded_is_downloaded(nobody: Shell, hub: Hub) -> None:
+    hub.add("org/ears", {"config.json": b'{"model_type": "whisper"}', "model.safetensors": WEIGHTS})
+    hub.add("org/text", {"config.json": b'{"model_type": "gemma"}', "model.safetensors": WEIGHTS})
+
+    said = nobody.ok("models", "download", "org/ears")
+
+    assert said == "org/ears is installed; use it with: q3tts models use org/ears\n"
+    assert nobody.ok("models", "use", "org/ears") == "org/ears is active\n"
+    assert "org/text is not a model that can be used" in nobody.fails(1, "models", "download", "org/text")
+    assert "no model 'org/gone'" in nobody.fails(1, "models", "download", "org/gone")
+
+
 def test_a_download_that_fails_says_why(nobody: Shell, hub: Hub) -> None:
     hub.corrupt.add("model.safetensors")
 

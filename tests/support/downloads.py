@@ -8,7 +8,7 @@ MODEL = "acme/voice"
 WEIGHTS = hashlib.shake_128(b"weights").digest(300_000)
 CODEC = hashlib.shake_128(b"codec").digest(40_000)
 FILES = {
-    "config.json": b'{"model_type": "voice"}',
+    "config.json": b'{"model_type": "qwen3_tts"}',
     "merges.txt": "Ġ t\n".encode() * 50,
     "empty.txt": b"",
     "model.safetensors": WEIGHTS,

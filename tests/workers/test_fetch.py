@@ -244,7 +244,7 @@ def test_a_model_that_does_not_fit_is_not_begun(hub: Hub, folder: Path) -> None:
 
     assert code == "DISK_FULL"
     assert "needs 100 MB of free disk, and there are 1 MB" in message
-    assert all(hub.asked_for(name) == [] for name in FILES)
+    assert all(hub.asked_for(name) == [] for name in FILES if name != "config.json")
 
 
 @pytest.mark.parametrize(
@@ -324,6 +324,29 @@ def test_a_model_of_pickles_is_unsuitable(hub: Hub, folder: Path) -> None:
     hub.add("acme/pickles", UNSAFE)
 
     assert failure(fetched(hub, folder, repository="acme/pickles"))[0] == "UNSUITABLE"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (b'{"model_type": "gemma"}', "'gemma', which is neither a text-to-speech nor a speech-to-text model"),
+        (b'{"model_type": "llama"}', "'llama' is a text model"),
+        (b"{", "config.json is malformed"),
+        (None, "has no config.json"),
+    ],
+)
+def test_a_model_that_does_not_speak_is_refused_before_its_weights_come(
+    hub: Hub, folder: Path, config: bytes | None, words: str
+) -> None:
+    hub.add("org/other", {"model.safetensors": WEIGHTS} | ({} if config is None else {"config.json": config}))
+
+    with fetching(folder, repository="org/other", HF_ENDPOINT=hub.url) as process:
+        code, message = failure(said(process))
+
+    assert code == "UNSUITABLE"
+    assert message.startswith("org/other ")
+    assert words in message
+    assert hub.asked_for("model.safetensors") == []
 
 
 def test_malformed_hashes_are_refused(hub: Hub, folder: Path) -> None:

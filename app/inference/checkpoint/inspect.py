@@ -80,11 +80,6 @@ def read_checkpoint(folder: Path, model_id: str = "") -> Checkpoint:
         check_json(folder, files, name)
     config = read_json(folder, files, "config.json", dict[str, Any])
     task, model_type = task_of(config, model_id)
-    if is_frozen() and model_type not in CARRIED[task]:
-        raise BrokenCheckpoint(
-            f"this build cannot load {model_type}; it supports Qwen3-TTS for speech, and Qwen3-ASR and Whisper for "
-            "transcription; q3tts from source loads other models, too"
-        )
     weights = tensors_in(folder, files)
     checkpoint = Checkpoint(
         task=task,
@@ -115,9 +110,20 @@ def task_in(folder: Path, model_id: str) -> Task:
 
 
 def task_of(config: dict[str, Any], model_id: str) -> tuple[Task, str]:
-    """What a model is for, and mlx-audio's module for it: as mlx-audio finds it, but never by a folder's name.
-    Raises `BrokenCheckpoint` for a model that is not about speech.
+    """What a model is for, and mlx-audio's module for it, by its `config.json`. Raises `BrokenCheckpoint` for a
+    model that is not about speech, and for one that this build cannot load.
     """
+    task, model_type = _family(config, model_id)
+    if is_frozen() and model_type not in CARRIED[task]:
+        raise BrokenCheckpoint(
+            f"this build cannot load {model_type}; it supports Qwen3-TTS for speech, and Qwen3-ASR and Whisper for "
+            "transcription; q3tts from source loads other models, too"
+        )
+    return task, model_type
+
+
+def _family(config: dict[str, Any], model_id: str) -> tuple[Task, str]:
+    """As mlx-audio finds it, but never by a folder's name."""
     stated = config.get("model_type") or config.get("architecture")
     if stated == "llama" and "acoustic_dim" in config:
         stated = "tada"

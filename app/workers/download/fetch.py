@@ -29,12 +29,14 @@ from typing import Any
 
 import msgspec
 
+from app.inference.checkpoint.folder import BrokenCheckpoint, read_json
+from app.inference.checkpoint.inspect import task_of
 from app.inference.checkpoint.manifest import MANIFEST, Manifest, ManifestFile, read_manifest
 from app.process.child import ABANDONED, end_with_parent, own_pipes
 from app.process.files import atomic_write, sync_folder
 from app.workers.download.hub import FetchFailed, RemoteFile, append, corrupt, explained, listing, passes
 
-PARTS = ".parts"
+PARTS, CONFIGURATION = ".parts", "config.json"
 
 #: Must stay free: a share of what is still to come, but at least this many bytes.
 MARGIN, MARGIN_BYTES = 0.05, 100_000_000
@@ -103,12 +105,15 @@ def fetch(repository: str, revision: str, folder: Path, report: Report, free: Ca
     parts.mkdir(parents=True, exist_ok=True)
     for other in {path.name for path in parts.iterdir()} - {file.part for file in files}:
         (parts / other).unlink()  # of another revision
+    files = _configuration_first(files, repository)
     held = {file: _held(file, folder) for file in files}
     report.say("started", bytes_total=sum(file.size for file in files), files=len(files), revision=commit)
     done = sum(held.values())
     report.progress(done, always=True)
-    check_disk(folder, sum(file.size for file in files) - done, free)
-    for file in files:
+    for number, file in enumerate(files):
+        if number == 1:
+            _require_speech(repository, folder, files[0])
+            check_disk(folder, sum(file.size for file in files) - done, free)
         if not (folder / file.name).is_file():
             others = done - held[file]
             for there in _download(repository, commit, file, parts / file.part):
@@ -118,6 +123,25 @@ def fetch(repository: str, revision: str, folder: Path, report: Report, free: Ca
     report.say("verifying")
     _install(Manifest(repository, commit, _verified(files, folder)), files, folder)
     return commit
+
+
+def _configuration_first(files: Sequence[RemoteFile], repository: str) -> list[RemoteFile]:
+    """So that it is known what a model is before its weights come."""
+    found = sorted(files, key=lambda file: file.name != CONFIGURATION)
+    if found[0].name != CONFIGURATION:
+        raise FetchFailed("UNSUITABLE", f"{repository} has no {CONFIGURATION}, which says what a model is")
+    return found
+
+
+def _require_speech(repository: str, folder: Path, file: RemoteFile) -> None:
+    """Raise UNSUITABLE when a model's configuration is not that of a family that can be loaded."""
+    path = folder / file.name
+    path = path if path.is_file() else folder / PARTS / file.part
+    try:
+        task_of(read_json(path.parent, {path.name: path.stat()}, path.name, dict[str, Any]), repository)
+    except BrokenCheckpoint as error:
+        why = str(error).replace(path.name, file.name)
+        raise FetchFailed("UNSUITABLE", f"{repository} is not a model that can be used: {why}") from error
 
 
 def check_disk(folder: Path, missing: int, free: Callable[[Path], int]) -> None:

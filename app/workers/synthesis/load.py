@@ -26,9 +26,16 @@ def load(family: str, folder: Path | None) -> Model:
         return _load(family, folder)
     except Exception as error:
         # Only now is it worth the time to read everything again: the reason may be a file that has changed.
-        if damaged := damaged_files(folder, recorded_hashes(folder)):
+        if damaged := _damaged(folder):
             raise BrokenCheckpoint(f"{error}; not as downloaded: {', '.join(damaged)}") from error
         raise
+
+
+def _damaged(folder: Path) -> list[str]:
+    try:
+        return damaged_files(folder, recorded_hashes(folder))
+    except BrokenCheckpoint:
+        return []  # the first error says why
 
 
 def _load(family: str, folder: Path) -> Model:
