@@ -1,5 +1,6 @@
 """Which job, voice or model is meant by what somebody types: an id, the beginning of one, or a name."""
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 from unicodedata import normalize
 from urllib.parse import quote, urlencode
@@ -11,8 +12,8 @@ from app.cli.engine import EngineClient
 #: How many characters of an id are shown, and how many have to be given at least.
 SHOWN, SHORTEST = 8, 4
 
-#: How many of the newest jobs are searched for the beginning of an id, and how many at a time.
-JOBS_LOOKED_AT, PAGE = 400, 200
+#: How many jobs an answer may have.
+PAGE = 200
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -24,20 +25,32 @@ def job_id_of(engine: EngineClient, given: str) -> str:
     beginning = given.lower()
     if len(beginning) < SHORTEST:
         raise CommandFailed(f"{given!r} is too short for a job's id; give {SHORTEST} characters or more", USAGE)
-    found: list[str] = []
-    cursor: str | None = None
-    for _ in range(JOBS_LOOKED_AT // PAGE):
-        page = engine.get(f"/jobs?{query(limit=PAGE, cursor=cursor)}")
-        found += [job["job_id"] for job in page["jobs"] if job["job_id"].startswith(beginning)]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
+    every, _ = jobs_matching(engine, {}, None)
+    found = [job["job_id"] for job in every if job["job_id"].startswith(beginning)]
     if not found:
-        where = "there is" if cursor is None else f"among the newest {JOBS_LOOKED_AT} there is"
-        raise CommandFailed(f"{where} no job {given}; see: q3tts jobs")
+        raise CommandFailed(f"there is no job {given}; see: q3tts jobs")
     if len(found) > 1:
         raise CommandFailed(f"{len(found)} jobs begin with {given}: {', '.join(found[:4])}")
     return found[0]
+
+
+def job_ids_of(engine: EngineClient, given: Iterable[str]) -> list[str]:
+    """All of them before anything is done: a mistake in one leaves the others as they are."""
+    return list(dict.fromkeys(job_id_of(engine, job) for job in given))
+
+
+def jobs_matching(engine: EngineClient, filters: Fields, limit: int | None) -> tuple[list[Fields], str | None]:
+    """The newest jobs of the history, at most `limit`, None for all; and where the next ones are."""
+    found: list[Fields] = []
+    cursor: str | None = None
+    while limit is None or len(found) < limit:
+        size = PAGE if limit is None else min(limit - len(found), PAGE)
+        page = engine.get(f"/jobs?{query(**filters, limit=size, cursor=cursor)}")
+        found += page["jobs"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    return found, cursor
 
 
 def voice_of(engine: EngineClient, given: str) -> Fields:

@@ -1,4 +1,5 @@
-"""What is done to jobs: cancel, pause, resume, retry, delete, save. Looking at them is in `jobs.py`."""
+"""What is done to jobs: cancel, pause, resume, retry, save. Looking at them is in `jobs.py`,
+deleting them in `job_deletion.py`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +8,7 @@ import click
 
 from app.cli.command import Command, CommandFailed, Where, which_engine
 from app.cli.engine import EngineClient, RequestRefused, connected
-from app.cli.finding import SHOWN, Fields, job_id_of
+from app.cli.finding import SHOWN, Fields, job_id_of, job_ids_of
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import note, say
 from app.errors import JobNotCompleted
@@ -73,22 +74,6 @@ def retry(jobs: tuple[str, ...], where: Where) -> None:
     _continue(jobs, "retry", where)
 
 
-@click.command(cls=Command)
-@several
-@which_engine
-def delete(jobs: tuple[str, ...], where: Where) -> None:
-    """Delete jobs, their audio and their files. Those that are not final are canceled first.
-
-    \b
-    Examples:
-      q3tts jobs delete 5c56a822 4a5dbc6d
-    """
-    with connected(*where) as engine:
-        for job_id in _ids(engine, jobs):
-            engine.delete(f"/jobs/{job_id}")
-            say(f"{job_id[:SHOWN]} is deleted")
-
-
 @click.command("save", cls=Command)
 @click.argument("job", metavar="ID")
 @output()
@@ -116,7 +101,7 @@ def save_(job: str, output: Path, partial: bool, where: Where) -> None:
         say(str(output))
 
 
-CONTROLS = (cancel, pause, resume, retry, delete, save_)
+CONTROLS = (cancel, pause, resume, retry, save_)
 
 
 def _continue(jobs: tuple[str, ...], action: str, where: Where) -> None:
@@ -128,10 +113,5 @@ def _continue(jobs: tuple[str, ...], action: str, where: Where) -> None:
 
 
 def _each(engine: EngineClient, jobs: tuple[str, ...], action: str) -> Iterable[Fields]:
-    for job_id in _ids(engine, jobs):
+    for job_id in job_ids_of(engine, jobs):
         yield engine.post(f"/jobs/{job_id}/{action}")
-
-
-def _ids(engine: EngineClient, jobs: tuple[str, ...]) -> list[str]:
-    """All of them before anything is done: a mistake in one leaves the others as they are."""
-    return list(dict.fromkeys(job_id_of(engine, job) for job in jobs))

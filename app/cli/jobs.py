@@ -1,16 +1,18 @@
 """`q3tts jobs`: the history, and one job of it. What is done to jobs is in `job_control.py`."""
 
-import re
+import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from urllib.parse import quote
 
 import click
 
 from app.cli.command import Group, Where, as_json, which_engine
+from app.cli.dates import Since
 from app.cli.engine import EngineClient, RequestRefused, connected
-from app.cli.finding import PAGE, SHOWN, Fields, job_id_of, query, voice_of
+from app.cli.finding import SHOWN, Fields, job_id_of, jobs_matching, voice_of
 from app.cli.job_control import CONTROLS
+from app.cli.job_deletion import delete
 from app.cli.terminal import (
     Column,
     clock,
@@ -33,9 +35,10 @@ COLORS: Mapping[str, str] = {
     JobStatus.FAILED: "red",
 }
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
 USUAL_CHUNK = 400
+
+#: How many jobs are listed on a terminal when nobody says how many.
+PAGE = 20
 
 COLUMNS = (
     Column("ID"),
@@ -45,24 +48,6 @@ COLUMNS = (
     Column("AUDIO", right=True),
     Column("TITLE", cut=True),
 )
-
-
-class Since(click.ParamType[datetime, str | datetime]):
-    """A moment: a date, a date and a time, or how long ago it was."""
-
-    name = "date"
-
-    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """From what was given; a time without a zone is one of here."""
-        if isinstance(value, datetime):
-            return value
-        now = datetime.now(UTC)
-        try:
-            if ago := re.fullmatch(r"(\d{1,6})([mhdw])", value):
-                return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither like 2026-11-21, nor like 7d, 12h or 30m", param, ctx)
 
 
 @click.group(cls=Group)
@@ -86,8 +71,9 @@ def jobs() -> None:
 @click.option("--text", metavar="WORDS", help="Words in the title or the text, 3 characters or more.")
 @click.option("--tag", help="Only those with this tag.")
 @click.option("--since", type=Since(), metavar="DATE", help="A date, or how long ago: 7d, 12h, 30m.")
+@click.option("--all", "every", is_flag=True, help="All of them.  [default: in a pipe, and with --json]")
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Maximum number of jobs to list."
+    "--limit", type=click.IntRange(min=1), help=f"Maximum number of jobs to list.  [default: {PAGE} on a terminal]"
 )
 @as_json
 @which_engine
@@ -98,7 +84,8 @@ def list_(
     text: str | None,
     tag: str | None,
     since: datetime | None,
-    limit: int,
+    every: bool,
+    limit: int | None,
     as_json: bool,
     where: Where,
 ) -> None:
@@ -107,9 +94,13 @@ def list_(
     \b
     Examples:
       q3tts jobs list --status queued --status running
-      q3tts jobs list --since 7d --text lighthouse --limit 100
+      q3tts jobs list --since 7d --text lighthouse --all
       q3tts jobs --json | jq -r '.jobs[].job_id'
     """
+    if every and limit is not None:
+        raise click.UsageError("--all and --limit exclude each other")
+    if limit is None and not (every or as_json) and sys.stdout.isatty():
+        limit = PAGE
     with connected(*where) as engine:
         filters: Fields = {
             "status": list(status) or None,
@@ -119,16 +110,15 @@ def list_(
             "tag": tag,
             "created_from": since and since.isoformat(),
         }
-        found, cursor = _pages(engine, filters, limit)
+        found, cursor = jobs_matching(engine, filters, limit)
     if as_json:
         print_json({"jobs": found, "next_cursor": cursor})
-        return
-    if not found:
+    elif found:
+        print_table(COLUMNS, [_row(job) for job in found])
+    else:
         note("there are no such jobs" if any(filters.values()) else "there are no jobs yet")
-        return
-    print_table(COLUMNS, [_row(job) for job in found])
-    if cursor is not None:
-        note(f"there are more; see them with: --limit {limit * 5}")
+    if cursor is not None and not as_json:
+        note(f"there are more than these {len(found)}; see all of them with: --all")
 
 
 @jobs.command()
@@ -153,21 +143,8 @@ def show(job: str, as_json: bool, where: Where) -> None:
         print_facts(_facts(found, _voice_name(engine, found), files))
 
 
-for _control in CONTROLS:
+for _control in (*CONTROLS, delete):
     jobs.add_command(_control)
-
-
-def _pages(engine: EngineClient, filters: Fields, limit: int) -> tuple[list[Fields], str | None]:
-    """The first jobs of the history, as many as wanted; and where the next ones are."""
-    found: list[Fields] = []
-    cursor: str | None = None
-    while len(found) < limit:
-        page = engine.get(f"/jobs?{query(**filters, limit=min(limit - len(found), PAGE), cursor=cursor)}")
-        found += page["jobs"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
-    return found, cursor
 
 
 def _row(job: Fields) -> list[str]:

@@ -19,7 +19,7 @@ _NO_OPTION = "\0"
 
 
 class Say(Command):
-    """The command whose arguments are text: words after a dash, such as "-ology is a suffix", are no options."""
+    """The command whose arguments are text: words after a dash, such as "-ology is a suffix", are not options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Mark what begins with a dash and has spaces, where an option could be."""

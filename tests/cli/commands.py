@@ -104,8 +104,8 @@ class Shell:
             start_new_session=True,  # so that a signal can be sent to all that it starts, as a terminal does
         )
 
-    def on_terminal(self, *arguments: object, **environment: str) -> tuple[int, str]:
-        """Its exit code, and what is seen on a terminal of 80 columns."""
+    def on_terminal(self, *arguments: object, typed: str = "", **environment: str) -> tuple[int, str]:
+        """Its exit code, and what is seen on a terminal of 80 columns, where this is typed."""
         ours, theirs = os.openpty()
         environment = {**self.variables(), "TERM": "xterm", **environment}
         environment.pop("NO_COLOR", None) if not environment.get("NO_COLOR") else None
@@ -113,6 +113,7 @@ class Shell:
             self.command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
         ) as process:
             os.close(theirs)
+            os.write(ours, typed.encode())
             seen = b""
             with suppress(OSError):  # on Linux, how a terminal ends
                 while piece := os.read(ours, 65536):

@@ -9,7 +9,7 @@ import pytest
 
 from app.cli.command import CommandFailed
 from app.cli.engine import EngineClient
-from app.cli.finding import JOBS_LOOKED_AT, job_id_of, model_of, query, voice_of
+from app.cli.finding import job_id_of, jobs_matching, model_of, query, voice_of
 from app.inference.model import VoiceKind
 from app.store.rows import Voice
 from app.usecases.voice_names import voices_named
@@ -54,8 +54,8 @@ def test_a_whole_id_is_taken_as_it_is() -> None:
     assert job_id_of(engine(), whole) == whole.lower()
 
 
-def test_the_beginning_of_an_id_is_looked_for_among_the_newest() -> None:
-    assert job_id_of(engine(jobs=pages(300)), "AB00010a") == job_id(0xAB00010A)
+def test_the_beginning_of_an_id_is_looked_for_in_the_whole_history() -> None:
+    assert job_id_of(engine(jobs=pages(1000)), "AB0003e7") == job_id(0xAB0003E7)
 
 
 def test_a_beginning_that_several_jobs_have_is_refused_with_some_of_them() -> None:
@@ -72,11 +72,14 @@ def test_a_beginning_that_is_too_short_is_not_even_looked_for() -> None:
     assert failed.value.exit_code == 2
 
 
-def test_a_job_that_is_not_found_may_be_an_old_one() -> None:
+def test_a_job_that_is_nowhere_is_refused() -> None:
     with pytest.raises(CommandFailed, match=r"^there is no job 5c56a822"):
         job_id_of(engine(jobs=pages(300)), "5c56a822")
-    with pytest.raises(CommandFailed, match=rf"^among the newest {JOBS_LOOKED_AT} there is no job 5c56a822"):
-        job_id_of(engine(jobs=pages(1000)), "5c56a822")
+
+
+def test_the_history_is_read_to_its_end_or_to_the_limit() -> None:
+    assert len(jobs_matching(engine(jobs=pages(1000)), {}, None)[0]) == 1000
+    assert jobs_matching(engine(jobs=pages(1000)), {}, 400)[1] == "400"
 
 
 def voice(number: int, name: str, language: str | None = None, model: str = "espeak-ng") -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.cli import jobs
 from app.cli.engine import EngineClient, connected
-from tests.cli.commands import ENGLISH, LONG, Shell, assert_fits
+from tests.cli.commands import ENGLISH, LONG, Shell, assert_fits, daemon
 from tests.support.waiting import wait_until
 
 
@@ -91,8 +92,22 @@ def test_more_jobs_than_are_shown_are_mentioned(shell: Shell, made: list[dict[st
     run = shell.run("jobs", "--tag", "jobs", "--limit", "1")
 
     assert len(run.stdout.splitlines()) == 2
-    assert run.stderr.startswith("there are more")
+    assert run.stderr == "there are more than these 1; see all of them with: --all\n"
     assert made
+    assert "exclude each other" in shell.fails(2, "jobs", "--all", "--limit", "1")
+
+
+def test_a_list_is_cut_on_a_terminal_alone(shell: Shell, engine: EngineClient) -> None:
+    for _ in range(jobs.PAGE + 2):
+        job = engine.post("/jobs", {"voice_id": ENGLISH, "text": "Shoes.", "tags": ["many"]})
+        engine.post(f"/jobs/{job['job_id']}/cancel")
+
+    assert len(shell.ok("jobs", "--tag", "many").splitlines()) == jobs.PAGE + 3
+    assert shell.json("jobs", "--tag", "many")["next_cursor"] is None
+    seen = shell.on_terminal("jobs", "--tag", "many", NO_COLOR="1")[1].splitlines()
+    assert len(seen) == jobs.PAGE + 2
+    assert seen[-1] == f"there are more than these {jobs.PAGE}; see all of them with: --all"
+    assert len(shell.on_terminal("jobs", "--tag", "many", "--all", NO_COLOR="1")[1].splitlines()) == jobs.PAGE + 3
 
 
 @pytest.mark.parametrize("since", ["yesterday", "7y", "d", "2026-13-01", "999999w"])
@@ -229,3 +244,44 @@ def test_on_a_terminal_the_state_has_a_colour_unless_nobody_wants_one(
 
     code, seen = shell.on_terminal("jobs", "--tag", "jobs", NO_COLOR="1")
     assert (code, "\x1b" in seen) == (0, False)
+
+
+@pytest.fixture
+def deletable(tmp_path: Path) -> Generator[Shell]:
+    """An engine whose jobs may all be deleted: one completed, two canceled."""
+    socket_path = tmp_path / "sock"
+    with daemon(socket_path, tmp_path / "data"), connected(socket_path, None) as engine:
+        done = engine.post("/jobs", {"voice_id": ENGLISH, "text": "Shoes."})["job_id"]
+        wait_until(lambda: completed(engine, done))
+        for _ in range(2):
+            job = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG})
+            engine.post(f"/jobs/{job['job_id']}/cancel")
+        yield Shell(socket_path)
+
+
+def statuses(shell: Shell) -> list[str]:
+    return sorted(job["status"] for job in shell.json("jobs")["jobs"])
+
+
+def test_jobs_are_deleted_by_status_and_age_after_a_question(deletable: Shell) -> None:
+    three = ["canceled", "canceled", "completed"]
+    assert "say it with --yes" in deletable.fails(2, "jobs", "delete", "--all")
+    assert "give the ids of jobs" in deletable.fails(2, "jobs", "delete")
+    assert "give the ids of jobs" in deletable.fails(2, "jobs", "delete", "--all", "--status", "failed")
+    assert deletable.run("jobs", "delete", "--older-than", "1h", "-y").stderr == "there are no such jobs\n"
+    assert deletable.run("jobs", "delete", "--status", "failed").stderr == "there are no such jobs\n"
+    assert statuses(deletable) == three
+
+    code, seen = deletable.on_terminal("jobs", "delete", "--status", "canceled", typed="n\n")
+    assert (code, "Delete 2 jobs with 0:0" in seen, "nothing is deleted" in seen) == (1, True, True)
+    assert statuses(deletable) == three
+
+    code, seen = deletable.on_terminal("jobs", "delete", "--status", "canceled", typed="y\n")
+    assert (code, seen.endswith("2 jobs deleted\r\n")) == (0, True)
+    assert statuses(deletable) == ["completed"]
+
+    assert (
+        deletable.ok("jobs", "delete", "--older-than", "0m", "--status", "completed", "--yes") == "1 job deleted\n"
+    )
+    assert statuses(deletable) == []
+    assert deletable.run("jobs", "delete", "--all").stderr == "there are no jobs\n"

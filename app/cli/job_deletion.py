@@ -1,0 +1,98 @@
+"""`q3tts jobs delete`: the jobs that are named, or all that match, after a question."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from app.cli.command import USAGE, Command, CommandFailed, Where, which_engine
+from app.cli.dates import Since
+from app.cli.engine import EngineClient, RequestRefused, connected
+from app.cli.finding import SHOWN, Fields, job_ids_of, jobs_matching
+from app.cli.terminal import clock, note, say
+from app.errors import JobNotFound
+from app.store.rows import FINAL, JobStatus
+
+
+@click.command(cls=Command)
+@click.argument("jobs", metavar="[ID...]", nargs=-1)
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice([status.value for status in JobStatus]),
+    help="All of this status; repeatable.",
+)
+@click.option(
+    "--older-than",
+    "before",
+    type=Since(),
+    metavar="DATE",
+    help="All made before a date, or that long ago: 7d, 12h.",
+)
+@click.option("--all", "every", is_flag=True, help="All jobs.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@which_engine
+def delete(
+    jobs: tuple[str, ...],
+    status: tuple[str, ...],
+    before: datetime | None,
+    every: bool,
+    yes: bool,
+    where: Where,
+) -> None:
+    """Delete jobs, their audio and their files. Those that are not final are canceled first.
+
+    Jobs are named by ID, or chosen with --status and --older-than, both of which must hold. Before the chosen ones
+    are deleted you are asked.
+
+    \b
+    Examples:
+      q3tts jobs delete 5c56a822 4a5dbc6d
+      q3tts jobs delete --status failed --status canceled
+      q3tts jobs delete --status completed --older-than 30d --yes
+    """
+    chosen = bool(status) or before is not None
+    if bool(jobs) + chosen + every != 1:
+        raise click.UsageError("give the ids of jobs, or --status and --older-than, or --all")
+    with connected(*where) as engine:
+        if jobs:
+            for job_id in job_ids_of(engine, jobs):
+                engine.delete(f"/jobs/{job_id}")
+                say(f"{job_id[:SHOWN]} is deleted")
+            return
+        filters: Fields = {"status": list(status) or None, "created_before": before and before.isoformat()}
+        found, _ = jobs_matching(engine, filters, None)
+        if not found:
+            note("there are no such jobs" if chosen else "there are no jobs")
+            return
+        if not yes:
+            _ask(found)
+        _delete(engine, found)
+        say(f"{_counted(found)} deleted")
+
+
+def _ask(found: Sequence[Fields]) -> None:
+    """Raises `CommandFailed` where nobody can be asked, or the answer is no."""
+    seconds = sum(job["progress"]["audio_seconds"] for job in found)
+    unfinished = sum(job["status"] not in FINAL for job in found)
+    what = f"{_counted(found)} with {clock(seconds)} of speech"
+    if unfinished:
+        what += f", {unfinished} of them not finished"
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"{what} would be deleted; nobody can be asked here, so say it with --yes", USAGE)
+    if not click.confirm(f"Delete {what}?", err=True):
+        raise CommandFailed("nothing is deleted")
+
+
+def _delete(engine: EngineClient, found: Sequence[Fields]) -> None:
+    for job in found:
+        try:
+            engine.delete(f"/jobs/{job['job_id']}")
+        except RequestRefused as error:
+            if error.word != JobNotFound.code:  # somebody else was faster
+                raise
+
+
+def _counted(found: Sequence[Fields]) -> str:
+    return f"{len(found):,} job{'s' if len(found) > 1 else ''}"
