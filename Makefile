@@ -18,7 +18,7 @@ AT_ONCE = $(shell $(BIN)/python -c "import os; print(max(2, (os.cpu_count() or 1
 # Tests of one part in this process: no engine, no model, no worker.
 FAST := tests/text tests/inference tests/process tests/store/test_chunks.py tests/store/test_jobs.py tests/store/test_preferences.py \
     tests/audio/test_log.py tests/audio/test_log_file.py tests/audio/test_pcm.py tests/audio/test_seams.py tests/audio/test_wav.py \
-    tests/api/test_choices.py tests/models/test_dispatch.py tests/models/test_published.py tests/models/test_spec.py \
+    tests/test_fields.py tests/models/test_dispatch.py tests/models/test_published.py tests/models/test_spec.py \
     tests/models/test_state.py tests/models/test_take.py tests/models/test_watchdog.py \
     tests/scheduler/test_active_job.py tests/scheduler/test_attempts.py tests/scheduler/test_audible_span.py \
     tests/scheduler/test_fairness.py tests/scheduler/test_feed.py tests/scheduler/test_finisher.py tests/scheduler/test_job_run.py \

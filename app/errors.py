@@ -28,7 +28,7 @@ have one style: lower case, no full stop, what is wrong; then what to do.
     └── StartFailed                    START_FAILED (the engine does not start; carries an exit code)
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from msgspec import Struct
 
@@ -67,6 +67,13 @@ class InvalidRequest(SpeechError):
     """The request is not valid."""
 
     code = "INVALID_REQUEST"
+
+    @classmethod
+    def about(cls, field: str, message: str | None = None) -> Self:
+        """An error about one field of the request."""
+        error = cls(message)
+        error.details["fields"] = [{"field": field, "message": error.message}]
+        return error
 
 
 class EmptyText(InvalidRequest):

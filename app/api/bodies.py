@@ -4,17 +4,13 @@ Litestar reads it loosely, like a query, in which everything is text: "1" and tr
 "nan" for a factor between 0.5 and 2.0.
 """
 
-import re
 from typing import Any
 
 import msgspec
 from litestar import Request
 
-from app.api.choices import choices_of
 from app.errors import InvalidRequest
-
-#: What msgspec says: the message, then where, unless it is the body as a whole.
-_SAID = re.compile(r"(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?", re.DOTALL)
+from app.usecases.fields import refusal
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -27,14 +23,6 @@ class StrictRequest(Request[Any, Any, Any]):
         try:
             return msgspec.json.decode(await self.body(), type=expected.annotation)
         except msgspec.ValidationError as error:
-            said = _SAID.fullmatch(str(error))
-            assert said is not None, "the pattern takes anything"
-            field, message = said["field"] or "", said["message"]
-            if choices := choices_of(expected.annotation, field):
-                message += f"; it can be {' or '.join(choices)}"
-            where = f"{field}: " if field else ""
-            raise InvalidRequest(
-                f"the request is not valid: {where}{message}", fields=[{"field": field, "message": message}]
-            ) from error
+            raise refusal(error, expected.annotation) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"the body is no JSON that can be read: {error}") from error

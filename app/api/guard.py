@@ -15,6 +15,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from hashlib import sha256
 from typing import Any, TypeAlias
+from urllib.parse import parse_qs
 
 import msgspec
 from litestar.exceptions import HTTPException
@@ -182,10 +183,12 @@ def _answering(scope: Scope, send: Send, cors: list[tuple[bytes, bytes]]) -> Sen
         if message["type"] != "websocket.close" or accepted:
             await send(message)
         elif (said := str(message.get("reason", ""))).startswith(NOT_VALID):
-            await _refuse(scope, send, 400, "INVALID_REQUEST", said, cors)
+            field = said.removeprefix(NOT_VALID).partition(":")[0]
+            await _refuse(scope, send, 400, "INVALID_REQUEST", said, cors, field)
         elif said.startswith("Validation failed"):
             known = "after_seq is a whole number from 0 on, format is json or binary"
-            await _refuse(scope, send, 400, "INVALID_REQUEST", f"a parameter is not valid: {known}", cors)
+            why = f"{NOT_VALID}a parameter is wrong: {known}"
+            await _refuse(scope, send, 400, "INVALID_REQUEST", why, cors, _wrong_parameter(scope))
         else:
             known = "/v1/stream/{job_id}, with a UUID, and /v1/events"
             await _refuse(scope, send, 404, "NOT_FOUND", f"there is no such WebSocket; there are {known}", cors)
@@ -200,10 +203,23 @@ def _length(headers: list[tuple[bytes, bytes]]) -> int:
     return 0
 
 
+def _wrong_parameter(scope: Scope) -> str:
+    """Which of the two that a WebSocket takes is wrong, where Litestar says only that one is."""
+    given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return "format" if given.get("format", ["json"])[-1] not in ("json", "binary") else "after_seq"
+
+
 async def _refuse(
-    scope: Scope, send: Send, status: int, code: str, message: str, cors: list[tuple[bytes, bytes]]
+    scope: Scope,
+    send: Send,
+    status: int,
+    code: str,
+    message: str,
+    cors: list[tuple[bytes, bytes]],
+    field: str | None = None,
 ) -> None:
-    body = msgspec.json.encode(Problem(ErrorBody(code, message)))
+    details = {} if field is None else {"fields": [{"field": field, "message": message}]}
+    body = msgspec.json.encode(Problem(ErrorBody(code, message, details)))
     extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
     await _respond(scope, send, status, body, cors + extra)
 

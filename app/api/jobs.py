@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, post, put
+from litestar import Controller, MediaType, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
@@ -86,12 +86,13 @@ class JobController(Controller):
         anywhere in the title and the first 2,000 characters.
         """
         if text is not None and not is_searchable(text):
-            raise InvalidRequest(
+            raise InvalidRequest.about(
+                "text",
                 f"text must have {MIN_SEARCH} characters or more to be searched for, or {MIN_UNSPACED} of a script "
-                "that has no spaces between its words"
+                "that has no spaces between its words",
             )
         if text is not None and "\0" in text:
-            raise InvalidRequest("text has a NUL character; search for text without it")
+            raise InvalidRequest.about("text", "text has a NUL character; search for text without it")
         if voice is not None:
             if voice_id is not None:
                 raise both_voices()
@@ -116,6 +117,11 @@ class JobController(Controller):
     ) -> JobView:
         """One job, with its progress, rates and, while it waits, its place in the queue."""
         return await _view(await stores.jobs.get(str(job_id)), stores, request)
+
+    @get("/{job_id:uuid}/text", operation_id="getText", summary="Text", media_type=MediaType.TEXT)
+    async def get_text(self, job_id: FromPath[UUID], stores: NamedDependency[Stores]) -> str:
+        """The job's text exactly as it was submitted, in UTF-8."""
+        return await stores.jobs.text(await stores.jobs.get(str(job_id)))
 
     @get("/{job_id:uuid}/chunks", operation_id="listChunks", summary="Chunks")
     async def list_chunks(

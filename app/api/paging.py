@@ -23,7 +23,9 @@ def position_of(cursor: str | None) -> Position | None:
         raw = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         position = msgspec.msgpack.decode(raw, type=Position)
     except (ValueError, UnicodeEncodeError, msgspec.MsgspecError) as error:
-        raise InvalidRequest("the cursor is not one that this engine gave; start without one") from error
+        raise InvalidRequest.about(
+            "cursor", "the cursor is not one that this engine gave; start without one"
+        ) from error
     if not 0 <= position.seq < 2**63 or not 0 <= position.created_at < 2**63:
-        raise InvalidRequest("the cursor is not one that this engine gave; start without one")
+        raise InvalidRequest.about("cursor", "the cursor is not one that this engine gave; start without one")
     return position

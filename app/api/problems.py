@@ -85,12 +85,18 @@ def on_speech_error(_: Request[Any, Any, Any], error: errors.SpeechError) -> Res
 def on_validation_error(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     """What the client sent is not what the route takes."""
     entries: list[dict[str, Any]] = cast(Any, error.extra) if isinstance(error.extra, list) else []
-    fields = [{"field": str(entry.get("key", "")), "message": str(entry.get("message", ""))} for entry in entries]
+    fields = [{"field": _name_of(entry), "message": str(entry.get("message", ""))} for entry in entries]
     if fields == [{"field": "data", "message": "'data'"}]:  # Litestar's way of saying that there is no body
         fields = [{"field": "data", "message": "send a JSON object as the body"}]
     said = "; ".join(f"{entry['field']}: {entry['message']}".removeprefix(": ") for entry in fields)
     message = f"the request is not valid: {said or error.detail}"
     return answer(400, errors.ErrorBody("INVALID_REQUEST", message, {"fields": fields} if fields else {}))
+
+
+def _name_of(entry: dict[str, Any]) -> str:
+    """What the client calls it: Litestar has a header under the name of the handler's parameter."""
+    name = str(entry.get("key", ""))
+    return name.replace("_", "-").title() if entry.get("source") == "header" else name
 
 
 def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

@@ -20,6 +20,7 @@ Language = Annotated[
 VoiceName = Annotated[
     str, Meta(min_length=1, max_length=200, description="An id, a name, or the beginning of an id")
 ]
+DisplayName = Annotated[str, Meta(min_length=1, max_length=200)]
 #: Whole numbers that JavaScript keeps exactly.
 Seed = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Tag = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -126,7 +127,7 @@ class CloneOptions(_Body, frozen=True):
 class CloneRequest(_Body, frozen=True):
     """Make a voice from a recording."""
 
-    display_name: Annotated[str, Meta(min_length=1, max_length=200)]
+    display_name: DisplayName
     ref_audio: RefAudio
     ref_text: Annotated[str, Meta(max_length=4000)] | None = None
     language: Language | None = None
@@ -136,9 +137,15 @@ class CloneRequest(_Body, frozen=True):
 class DesignRequest(_Body, frozen=True):
     """Make a voice from a description of its sound."""
 
-    display_name: Annotated[str, Meta(min_length=1, max_length=200)]
+    display_name: DisplayName
     description: Annotated[str, Meta(min_length=1, max_length=2000)]
     language: Language | None = None
+
+
+class RenameRequest(_Body, frozen=True):
+    """Give a voice another name."""
+
+    display_name: DisplayName
 
 
 class TranscribeRequest(_Body, frozen=True):

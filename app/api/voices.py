@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 
 from app.api.links import AnyRequest
 from app.api.ranges import sent
-from app.api.schemas import CloneRequest, DesignRequest, RefAudio, TranscribeRequest
+from app.api.schemas import CloneRequest, DesignRequest, RefAudio, RenameRequest, TranscribeRequest
 from app.api.views.shared import Deleted, VoiceKindWord, when
 from app.api.views.voices import Cloned, Heard, VoiceList, VoiceView
 from app.errors import InvalidAudio
@@ -112,6 +112,13 @@ class VoiceController(Controller):
         )
         return _made(voice)
 
+    @patch("/{voice_id:uuid}", operation_id="renameVoice", summary="Rename")
+    async def rename(
+        self, voice_id: FromPath[UUID], data: JSONBody[RenameRequest], voices: NamedDependency[Voices]
+    ) -> VoiceView:
+        """Give a voice that was made here another name. Its id and its sound stay as they are."""
+        return VoiceView.of(await voices.rename(str(voice_id), data.display_name))
+
     @delete("/{voice_id:uuid}", operation_id="deleteVoice", summary="Forget", status_code=200)
     async def delete_voice(self, voice_id: FromPath[UUID], voices: NamedDependency[Voices]) -> Deleted:
         """Delete a voice that was made here, with its files. Its jobs keep their history and their audio; those
@@ -123,7 +130,7 @@ class VoiceController(Controller):
 
 def _source(audio: RefAudio) -> tuple[str | None, str | None]:
     if (audio.path is None) == (audio.wav_base64 is None):
-        raise InvalidAudio("ref_audio takes either path or wav_base64")
+        raise InvalidAudio.about("ref_audio", "ref_audio takes either path or wav_base64")
     return audio.path, audio.wav_base64
 
 

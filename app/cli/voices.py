@@ -25,7 +25,7 @@ one_voice = click.argument("voice", metavar="VOICE")
 
 @click.group(cls=Group)
 def voices() -> None:
-    """List voices, listen to them, delete them.
+    """List voices, listen to them, rename and delete them.
 
     A VOICE is given by its name, or by the beginning of its id, 4 characters or more.
 
@@ -103,6 +103,23 @@ def delete(voices: tuple[str, ...], where: Where) -> None:
         for voice in [voice_of(engine, voice) for voice in voices]:
             engine.delete(f"/voices/{voice['voice_id']}")
             say(f"{voice['display_name']} is deleted")
+
+
+@voices.command()
+@one_voice
+@click.argument("name", metavar="NAME")
+@which_engine
+def rename(voice: str, name: str, where: Where) -> None:
+    """Give a voice that was made here another NAME.
+
+    \b
+    Examples:
+      q3tts voices rename recording-3 Me
+    """
+    with connected(*where) as engine:
+        found = voice_of(engine, voice)
+        renamed = engine.patch(f"/voices/{found['voice_id']}", {"display_name": name})
+    say(f"{found['display_name']} is now called {renamed['display_name']}")
 
 
 @voices.command()

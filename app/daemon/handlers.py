@@ -28,6 +28,7 @@ from app.inference.languages import language_tag
 from app.inference.model import Lane, VoiceKind
 from app.process.waiting import wait_uncancelled
 from app.store.rows import JobStatus, Settings
+from app.usecases.fields import refusal
 from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
 
 ACTIONS = ("generate", "stop", "status", "shutdown")
@@ -87,19 +88,20 @@ async def handle(engine: DaemonContext, request: dict[str, Any]) -> dict[str, An
             engine.stop()
             return {"status": "ok"}
         case other:
-            raise InvalidRequest(f"there is no action {other!r:.80}; there are {', '.join(ACTIONS)}")
+            raise InvalidRequest.about(
+                "action", f"there is no action {other!r:.80}; there are {', '.join(ACTIONS)}"
+            )
 
 
 def _fields(request: dict[str, Any], kind: type[Fields]) -> Fields:
     try:
         fields = msgspec.convert(request, kind)
     except msgspec.ValidationError as error:
-        known = ", ".join(kind.__struct_fields__)
-        raise InvalidRequest(f"the request is not valid: {error}; its fields are {known}") from error
+        raise refusal(error, kind) from error
     for name, value in request.items():
         if isinstance(value, str) and (half := _HALF_A_PAIR.search(value)):
             why = f"there is half of a surrogate pair at character {half.start()}; send whole characters"
-            raise InvalidRequest(f"{name}: {why}", fields=[{"field": name, "message": why}])
+            raise InvalidRequest.about(name, f"{name}: {why}")
     return fields
 
 

@@ -58,4 +58,4 @@ def save(wav: WavFile, path: Path, *, umask: int) -> None:
 
 
 def _refused(why: str) -> InvalidRequest:
-    return InvalidRequest(f"output: {why}", fields=[{"field": "output", "message": why}])
+    return InvalidRequest.about("output", f"output: {why}")

@@ -81,9 +81,10 @@ def espeak_name(voice_name: str, language: str) -> str:
         raise VoiceNotFound(f"espeak-ng has no voice {voice_name!r}")
     own = {_primary(code) for code, _ in voice.languages}
     if language and _primary(language) not in own:
-        raise InvalidRequest(
+        raise InvalidRequest.about(
+            "language",
             f"the voice {voice_name!r} speaks {bcp47(voice.languages[0][0])}, not {language!r}; "
-            "choose a voice of that language, or a variant, which speaks every language of espeak-ng"
+            "choose a voice of that language, or a variant, which speaks every language of espeak-ng",
         )
     return voice.path
 
@@ -115,7 +116,9 @@ def _language_file(language: str) -> _VoiceFile:
         if speaking:
             return min(speaking, key=lambda found: found[:2])[2]
         wanted = wanted.rpartition("-")[0]
-    raise InvalidRequest(f"espeak-ng does not speak {language!r}; it speaks {', '.join(_languages())}")
+    raise InvalidRequest.about(
+        "language", f"espeak-ng does not speak {language!r}; it speaks {', '.join(_languages())}"
+    )
 
 
 def _languages() -> tuple[str, ...]:

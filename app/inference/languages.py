@@ -62,7 +62,7 @@ def language_tag(said: str) -> str:
         why = f"{said!r:.60} is not a known language{_suggestion(said)}"
         how = "give a name such as Dutch, a BCP 47 tag such as nl-BE, or auto"
         why = f"{why}; {how}; list them with q3tts voices, or GET /v1/voices"
-        raise InvalidRequest(f"language: {why}", fields=[{"field": "language", "message": why}])
+        raise InvalidRequest.about("language", f"language: {why}")
     primary, rest = well_formed[1].lower(), well_formed[2].replace("_", "-")
     return bcp47(_named().get(primary, primary) + rest)
 

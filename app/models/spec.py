@@ -72,7 +72,8 @@ def of_checkpoint(checkpoint: Checkpoint, folder: Path) -> ModelSpec:
     def check_language(_: str, language: str) -> None:
         if card.languages and name_of(language, card.languages) is None:
             known = ", ".join(card.languages)
-            raise InvalidRequest(f"the model {card.model_id} does not speak {language!r}; it speaks {known}")
+            why = f"the model {card.model_id} does not speak {language!r}; it speaks {known}"
+            raise InvalidRequest.about("language", why)
 
     return ModelSpec(
         card=card,

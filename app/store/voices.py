@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, case, delete, insert, select
+from sqlalchemy import Row, case, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.errors import VoiceNotFound
@@ -55,6 +55,12 @@ class VoiceStore:
         """Keep a voice that was made here."""
         async with self._database.transaction() as connection:
             await connection.execute(insert(voices), msgspec.structs.asdict(voice))
+
+    async def rename(self, voice_id: str, display_name: str) -> bool:
+        """Give a voice another name; False when there is no such voice."""
+        statement = update(voices).where(voices.c.id == voice_id).values(display_name=display_name)
+        async with self._database.transaction() as connection:
+            return bool((await connection.execute(statement)).rowcount)
 
     async def delete(self, voice_id: str) -> bool:
         """Forget a voice; False when there was none."""

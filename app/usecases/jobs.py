@@ -101,7 +101,7 @@ class Jobs:
         entry.check_language(voice.name, request.language)
         if settings.instruct and voice.kind is not VoiceKind.DESIGN and not entry.card.supports_instruct:
             why = f"the model {voice.model_id} cannot be told how to speak; leave settings.instruct out"
-            raise InvalidRequest(why, fields=[{"field": "settings.instruct", "message": why}])
+            raise InvalidRequest.about("settings.instruct", why)
         job, fresh = await self._jobs.add(
             NewJob(
                 id=job_id or str(uuid4()),
@@ -234,13 +234,13 @@ def _visible(job: Job, log: AudioLog, end: LogEnd) -> int:
 def speakable(text: str) -> str:
     """The text, if it can be spoken and kept. Raises `EmptyText` or `InvalidRequest`."""
     if not text.strip():
-        raise EmptyText
+        raise EmptyText.about("text")
     if "\0" in text:
-        raise InvalidRequest("the text has a NUL character; send text without it")
+        raise InvalidRequest.about("text", "the text has a NUL character; send text without it")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            f"the text has half of a surrogate pair at character {error.start}; send whole characters"
+        raise InvalidRequest.about(
+            "text", f"the text has half of a surrogate pair at character {error.start}; send whole characters"
         ) from error
     return text

@@ -48,7 +48,7 @@ class VoiceChooser:
         if len(found) > 1:
             ids = ", ".join(f"{voice.id} ({voice.model_id})" for voice in found[:MAX_NAMED])
             why = f"{len(found)} voices are meant by {said!r:.80}; give the id of one, such as {ids}; {_LISTED_BY}"
-            raise InvalidRequest(why, fields=[{"field": "voice", "message": why}])
+            raise InvalidRequest.about("voice", why)
         return found[0]
 
     async def usual(self, language: str, description: str) -> Voice:

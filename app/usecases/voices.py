@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
+
 from app.audio.recordings.decoder import RecordingDecoder
 from app.audio.recordings.reference import Recording, from_base64, from_path, write_voice
 from app.audio.wav import WavFile, write_wav
@@ -146,7 +148,7 @@ class Voices:
                 model_id=entry.card.model_id,
             )
         if not description.strip():
-            raise InvalidRequest("the description is empty; say how the voice should sound")
+            raise InvalidRequest.about("description", "the description is empty; say how the voice should sound")
         entry.check_language("", hint or "")
         voice = Voice(
             id=str(uuid4()),
@@ -165,6 +167,18 @@ class Voices:
         """What is said in a recording. Raises `InvalidAudio`, `TranscriptRequired`, `InferenceFailed`."""
         recording = await self._heard(path, wav_base64, normalize=False)
         return await self._transcribed(recording, _hint(language) or "")
+
+    async def rename(self, voice_id: str, display_name: str) -> Voice:
+        """Give a voice that was made here another name. Like a new voice's, it may be one that others have.
+
+        Raises `VoiceNotFound`, `Forbidden`.
+        """
+        voice = await self._store.get(voice_id)
+        if voice.kind is VoiceKind.PRESET:
+            raise Forbidden("a preset is part of its model and cannot be renamed", voice_id=voice_id)
+        if not await self._store.rename(voice_id, display_name):
+            raise VoiceNotFound(voice_id=voice_id)
+        return msgspec.structs.replace(voice, display_name=display_name)
 
     async def delete(self, voice_id: str) -> None:
         """Delete a voice that was made here, and its files. Running jobs that need it fail.
@@ -218,7 +232,7 @@ class Voices:
     async def _transcribed(self, recording: Recording, language: str) -> Transcript:
         model = self._models.transcriber()
         if model is None:
-            raise TranscriptRequired
+            raise TranscriptRequired.about("ref_text")
         return await self._transcriber.transcribe(model, recording.wav, language)
 
     async def _spoken(self, voice: Voice, text: str) -> bytes:
@@ -261,4 +275,4 @@ def _check_fit(transcript: str, recording: Recording) -> None:
             f"ref_text would take about {expected:.0f} s to say, but the recording lasts "
             f"{recording.seconds:.0f} s; ref_text must be exactly what is said in it, all of it and nothing else"
         )
-        raise InvalidRequest(why, fields=[{"field": "ref_text", "message": why}])
+        raise InvalidRequest.about("ref_text", why)

@@ -24,6 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/cancel": {"job_id": NOBODY},
     "POST /v1/jobs": {"voice_id": VOICE_ID, "text": "Hello."},
     "PUT /v1/jobs/88888888-8888-4888-8888-888888888888": {"voice_id": VOICE_ID, "text": "Hello."},
+    f"PATCH /v1/voices/{NOBODY}": {"display_name": "x"},
     "POST /v1/voices/clone": {"display_name": "x", "ref_audio": {"wav_base64": "AAAA"}, "ref_text": "x"},
 }
 BODILESS = (
@@ -35,10 +36,11 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "/v1/health": ("unknown",),
     "/v1/voices": ("kind", "model_id", "language", "named"),
     "/v1/jobs": (
-        *("status", "lane", "voice_id", "model_id", "tag", "text", "created_from", "created_before"),
+        *("status", "lane", "voice_id", "voice", "model_id", "tag", "text", "created_from", "created_before"),
         *("cursor", "limit"),
     ),
     f"/v1/jobs/{NOBODY}": ("unknown",),
+    f"/v1/jobs/{NOBODY}/text": ("unknown",),
     f"/v1/jobs/{NOBODY}/chunks": ("start", "limit"),
     f"/v1/jobs/{NOBODY}/artifacts": ("unknown",),
     f"/v1/jobs/{NOBODY}/audio": ("format", "partial"),

@@ -489,7 +489,7 @@ async def test_no_method_on_any_route_is_a_defect(shared: Engine, paths: list[st
             for method in ("HEAD", "PATCH", "TRACE", "CONNECT", "PROPFIND", "get"):
                 answer = await connection.ask(f"{method} {path} HTTP/1.1", host(shared), AUTHORIZATION)
 
-                assert answer.status in (200, 404, 405, 409), f"{method} {path}"
+                assert answer.status in (200, 400, 404, 405, 409), f"{method} {path}"
                 if answer.status == 405 and method != "HEAD":
                     assert error_in(answer)["code"] == "METHOD_NOT_ALLOWED"
                     assert method not in answer.headers.get("allow", "").split(", ")

@@ -676,3 +676,17 @@ async def test_another_voice_is_another_job(shared: Engine) -> None:
 
     assert (await shared.get(f"/jobs/{two}"))["voice_id"] == OTHER_VOICE_ID
     assert await shared.wav(one) != await shared.wav(two)
+
+
+@pytest.mark.parametrize(
+    "text", ["Plain.", "\ufeff Größe\r\n\r\n北京\t\U0001f600 \u2028e\u0301 \n", "<b>&amp;</b>"]
+)
+async def test_the_text_comes_back_exactly_as_it_was_submitted(shared: Engine, text: str) -> None:
+    job_id = await render(shared, text)
+
+    answer = await shared.http.get(f"/v1/jobs/{job_id}/text")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert answer.content.decode() == text
+    missing = await shared.get(f"/jobs/{uuid4()}/text", 404)
+    assert missing["error"]["code"] == "JOB_NOT_FOUND"

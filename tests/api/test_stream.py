@@ -3,6 +3,7 @@
 import json
 import socket as sockets
 from contextlib import AsyncExitStack
+from typing import Any
 from uuid import uuid4
 
 import anyio
@@ -111,6 +112,8 @@ async def test_a_parameter_that_is_wrong_is_refused_before_the_handshake(shared:
     assert refusal.value.response.status_code == 400
     assert said(refusal.value)["code"] == "INVALID_REQUEST"
     assert "after_seq is a whole number" in said(refusal.value)["message"]
+    (field,) = said(refusal.value)["details"]["fields"]
+    assert field["field"] == query.partition("=")[0]
 
 
 @pytest.mark.parametrize("path", ["no-uuid", "", "%00", "..%2f..", "1" * 36, "{}/x"])
@@ -123,7 +126,7 @@ async def test_an_invalid_job_id_is_refused_before_the_handshake(shared: Engine,
     assert said(refusal.value)["code"] == "NOT_FOUND"
 
 
-def said(refusal: InvalidStatus) -> dict[str, str]:
+def said(refusal: InvalidStatus) -> dict[str, Any]:
     """The error in the body of the answer that came instead of a handshake."""
     return json.loads(refusal.response.body or b"{}")["error"]
 

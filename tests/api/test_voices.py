@@ -108,6 +108,37 @@ async def test_a_clone_of_no_language_has_no_hint(shared: Engine, language: str 
     assert (await shared.get(f"/voices/{made['voice_id']}"))["language_hint"] is None
 
 
+async def test_a_voice_is_renamed_and_goes_by_its_new_name(shared: Engine) -> None:
+    voice_id = (await clone(shared, tone()))["voice_id"]
+    before = await shared.get(f"/voices/{voice_id}")
+
+    renamed = await shared.patch(f"/voices/{voice_id}", {"display_name": "Grandma Löwe"})
+
+    assert renamed == {**before, "display_name": "Grandma Löwe"}
+    assert await shared.get(f"/voices/{voice_id}") == renamed
+    job = await shared.post("/jobs", {"text": "By name.", "voice": "grandma löwe"}, 201)
+    assert job["voice_id"] == voice_id
+
+
+async def test_a_preset_keeps_its_name_and_says_why(shared: Engine) -> None:
+    before = await shared.get(f"/voices/{VOICE_ID}")
+
+    answer = await shared.patch(f"/voices/{VOICE_ID}", {"display_name": "Mine"}, 403)
+
+    assert answer["error"]["code"] == "FORBIDDEN"
+    assert "preset" in answer["error"]["message"]
+    assert await shared.get(f"/voices/{VOICE_ID}") == before
+    missing = await shared.patch(f"/voices/{uuid4()}", {"display_name": "Mine"}, 404)
+    assert missing["error"]["code"] == "VOICE_NOT_FOUND"
+
+
+@pytest.mark.parametrize("body", [{}, {"display_name": ""}, {"display_name": "x" * 201}, {"name": "Me"}])
+async def test_a_new_name_is_held_to_what_a_name_may_be(shared: Engine, body: dict[str, str]) -> None:
+    answer = await shared.patch(f"/voices/{VOICE_ID}", body, 400)
+
+    assert answer["error"]["details"]["fields"][0]["field"] == ("name" if "name" in body else "display_name")
+
+
 async def test_a_deleted_voice_is_gone_with_its_files_and_its_jobs_stay(shared: Engine) -> None:
     voice_id = (await clone(shared, tone()))["voice_id"]
     job_id = await finished(shared, "Said before it went.", voice_id=voice_id)
@@ -461,7 +492,7 @@ async def test_no_file_stays_open_whatever_a_path_names(shared: Engine, tmp_path
     assert not [path for path in open_files() if path.startswith(str(tmp_path))]
 
 
-@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "POST"])
 async def test_a_voice_has_no_verbs_but_these(shared: Engine, method: str) -> None:
     response = await shared.http.request(method, f"/v1/voices/{uuid4()}", json={})
 

@@ -65,6 +65,10 @@ def test_a_voice_that_is_built_in_cannot_be_deleted(shell: Shell) -> None:
     assert "preset" in shell.fails(1, "voices", "delete", "whisper")
 
 
+def test_a_voice_that_is_built_in_keeps_its_name(shell: Shell) -> None:
+    assert "cannot be renamed" in shell.fails(1, "voices", "rename", "whisper", "Murmur")
+
+
 def test_a_clone_of_something_that_is_not_a_recording_is_reported(shell: Shell, tmp_path: Path) -> None:
     recording = tmp_path / "me.wav"
     recording.write_bytes(b"RIFF")

@@ -129,3 +129,23 @@ async def test_a_text_that_is_too_long_is_refused(running: Running) -> None:
     answer = await refused(running.path, text="x" * (MAX_TEXT_CHARS + 1))
 
     assert "5000000" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"action": "generate"}, "text"),
+        ({"text": TEXT, "txet": ""}, "txet"),
+        ({"text": 5}, "text"),
+        ({"text": ""}, "text"),
+        ({"text": TEXT, "seed": -1}, "seed"),
+        ({"text": TEXT, "language": "xx-!"}, "language"),
+        ({"action": "status", "text": ""}, "text"),
+        ({"action": "sing"}, "action"),
+        ({"action": 1}, "action"),
+    ],
+)
+async def test_the_field_that_is_wrong_is_named(running: Running, request_: dict[str, Any], field: str) -> None:
+    answer = await refused(running.path, **request_)
+
+    assert [each["field"] for each in answer["details"]["fields"]] == [field]

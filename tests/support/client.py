@@ -33,6 +33,9 @@ class Client:
     async def put(self, path: str, body: Any, status: int = 201, **kwargs: Any) -> Any:
         return await self._ask("PUT", path, status, json=body, **kwargs)
 
+    async def patch(self, path: str, body: Any, status: int = 200) -> Any:
+        return await self._ask("PATCH", path, status, json=body)
+
     async def delete(self, path: str, status: int = 200) -> Any:
         return await self._ask("DELETE", path, status)
 

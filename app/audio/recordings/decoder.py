@@ -69,7 +69,7 @@ async def _answer(process: asyncio.subprocess.Process, source: bytes, *, normali
         process.stdin.close()
         answer = _decoder.decode(await process.stdout.readline())
         if isinstance(answer, Rejected):
-            raise InvalidAudio(answer.message)
+            raise InvalidAudio.about("ref_audio", answer.message)
         if isinstance(answer, Crashed):
             raise _broken(answer.traceback)
         return Recording(await process.stdout.readexactly(answer.pcm_bytes), answer.level_dbfs, answer.notes)
@@ -80,4 +80,6 @@ async def _answer(process: asyncio.subprocess.Process, source: bytes, *, normali
 
 def _broken(why: str) -> InvalidAudio:
     logger.warning("a process has failed to read a recording: %s", why)
-    return InvalidAudio("the recording cannot be read: it is damaged, or not what it says; send it as a WAV file")
+    return InvalidAudio.about(
+        "ref_audio", "the recording cannot be read: it is damaged, or not what it says; send it as a WAV file"
+    )

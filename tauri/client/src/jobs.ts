@@ -68,6 +68,12 @@ export class Jobs {
     return this.#http.json("GET", path(jobId), asked);
   }
 
+  /** The job's text exactly as it was submitted. */
+  async text(jobId: string, asked: Asked = {}): Promise<string> {
+    const blob = await this.#http.blob(path(jobId, "/text"), asked);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await blob.arrayBuffer());
+  }
+
   /** The stretches of text that are spoken in one go; `next_start` is null at the end. */
   async chunks(
     jobId: string,

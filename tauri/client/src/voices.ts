@@ -51,6 +51,12 @@ export class Voices {
     return this.#http.json("POST", "/voices/design", { ...asked, body: request, once: true });
   }
 
+  /** Give a voice that was made here another name. */
+  rename(voiceId: string, displayName: string, asked: Asked = {}): Promise<Voice> {
+    const body = { display_name: displayName };
+    return this.#http.json("PATCH", `/voices/${encodeURIComponent(voiceId)}`, { ...asked, body });
+  }
+
   /** Delete a voice that was made here. */
   async delete(voiceId: string, asked: Asked = {}): Promise<void> {
     await this.#http.json("DELETE", `/voices/${encodeURIComponent(voiceId)}`, { ...asked, once: true });

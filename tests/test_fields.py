@@ -2,15 +2,15 @@
 
 import pytest
 
-from app.api.choices import choices_of
 from app.api.schemas import SpeakRequest, SubmitRequest
+from app.usecases.fields import choices_of
 
 
 @pytest.mark.parametrize(
     ("path", "choices"),
     [
         ("settings.text_layout", ['"before"', '"beside"']),
-        ("formats[...]", ['"wav"']),
+        ("formats[0]", ['"wav"']),
         ("formats", []),
         ("settings.rate", []),
         ("settings.chunking.max_chars", []),
