@@ -307,8 +307,8 @@ SABOTAGES = (
     Sabotage(
         "a preset can be deleted",
         "app/usecases/voices.py",
-        'if voice.kind is VoiceKind.PRESET:\n            raise Forbidden("a preset is part of its model and cannot be deleted',
-        "if voice.kind == 'nothing':\n            raise Forbidden(\"a preset is part of its model and cannot be deleted",
+        'raise Forbidden("a preset is part of its model and cannot be deleted", voice_id=voice_id)',
+        "pass",
         ("tests/api",),
     ),
     Sabotage(
