@@ -24,7 +24,7 @@ FAST := tests/text tests/inference tests/process tests/store/test_chunks.py test
     tests/scheduler/test_fairness.py tests/scheduler/test_feed.py tests/scheduler/test_finisher.py tests/scheduler/test_job_run.py \
     tests/scheduler/test_pauses.py tests/scheduler/test_plan.py tests/scheduler/test_progress.py \
     tests/test_config.py tests/test_docs.py tests/test_english.py tests/test_house.py
-.PHONY: help demo test test-fast test-long test-tauri lint sabotage format bench bundle lock platforms clean
+.PHONY: help demo test test-fast test-long test-tauri lint contract sabotage format bench bundle lock platforms clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ lint: $(VENV)/.dev  ## Check style, types, import rules and English
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.english
+
+contract: $(VENV)/.dev $(VENV)/.contract  ## Compare a running engine with its OpenAPI document
+	@$(BIN)/python -m tests.contract
 
 sabotage: $(VENV)/.dev  ## Remove one check at a time and see the tests turn red
 	@$(BIN)/python -m tests.sabotage
@@ -88,6 +91,11 @@ $(VENV)/.runtime: pyproject.toml requirements/runtime.txt requirements/build.txt
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@$(LOCKED) -r requirements/dev.txt
+	@$(CHECKED)
+	@touch $@
+
+$(VENV)/.contract: $(VENV)/.dev requirements/contract.txt
+	@$(LOCKED) -r requirements/contract.txt
 	@$(CHECKED)
 	@touch $@
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RUNTIME = HERE / "runtime.txt"
+RUNTIME, DEV = HERE / "runtime.txt", HERE / "dev.txt"
 
 OPTIONS = (
     "--quiet",
@@ -33,3 +33,4 @@ if __name__ == "__main__":
     lock("runtime", "pyproject.toml", *asked)
     for group in ("build", "bundle", "dev"):
         lock(group, f"--group={group}", f"--constraint={RUNTIME}", *asked)
+    lock("contract", "--group=contract", f"--constraint={RUNTIME}", f"--constraint={DEV}", *asked)

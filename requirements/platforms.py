@@ -16,7 +16,7 @@ from typing import NamedTuple
 from requirements.supported import NEWEST_PYTHON, OLDEST_GLIBC, OLDEST_MACOS, OLDEST_PYTHON, Version
 
 HERE = Path(__file__).parent
-LOCKS = ("runtime", "build", "dev", "bundle")
+LOCKS = ("runtime", "build", "dev", "bundle", "contract")
 PROMISED_PYTHONS = [(3, minor) for minor in range(OLDEST_PYTHON[1], NEWEST_PYTHON[1] + 1)]
 NEXT_PYTHON = (3, NEWEST_PYTHON[1] + 1)
 OLDER_GLIBC = (OLDEST_GLIBC[0], OLDEST_GLIBC[1] - 1)

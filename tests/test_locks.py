@@ -22,7 +22,7 @@ from requirements.platforms import PROMISED_PYTHONS
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("runtime", "build", "bundle", "dev")
+LOCKS = ("runtime", "build", "bundle", "dev", "contract")
 
 Environment = dict[str, str]
 
@@ -185,7 +185,7 @@ def test_this_environment_is_complete() -> None:
 def commands_of_make() -> list[str]:
     """What make would do if nothing were there yet."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    targets = (".venv/.runtime", ".venv/.dev", ".venv/.bundle", "lock")
+    targets = (".venv/.runtime", ".venv/.dev", ".venv/.bundle", ".venv/.contract", "lock")
     asked = subprocess.run(
         ["make", "--dry-run", "--always-make", *targets],
         cwd=ROOT,
@@ -200,10 +200,10 @@ def commands_of_make() -> list[str]:
 def test_make_installs_without_resolving_and_checks_what_it_has() -> None:
     commands = commands_of_make()
     installs = [line for line in commands if re.search(r"\bpip\b.* install ", line)]
-    assert len(installs) == 4
+    assert len(installs) == 5
     assert all("--no-deps" in line for line in installs)
     assert all("--require-hashes" in line for line in installs if "--editable" not in line)
-    for lock in ("build", "dev", "bundle"):
+    for lock in ("build", "dev", "bundle", "contract"):
         install = next(place for place, line in enumerate(commands) if f"requirements/{lock}.txt" in line)
         stamp = next(place for place in range(install, len(commands)) if commands[place].startswith("touch "))
         assert any("requirements/check.py" in line for line in commands[install:stamp])

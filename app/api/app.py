@@ -6,13 +6,13 @@ from litestar import Litestar, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.routes import HTTPRoute
 
 from app import __version__
 from app.api import problems
 from app.api.audio import audio
 from app.api.bodies import StrictRequest
+from app.api.contract import ContractPlugin
 from app.api.health import health
 from app.api.jobs import JobController
 from app.api.models import ModelController
@@ -57,9 +57,8 @@ def make_app(parts: Parts) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="q3tts",
             version=__version__,
-            description="A speech engine for one machine: text in, speech out, as a live stream or as a file.",
             openapi_router=Router("/v1", route_handlers=[], include_in_schema=False, after_request=_in_our_shape),
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            render_plugins=[ContractPlugin(path="/openapi.json")],
             use_handler_docstrings=True,
         ),
         logging_config=None,  # the root logger is the engine's own, set up by `engine/start.py`
@@ -70,7 +69,9 @@ def make_app(parts: Parts) -> Litestar:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
-                handler.responses = problems.RESPONSES  # Litestar would describe its own shape of failures
+                handler.responses = (
+                    problems.RESPONSES
+                )  # instead of Litestar's own shape; `contract.py` adds the others
     return app
 
 

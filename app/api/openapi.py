@@ -9,12 +9,13 @@ import sys
 from typing import Any, cast
 
 from app.api.app import make_app
+from app.api.contract import completed
 
 
 def document() -> dict[str, Any]:
     """As `GET /v1/openapi.json` answers it."""
     nothing = cast(Any, None)
-    return make_app(nothing).openapi_schema.to_schema()
+    return completed(make_app(nothing).openapi_schema.to_schema())
 
 
 if __name__ == "__main__":

@@ -48,18 +48,8 @@ class Problem(msgspec.Struct, frozen=True):
     error: errors.ErrorBody
 
 
-#: What the OpenAPI document says of them, instead of Litestar's own shape.
-RESPONSES = {
-    status: ResponseSpec(Problem, description=what, generate_examples=False)
-    for status, what in {
-        400: "The request is not valid",
-        401: "The token is missing or wrong",
-        403: "The Host or the Origin is not allowed, or what was asked for is not",
-        404: "There is no such voice, job or model",
-        409: "The request conflicts with the current state",
-        413: "The body is too large",
-    }.items()
-}
+#: The shape of every failure, for the OpenAPI document.
+RESPONSES = {400: ResponseSpec(Problem, description="The request is not valid", generate_examples=False)}
 
 
 def status_of(error: errors.SpeechError) -> int:

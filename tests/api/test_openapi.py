@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from app.api import schemas
+from app.api.contract import EXAMPLES
 from app.inference.model import Lane, VoiceKind
 from app.store.rows import JobStatus
 from tests.api.asking import with_ids
@@ -47,6 +50,16 @@ ROUTES = {
     "POST /v1/jobs/{job_id}/retry": "retryJob",
 }
 
+REQUESTS = {
+    "speak": schemas.SpeakRequest,
+    "cancel": schemas.CancelRequest,
+    "submitJob": schemas.SubmitRequest,
+    "putJob": schemas.SubmitRequest,
+    "cloneVoice": schemas.CloneRequest,
+    "transcribeRecording": schemas.TranscribeRequest,
+    "designVoice": schemas.DesignRequest,
+}
+
 
 @pytest.fixture(scope="module")
 async def document(shared: Engine) -> dict[str, Any]:
@@ -77,12 +90,17 @@ async def test_every_route_says_what_it_does_and_belongs_to_something(document: 
 
 
 async def test_every_failure_has_the_one_shape(document: dict[str, Any]) -> None:
+    known = document["components"]["responses"]
     for route, operation in operations(document).items():
         failures = {status: answer for status, answer in operation["responses"].items() if status[0] in "45"}
-        assert {"400", "401", "403"} <= set(failures), route
-        for answer in failures.values():
-            (schema,) = (content["schema"] for content in answer["content"].values())
-            assert schema["$ref"].endswith("/Problem"), route
+        assert {"400", "401", "403", "500", "503", "507"} <= set(failures), route
+        if "requestBody" in operation:
+            assert {"404", "408", "409", "413", "415"} <= set(failures), route
+        for status, answer in failures.items():
+            told = known[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+            (content,) = told["content"].values()
+            assert content["schema"]["$ref"].endswith("/Problem"), route
+            assert content["example"]["error"]["message"], (route, status)
     problem = document["components"]["schemas"]["Problem"]
     body = document["components"]["schemas"][problem["properties"]["error"]["$ref"].split("/")[-1]]
     assert problem["required"] == ["error"]
@@ -108,6 +126,56 @@ async def test_the_bounds_of_the_settings_are_told(document: dict[str, Any]) -> 
     assert (chunking["max_chars"]["minimum"], chunking["max_chars"]["maximum"]) == (100, 2000)
     assert set(schemas["SubmitRequest"]["required"]) == {"text"}
     assert set(schemas["SpeakRequest"]["required"]) == {"text"}
+
+
+async def test_audio_is_told_as_audio(document: dict[str, Any]) -> None:
+    told = operations(document)
+
+    for route in ("GET /v1/jobs/{job_id}/audio", "GET /v1/voices/{voice_id}/preview"):
+        answers = told[route]["responses"]
+        assert {"200", "206", "304", "416"} <= set(answers)
+        assert list(answers["200"]["content"]) == list(answers["206"]["content"]) == ["audio/wav"]
+        assert "ETag" in answers["200"]["headers"]
+        assert "Content-Range" in answers["206"]["headers"]
+    assert "content" not in told["HEAD /v1/jobs/{job_id}/audio"]["responses"]["200"]
+
+
+async def test_what_may_be_sent_again_says_how_it_is_answered_then(document: dict[str, Any]) -> None:
+    for route in ("POST /v1/jobs", "PUT /v1/jobs/{job_id}"):
+        assert {"200", "201"} <= set(operations(document)[route]["responses"])
+
+
+async def test_a_client_is_told_how_to_prove_who_it_is_and_where_the_audio_comes(document: dict[str, Any]) -> None:
+    (needed,) = document["security"]
+    (scheme,) = needed
+
+    assert document["components"]["securitySchemes"][scheme]["scheme"] == "bearer"
+    for socket in ("/v1/stream/{job_id}", "/v1/events"):
+        assert socket in document["info"]["description"]
+
+
+async def test_in_what_a_client_sends_no_other_field_is_allowed_and_in_answers_there_may_be_new_ones(
+    document: dict[str, Any],
+) -> None:
+    closed = {
+        name for name, schema in document["components"]["schemas"].items() if "additionalProperties" in schema
+    }
+
+    assert {"SpeakRequest", "SubmitRequest", "SpeechSettings", "Chunking", "RefAudio", "CloneOptions"} <= closed
+    assert not {name for name in closed if name.endswith(("View", "List", "Page")) or name == "Problem"}
+
+
+async def test_every_body_has_an_example_that_the_engine_takes(document: dict[str, Any]) -> None:
+    bodies = {
+        operation["operationId"]: body["content"]["application/json"]["example"]
+        for operation in operations(document).values()
+        if (body := operation.get("requestBody"))
+    }
+
+    assert set(bodies) == set(EXAMPLES)
+    for name, request in REQUESTS.items():
+        msgspec.convert(bodies.pop(name), request)
+    assert not bodies
 
 
 async def test_states_lanes_and_kinds_are_those_of_the_engine(document: dict[str, Any]) -> None:

@@ -1,0 +1,181 @@
+"""The OpenAPI document beyond what Litestar finds in the handlers: how a client proves who it is, every failure of
+each route, audio as audio, examples, and the WebSockets, for which OpenAPI has no words.
+
+Litestar describes what a handler returns. That the guard refuses, the body is too large or the disk is full is
+decided elsewhere.
+"""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias, cast
+
+from litestar import Request
+from litestar.openapi.plugins import JsonRenderPlugin
+
+#: A part of the document, as JSON has it.
+Part: TypeAlias = dict[str, Any]
+
+DESCRIPTION = """A speech engine for one machine: text in, speech out, as a live stream or as a file.
+
+Every request carries `Authorization: Bearer <token>`. A failure has one shape on every route: `Problem`.
+
+Audio that is being made comes over a WebSocket, which OpenAPI cannot describe. `GET /v1/stream/{job_id}` sends one
+job's events from the first to the last, `AUDIO_CHUNK` with its samples among them; `?after_seq=N` resumes after
+event N, `?format=binary` sends the samples as bytes. `GET /v1/events` sends the events of all jobs, without audio.
+A browser, which cannot set headers there, offers the subprotocols `q3tts.v1` and `bearer.<token>`."""
+
+BEARER = "bearer"
+
+#: Failures, by status: of every route, and of those that name something, change something, or take a body.
+ANYWHERE = {
+    400: "The request is not valid",
+    401: "The token is missing or wrong",
+    403: "The Host or the Origin is not allowed, or what was asked for is not",
+    500: "A defect of the engine, or the model could not speak",
+    503: "Too many connections or files are open, or the engine is stopping",
+    507: "The disk is full or cannot be written",
+}
+NAMED = {404: "There is no such voice, job or model"}
+CHANGING = {409: "The request conflicts with the current state"}
+WITH_BODY = {
+    408: "The body did not come in time",
+    413: "The body is too large",
+    415: "The body has another type than the route takes",
+}
+
+#: What may be sent again, and how it is answered then.
+QUEUEING = ("submitJob", "putJob")
+QUEUEING_ANSWERS = {"200": "The job that came with the same id or key before", "201": "The job, which is queued"}
+
+#: What answers with a WAV file.
+AUDIO = ("getAudio", "headAudio", "previewVoice")
+BINARY: Part = {"type": "string", "format": "binary"}
+AUDIO_HEADERS = {
+    "ETag": "Of this very audio, for `If-None-Match` and `If-Range`",
+    "Accept-Ranges": "`bytes`",
+    "Content-Disposition": "The name for a file",
+}
+
+#: Bodies that clients may begin with, by the name of the operation.
+EXAMPLES: dict[str, Part] = {
+    "speak": {"text": "The lamp was lit.", "voice": "en-us", "settings": {"rate": 1.2}},
+    "cancel": {"job_id": "0c5e5b0e-6f0b-4a55-9a1e-3a3f4f0f7b11"},
+    "submitJob": {"text": "Chapter one. It was late.", "voice": "en-us", "title": "A book", "tags": ["book"]},
+    "putJob": {"text": "Chapter one. It was late.", "voice": "en-us", "title": "A book", "tags": ["book"]},
+    "cloneVoice": {"display_name": "Ada", "ref_audio": {"path": "/home/ada/voice.m4a"}, "ref_text": "What I said."},
+    "transcribeRecording": {"ref_audio": {"path": "/home/ada/voice.m4a"}, "language": "en"},
+    "designVoice": {"display_name": "Keeper", "description": "An old man with a deep and calm voice."},
+}
+
+
+class ContractPlugin(JsonRenderPlugin):
+    """Answers with the whole document. Belongs to the event loop."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Part) -> bytes:
+        """The document as JSON."""
+        return self.render_json(request, completed(openapi_schema))  # pyright: ignore[reportUnknownMemberType]
+
+
+def completed(document: Part) -> Part:
+    """The document with everything that it did not say yet; what it was made from stays as it is."""
+    schemas = {name: dict(schema) for name, schema in document["components"]["schemas"].items()}
+    paths = {
+        path: {method: _operation(method, operation) for method, operation in methods.items()}
+        for path, methods in document["paths"].items()
+    }
+    for name in _sent(paths, schemas):
+        schemas[name]["additionalProperties"] = False
+    components = document["components"] | {
+        "schemas": schemas,
+        "responses": {
+            _name(status): _problem(status, what)
+            for status, what in sorted((ANYWHERE | NAMED | CHANGING | WITH_BODY).items())
+        },
+        "securitySchemes": {BEARER: {"type": "http", "scheme": "bearer", "description": "The engine's token."}},
+    }
+    info = document["info"] | {"description": DESCRIPTION}
+    return document | {"info": info, "paths": paths, "components": components, "security": [{BEARER: []}]}
+
+
+def _operation(method: str, operation: Part) -> Part:
+    body = operation.get("requestBody")
+    name = operation["operationId"]
+    failures = dict(ANYWHERE)
+    if body is not None:
+        failures |= WITH_BODY
+    if body is not None or operation.get("parameters"):
+        failures |= NAMED
+    if method not in ("get", "head"):
+        failures |= CHANGING
+    responses = {status: answer for status, answer in operation["responses"].items() if status < "400"}
+    if name in QUEUEING:
+        (answer,) = responses.values()
+        headers = {"Location": {"description": "Where the job is", "schema": {"type": "string"}}}
+        responses = {
+            status: answer | {"description": what, "headers": headers} for status, what in QUEUEING_ANSWERS.items()
+        }
+    if name in AUDIO:
+        responses = _audio_responses(head=method == "head")
+        failures |= CHANGING
+    for status in sorted(failures):
+        responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+    changed = operation | {"responses": responses}
+    if body is not None and name in EXAMPLES:
+        json = body["content"]["application/json"] | {"example": EXAMPLES[name]}
+        changed["requestBody"] = body | {"content": body["content"] | {"application/json": json}}
+    return changed
+
+
+def _audio_responses(*, head: bool) -> Part:
+    """RFC 9110: the whole file, a part of it, nothing new, or nothing in that range."""
+    content = {} if head else {"content": {"audio/wav": {"schema": BINARY}}}
+    headers = {name: {"description": what, "schema": {"type": "string"}} for name, what in AUDIO_HEADERS.items()}
+    known = {"304": {"description": "The audio is the one that `If-None-Match` names", "headers": headers}}
+    whole = {"200": {"description": "The audio", "headers": headers, **content}} | known
+    if head:
+        return whole
+    extent = {"Content-Range": {"description": "Which bytes these are", "schema": {"type": "string"}}}
+    return whole | {
+        "206": {
+            "description": "The part of the audio that `Range` asks for",
+            "headers": headers | extent,
+            **content,
+        },
+        "416": {**_problem(416, "The range lies beyond the end of the file"), "headers": extent},
+    }
+
+
+def _problem(status: int, what: str) -> Part:
+    code = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "JOB_NOT_FOUND", 408: "REQUEST_TIMEOUT", 409: "WRONG_STATE"}
+    code |= {413: "TOO_LARGE", 500: "INTERNAL", 503: "OVERLOADED", 507: "STORAGE_FAILED"}
+    example: Part = {"error": {"code": code.get(status, "INVALID_REQUEST"), "message": what.lower(), "details": {}}}
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": what, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _name(status: int) -> str:
+    return f"Status{status}"
+
+
+def _sent(paths: Part, schemas: Part) -> set[str]:
+    """The schemas of what clients send, in which an unknown field is an error."""
+    bodies = [operation.get("requestBody", {}) for methods in paths.values() for operation in methods.values()]
+    found: set[str] = set()
+    asked = list(_references(bodies))
+    while asked:
+        name = asked.pop()
+        if name not in found:
+            found.add(name)
+            asked += _references(schemas[name])
+    return {name for name in found if "properties" in schemas[name]}
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        for key, value in cast("Part", part).items():
+            if key == "$ref":
+                yield str(value).rpartition("/")[2]
+            else:
+                yield from _references(value)
+    elif isinstance(part, list):
+        for each in cast("list[Any]", part):
+            yield from _references(each)
