@@ -17,6 +17,12 @@ if wanted packages; then
     npm ci
     npm run build
     npm run check
+    for package in client plugin; do
+        packed=$(npm pack --dry-run --json --workspace "$package")
+        for file in LICENSE README.md package.json dist/index.js dist/index.d.ts; do
+            grep -q "\"path\": \"$file\"" <<<"$packed" || { echo "$package: $file is not in its package"; exit 1; }
+        done
+    done
 fi
 
 if wanted client; then
@@ -45,6 +51,10 @@ if wanted plugin; then
     export QWEN_TTS_TEST_REQUIRED=1
     QWEN_TTS_TEST_BINARY=$engine cargo test -p tauri-plugin-qwen-tts
     QWEN_TTS_TEST_BINARY=$single cargo test -p tauri-plugin-qwen-tts --test real_engine --test death
+    step "plugin: as a package, built from what is in it"
+    # With the workspace's profile, which a packaged crate does not have: what others have written is built already.
+    cargo package -p tauri-plugin-qwen-tts --allow-dirty --config 'profile.dev.debug="line-tables-only"' \
+        --config 'profile.dev.package."*".debug=false'
 fi
 
 if wanted app; then

@@ -1,5 +1,6 @@
 """The Rust workspace, which has no lock: what it uses is pinned, and an app that uses the plugin is not."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -38,6 +39,26 @@ def used(member: str) -> set[str]:
 def pinned() -> set[str]:
     """Those that a member takes in the workspace's version: what cargo resolves for one holds for all."""
     return {name for member in MEMBERS for _, name, how in dependencies(manifest(member)) if how.get("workspace")}
+
+
+def test_what_is_published_says_what_it_is_and_brings_its_license() -> None:
+    """Crates and npm packages are published from their own folders, where the license of the repository is not."""
+    license = (ROOT / "LICENSE").read_text()
+    crate = manifest("plugin")["package"]
+    assert {"/LICENSE", "/README.md"} <= set(crate["include"])
+    assert (crate["readme"], crate["license"], crate["repository"]) == (
+        "README.md",
+        {"workspace": True},
+        {"workspace": True},
+    )
+    for folder in ("plugin", "client"):
+        package = json.loads((TAURI / folder / "package.json").read_text())
+        assert package["repository"]["url"] == f"git+{WORKSPACE['package']['repository']}.git"
+        assert package["repository"]["directory"] == f"tauri/{folder}"
+        assert package["license"] == WORKSPACE["package"]["license"] == "MIT"
+        assert package["description"]
+        assert (TAURI / folder / "LICENSE").read_text() == license
+        assert (TAURI / folder / "README.md").is_file()
 
 
 def test_every_pin_is_exact() -> None:
