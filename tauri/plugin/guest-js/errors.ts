@@ -35,19 +35,19 @@ export function sidecarErrorOf(error: unknown, permission: string): SidecarError
 
 function explained(detail: string, permission: string): [SidecarErrorCode, string] {
   if (!("__TAURI_INTERNALS__" in globalThis)) {
-    return ["INTERNAL", "This page does not run in a Tauri app. Open the app's own window."];
+    return ["INTERNAL", "this page does not run in a Tauri app; open the app's own window"];
   }
   if (/plugin .*not found/i.test(detail)) {
     return [
       "INTERNAL",
-      "This app does not have the plugin qwen-tts. Add .plugin(tauri_plugin_qwen_tts::init()) to its builder.",
+      "this app does not have the plugin qwen-tts; add .plugin(tauri_plugin_qwen_tts::init()) to its builder",
     ];
   }
   if (/not allowed|denied/i.test(detail)) {
     return [
       "NOT_ALLOWED",
-      `This window lacks a permission. Add "${permission}" to its capability in src-tauri/capabilities.`,
+      `this window lacks a permission; add "${permission}" to its capability in src-tauri/capabilities`,
     ];
   }
-  return ["INTERNAL", "This window cannot reach the speech engine. Install the app again."];
+  return ["INTERNAL", "this window cannot reach the speech engine; install the app again"];
 }

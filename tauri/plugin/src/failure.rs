@@ -40,7 +40,7 @@ impl Exit {
 
 const SIGKILL: i32 = 9;
 
-const WRONG_ARCHITECTURE: &str = "The speech engine was made for another system or processor. Install the version of the app for this computer.";
+const WRONG_ARCHITECTURE: &str = "the speech engine was made for another system or processor; install the version of the app for this computer";
 
 /// The engine ended before it was ready.
 pub(crate) fn ended_early(exit: &Exit, os: &str) -> SidecarError {
@@ -50,47 +50,47 @@ pub(crate) fn ended_early(exit: &Exit, os: &str) -> SidecarError {
         _ if exit.foreign && exit.report.is_none() => (ErrorCode::WrongArchitecture, WRONG_ARCHITECTURE),
         (Some(64 | 2), _) if speaks_another_protocol(report) => (
             ErrorCode::ProtocolMismatch,
-            "The speech engine and this app do not understand each other. Install the app again.",
+            "the speech engine and this app do not understand each other; install the app again",
         ),
         (Some(64 | 2), _) => (
             ErrorCode::Config,
-            "The speech engine cannot use its settings. Check the model, the folders and the port.",
+            "the speech engine cannot use its settings; check the model, the folders and the port",
         ),
         (Some(69), _) => (
             ErrorCode::PortTaken,
-            "Another program uses the port of the speech engine. End that program, or let the engine take a free \
-             port (port 0).",
+            "another program uses the port of the speech engine; end that program, or let the engine take a free \
+             port (port 0)",
         ),
         (Some(70), _) => (
             ErrorCode::Internal,
-            "The speech engine failed while it was starting. Its last lines say how.",
+            "the speech engine failed while it was starting; its last lines say how",
         ),
         (Some(74), _) => (
             ErrorCode::DataFolderUnusable,
-            "The speech engine cannot use its data folder. Check that the folder can be written to and that the disk \
-             is not full.",
+            "the speech engine cannot use its data folder; check that the folder can be written to and that the disk \
+             is not full",
         ),
         (Some(75), _) => (
             ErrorCode::DataFolderInUse,
-            "Another speech engine uses the data folder. Close the other app or window that uses it, then try again.",
+            "another speech engine uses the data folder; close the other app or window that uses it, then try again",
         ),
         (Some(78), _) => (
             ErrorCode::DataFolderTooNew,
-            "A newer version wrote the data of the speech engine. Update this app.",
+            "a newer version wrote the data of the speech engine; update this app",
         ),
         (None, Some(SIGKILL)) if os == "macos" && exit.silent => (
             ErrorCode::BlockedBySystem,
-            "macOS does not let the speech engine run. Move the app into Applications and open it again, or allow it \
-             in System Settings, Privacy & Security.",
+            "macOS does not let the speech engine run; move the app into Applications and open it again, or allow it \
+             in System Settings, Privacy & Security",
         ),
         (None, Some(SIGKILL)) => (
             ErrorCode::ExitedEarly,
-            "The system ended the speech engine while it was starting, perhaps for want of memory. Close other apps \
-             and try again.",
+            "the system ended the speech engine while it was starting, perhaps for want of memory; close other apps \
+             and try again",
         ),
         _ => (
             ErrorCode::ExitedEarly,
-            "The speech engine ended while it was starting. Its last lines may say why.",
+            "the speech engine ended while it was starting; its last lines may say why",
         ),
     };
     SidecarError::new(code, message, exit.detail()).with_log(exit.log.clone())
@@ -106,10 +106,10 @@ fn speaks_another_protocol(report: &str) -> bool {
 /// The engine was running, and ended although nobody told it to.
 pub(crate) fn crashed(exit: &Exit, restarts: usize) -> SidecarError {
     let message = match restarts {
-        0 => "The speech engine has ended unexpectedly. Start it again.".into(),
-        1 => "The speech engine has ended unexpectedly, also after it was started again.".into(),
+        0 => "the speech engine has ended unexpectedly; start it again".into(),
+        1 => "the speech engine has ended unexpectedly, also after it was started again".into(),
         n => format!(
-            "The speech engine has ended unexpectedly, also after it was started again {n} times."
+            "the speech engine has ended unexpectedly, also after it was started again {n} times"
         ),
     };
     SidecarError::new(ErrorCode::Crashed, message, exit.detail()).with_log(exit.log.clone())
@@ -120,7 +120,7 @@ pub(crate) fn timed_out(after: Duration, seen: &str) -> SidecarError {
     SidecarError::new(
         ErrorCode::StartTimedOut,
         format!(
-            "The speech engine was not ready after {} seconds. Try again; the first start takes longest.",
+            "the speech engine was not ready after {} seconds; try again, since the first start takes longest",
             after.as_secs_f64()
         ),
         seen,
@@ -131,7 +131,7 @@ pub(crate) fn timed_out(after: Duration, seen: &str) -> SidecarError {
 pub(crate) fn foreign(detail: impl Into<String>) -> SidecarError {
     SidecarError::new(
         ErrorCode::ProtocolMismatch,
-        "The speech engine and this app do not understand each other. Install the app again.",
+        "the speech engine and this app do not understand each other; install the app again",
         detail,
     )
 }
@@ -140,7 +140,7 @@ pub(crate) fn foreign(detail: impl Into<String>) -> SidecarError {
 pub(crate) fn stopped(detail: &str) -> SidecarError {
     SidecarError::new(
         ErrorCode::Stopped,
-        "The speech engine is stopped. Start it.",
+        "the speech engine is stopped; start it",
         detail,
     )
 }
@@ -149,7 +149,7 @@ pub(crate) fn stopped(detail: &str) -> SidecarError {
 pub(crate) fn ending(detail: &str) -> SidecarError {
     SidecarError::new(
         ErrorCode::Stopped,
-        "The app is ending, and the speech engine with it. Open the app again.",
+        "the app is ending, and the speech engine with it; open the app again",
         detail,
     )
 }
@@ -158,8 +158,8 @@ pub(crate) fn ending(detail: &str) -> SidecarError {
 pub(crate) fn internal(detail: impl Into<String>) -> SidecarError {
     SidecarError::new(
         ErrorCode::Internal,
-        "The speech engine could not be started because of a failure inside this app. Try again, or open the app \
-         again.",
+        "the speech engine could not be started because of a failure inside this app; try again, or open the app \
+         again",
         detail,
     )
 }
@@ -169,8 +169,8 @@ pub(crate) fn no_data_folder(folder: &Path, error: &io::Error) -> SidecarError {
     SidecarError::new(
         ErrorCode::DataFolderUnusable,
         format!(
-            "The folder for the speech engine's data, {}, cannot be made. Check that it can be written to and that \
-             the disk is not full.",
+            "the folder for the speech engine's data, {}, cannot be made; check that it can be written to and that \
+             the disk is not full",
             folder.display()
         ),
         error.to_string(),
@@ -182,8 +182,8 @@ pub(crate) fn closed_data_folder(folder: &Path, error: &io::Error) -> SidecarErr
     SidecarError::new(
         ErrorCode::DataFolderUnusable,
         format!(
-            "The folder for the speech engine's data, {}, cannot be opened. Check that it is a folder and that its \
-             permissions allow this user to read and to enter it.",
+            "the folder for the speech engine's data, {}, cannot be opened; check that it is a folder and that its \
+             permissions allow this user to read and to enter it",
             folder.display()
         ),
         error.to_string(),
@@ -197,8 +197,8 @@ pub(crate) fn not_spawned(file: &Path, error: &io::Error, os: &str) -> SidecarEr
         // The file was there a moment ago, so it is its loader or interpreter that is not.
         (_, io::ErrorKind::NotFound) => (
             ErrorCode::WrongArchitecture,
-            "The speech engine is there, but the system has nothing to run it with: it was made for another system, \
-             processor or C library. Install the version of the app for this computer.",
+            "the speech engine is there, but the system has nothing to run it with: it was made for another system, \
+             processor or C library; install the version of the app for this computer",
         ),
         (Some(Errno::NotThisSystem), _) => (
             ErrorCode::WrongArchitecture,
@@ -206,16 +206,16 @@ pub(crate) fn not_spawned(file: &Path, error: &io::Error, os: &str) -> SidecarEr
         ),
         (Some(Errno::Blocked), _) => (
             ErrorCode::BlockedBySystem,
-            "The system does not let the speech engine run. Allow it in the virus scanner or in the security \
-             settings.",
+            "the system does not let the speech engine run; allow it in the virus scanner or in the security \
+             settings",
         ),
         (_, io::ErrorKind::PermissionDenied) => (
             ErrorCode::NotExecutable,
-            "The speech engine may not be executed. Install the app again, or make the file executable.",
+            "the speech engine may not be executed; install the app again, or make the file executable",
         ),
         _ => (
             ErrorCode::Internal,
-            "The system could not start the speech engine. Close other apps and try again.",
+            "the system could not start the speech engine; close other apps and try again",
         ),
     };
     SidecarError::new(code, message, detail)

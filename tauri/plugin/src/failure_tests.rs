@@ -128,3 +128,41 @@ fn a_foreign_program_that_said_nothing_was_tried_by_the_shell() {
         ErrorCode::DataFolderInUse
     );
 }
+
+/// As the engine's own messages are: lower case, no full stop; what is wrong, and what to do.
+#[test]
+fn messages_have_the_style_of_the_engines() {
+    let folder = Path::new("/data");
+    let error = || io::Error::from_raw_os_error(1);
+    let mut errors = vec![
+        crashed(&code(1), 0),
+        crashed(&code(1), 1),
+        crashed(&code(1), 2),
+        timed_out(Duration::from_secs(1), ""),
+        foreign(""),
+        stopped(""),
+        ending(""),
+        internal(""),
+        no_data_folder(folder, &error()),
+        closed_data_folder(folder, &error()),
+        not_spawned(folder, &error(), "linux"),
+        not_spawned(folder, &io::ErrorKind::NotFound.into(), "linux"),
+        not_spawned(folder, &io::ErrorKind::PermissionDenied.into(), "linux"),
+        not_spawned(folder, &io::Error::from_raw_os_error(8), "linux"),
+        not_spawned(folder, &io::ErrorKind::OutOfMemory.into(), "linux"),
+        crate::resolve::find(&[]).unwrap_err(),
+        crate::resolve::find(&["/nowhere".into()]).unwrap_err(),
+    ];
+    errors.extend([0, 2, 69, 70, 74, 75, 78].map(|number| ended_early(&code(number), "linux")));
+    for error in errors {
+        let SidecarError { message, .. } = error;
+        assert!(
+            message.starts_with(|first: char| first.is_lowercase()),
+            "{message}"
+        );
+        assert!(
+            !message.ends_with('.') && !message.contains(". "),
+            "{message}"
+        );
+    }
+}

@@ -34,14 +34,14 @@ pub(crate) fn payload(launch: &Launch, token: &str) -> Result<Vec<u8>, SidecarEr
     let unusable = |what: &str, detail: String| {
         SidecarError::new(
             ErrorCode::Config,
-            format!("{what} Change it in plugins.qwen-tts."),
+            format!("{what}; change it in plugins.qwen-tts"),
             detail,
         )
     };
     let text = |path: &'_ std::path::Path| match path.to_str() {
         Some(text) => Ok(text.to_owned()),
         None => Err(unusable(
-            "A folder of the speech engine has a name that is not Unicode.",
+            "a folder of the speech engine has a name that is not Unicode",
             path.display().to_string(),
         )),
     };
@@ -59,14 +59,14 @@ pub(crate) fn payload(launch: &Launch, token: &str) -> Result<Vec<u8>, SidecarEr
     })
     .map_err(|error| {
         unusable(
-            "What the engine is told cannot be written as JSON.",
+            "what the engine is told cannot be written as JSON",
             error.to_string(),
         )
     })?;
     line.push(b'\n');
     if line.len() > MOST_BYTES {
         return Err(unusable(
-            "What the engine is told is longer than it reads.",
+            "what the engine is told is longer than it reads",
             format!("{} bytes of at most {MOST_BYTES}", line.len()),
         ));
     }
@@ -137,7 +137,7 @@ pub(crate) fn token() -> Result<String, SidecarError> {
     getrandom::fill(&mut bytes).map_err(|error| {
         SidecarError::new(
             ErrorCode::Internal,
-            "The system gives no random numbers, so the speech engine cannot be protected. Try again.",
+            "the system gives no random numbers, so the speech engine cannot be protected; try again",
             error.to_string(),
         )
     })?;

@@ -60,11 +60,11 @@ pub(crate) fn find(candidates: &[PathBuf]) -> Result<&Path, SidecarError> {
         .collect();
     let message = match candidates.first() {
         Some(first) => format!(
-            "The speech engine is missing; it should be at {}. Install the app again, or set plugins.qwen-tts.binary.",
+            "the speech engine is missing, which should be at {}; install the app again, or set plugins.qwen-tts.binary",
             first.display()
         ),
-        None => "The speech engine is missing, and there is no place to look for it. \
-                 Set plugins.qwen-tts.binary."
+        None => "the speech engine is missing, and there is no place to look for it; \
+                 set plugins.qwen-tts.binary"
             .into(),
     };
     Err(SidecarError::new(

@@ -82,7 +82,7 @@ fn after_quitting_nobody_is_told_to_start_it() {
     for error in errors {
         assert_eq!(error.code, ErrorCode::Stopped);
         assert!(error.message.contains("app is ending"), "{}", error.message);
-        assert!(!error.message.contains("Start it"), "{}", error.message);
+        assert!(!error.message.contains("start it"), "{}", error.message);
     }
 }
 

@@ -51,7 +51,7 @@ describe("commands", () => {
     expect(error).toBeInstanceOf(SidecarError);
     expect(error).toMatchObject({
       code: "NOT_ALLOWED",
-      message: expect.stringContaining('Add "qwen-tts:allow-get-qwen-connection"'),
+      message: expect.stringContaining('add "qwen-tts:allow-get-qwen-connection"'),
       detail: said,
       logTail: [],
       retryable: false,

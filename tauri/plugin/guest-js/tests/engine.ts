@@ -31,7 +31,7 @@ export const RUNNING: SidecarState = {
 
 export const MISSING: SidecarFailure = {
   code: "BINARY_MISSING",
-  message: "The speech engine is missing.",
+  message: "the speech engine is missing",
   detail: "searched: /x",
   logTail: [],
   retryable: false,
