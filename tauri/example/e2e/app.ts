@@ -100,7 +100,7 @@ export class App {
 
   /** Clicks a button by what it says, or by the name that screen readers say. */
   async press(name: string): Promise<void> {
-    const xpath = `//button[not(@disabled) and (normalize-space()="${name}" or starts-with(@aria-label, "${name}"))]`;
+    const xpath = `//button[not(@disabled) and not(@aria-disabled="true") and (normalize-space()="${name}" or starts-with(@aria-label, "${name}"))]`;
     await until(() => this.driver.click(xpath).then(() => true), `the button ${name}`);
   }
 

@@ -7,6 +7,7 @@ import { alive, descendants, groupOf } from "./processes";
 import { until } from "./until";
 import { freePort } from "./webdriver";
 
+const OFFERED = "return [...document.querySelectorAll('main button')].map((each) => each.textContent)";
 const FAILURE = '//*[contains(@class, "error-message")]';
 
 test("the app's start starts no engine", async () => {
@@ -14,6 +15,7 @@ test("the app's start starts no engine", async () => {
   await app.go("Settings");
 
   expect(await app.status()).toBe("Offline");
+  expect(await app.driver.text("//main")).not.toMatch(/natural/i);
   expect(app.engineProcesses()).toEqual([]);
 });
 
@@ -60,6 +62,8 @@ test("choosing Qwen leads from Offline over Starting to Online", async () => {
     () => app.driver.find('//*[@data-model="espeak-ng" and @data-model-state="active"]'),
     "the models",
   );
+  expect(await app.driver.text('//label[.//input[@value="qwen"]]')).toContain("espeak-ng speaks");
+  expect(await app.driver.text("//main")).not.toMatch(/natural/i);
 });
 
 test("choosing another provider ends the engine and everybody in its group", async () => {
@@ -96,8 +100,10 @@ describe("what is wrong is said", () => {
     expect(await app.driver.text(FAILURE)).toContain("/nowhere/qwen-tts");
     await app.openDetails();
     expect(await app.driver.text("//details")).toContain("BINARY_MISSING");
+    expect(await app.driver.evaluate(OFFERED)).not.toContain("Try again");
     await app.go("Queue");
     expect(await app.driver.text('//*[@role="alert"]')).toContain("missing");
+    expect(await app.driver.evaluate(OFFERED)).not.toContain("Try again");
   });
 
   test("the port is another program's; when it is free, trying again helps", async () => {
@@ -109,7 +115,7 @@ describe("what is wrong is said", () => {
     await app.choose("qwen");
     await app.untilStatus("Error");
 
-    expect(await app.driver.text(FAILURE)).toContain("Another program uses the port");
+    expect(await app.driver.text(FAILURE)).toContain("another program uses the port");
     await app.openDetails();
     expect(await app.driver.text("//details")).toContain("PORT_TAKEN");
     expect(await app.driver.text("//details")).toContain(String(port));

@@ -1,8 +1,19 @@
 // What the page may do, and what it may not.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { App } from "./app";
+import { REPOSITORY } from "./setting";
 import { until } from "./until";
+
+/** The policy that the documentation has for a new app. */
+function documented(): string {
+  const page = readFileSync(join(REPOSITORY, "docs", "tauri.md"), "utf8");
+  const policy = /"csp": "([^"]+)"/.exec(page)?.[1];
+  if (policy === undefined) throw new Error("docs/tauri.md has no policy");
+  return policy;
+}
 
 test("neither inline scripts nor other hosts are allowed, and no page breaks the rules by itself", async () => {
   const app = await App.start();
@@ -35,6 +46,33 @@ test("neither inline scripts nor other hosts are allowed, and no page breaks the
     "style-src",
   ]);
   expect(await app.driver.evaluate("return window.inlined ?? null")).toBeNull();
+});
+
+test.each([
+  ["the example's own", null],
+  ["the documented one", documented()],
+])("pictures that a bundler puts inline are shown: %s", async (_, policy) => {
+  const app = await App.start();
+  // A second policy can only take away: with the documented one in force as well, the picture has to be shown still.
+  const size = await app.driver.evaluateAsync<number>(
+    `
+      const [policy, done] = arguments;
+      const page = document;
+      if (policy !== null) {
+        const meta = page.createElement("meta");
+        meta.httpEquiv = "Content-Security-Policy";
+        meta.content = policy;
+        page.head.append(meta);
+      }
+      const picture = new Image();
+      picture.onload = () => done(picture.naturalWidth);
+      picture.onerror = () => done(0);
+      picture.src = "data:image/gif;base64,R0lGODlhAQABAIAAAP///////yH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==";
+      page.body.append(picture);
+    `,
+    policy,
+  );
+  expect(size).toBe(1);
 });
 
 test("the page may use the plugin's commands and hear events; it may not emit them, nor touch its window", async () => {

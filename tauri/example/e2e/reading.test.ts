@@ -91,6 +91,39 @@ test("speaking starts an engine that is offline; pause is silent, resume goes on
   );
 });
 
+test("the focus stays on the button that was pressed", async () => {
+  const app = await App.start();
+  await app.online();
+  await app.open(TEXT.repeat(3));
+  const focused = () => app.driver.evaluate<string>("return document.activeElement?.textContent ?? ''");
+  const focus = (name: string) =>
+    app.driver.evaluate(`
+      [...document.querySelectorAll("main button")].find((each) => each.textContent === "${name}").focus();
+    `);
+
+  await focus("Speak");
+  await app.driver.press("Enter");
+  await until(async () => (await state(app)) === "playing", "it is playing");
+  expect(await focused()).toBe("Pause");
+
+  await app.driver.press("Enter");
+  await until(async () => (await state(app)) === "paused", "it is paused");
+  expect(await focused()).toBe("Resume");
+
+  await app.driver.press("Enter");
+  await until(async () => (await state(app)) === "playing", "it goes on");
+  expect(await focused()).toBe("Pause");
+
+  await focus("Stop");
+  await app.driver.press("Enter");
+  await until(async () => (await state(app)) === "idle", "it has stopped");
+  await until(async () => (await focused()) === "Speak", "the focus on Speak");
+
+  await app.driver.click(AREA);
+  await app.driver.press("Control", "Enter");
+  await until(async () => (await focused()) === "Pause", "the focus on what the keys began");
+});
+
 test("what is read goes on while other pages are looked at, and ends with the provider", async () => {
   const app = await App.start();
   await app.online();

@@ -7,6 +7,7 @@ import { Queue } from "./pages/queue";
 import { Read } from "./pages/read";
 import { Settings } from "./pages/settings";
 import { Voices } from "./pages/voices";
+import { MainButton } from "./parts/main-button";
 import { Status } from "./parts/status";
 import { useReading } from "./reading";
 import { hush } from "./turns";
@@ -74,13 +75,9 @@ export function App() {
                 Being read
               </button>
               {state === "paused" ? (
-                <button type="button" className="small" onClick={resume}>
-                  Resume
-                </button>
+                <MainButton className="small" label="Resume" act={resume} />
               ) : (
-                <button type="button" className="small" onClick={pause} disabled={state !== "playing"}>
-                  Pause
-                </button>
+                <MainButton className="small" label="Pause" act={pause} off={state !== "playing"} />
               )}
             </fieldset>
           )}

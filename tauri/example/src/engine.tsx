@@ -6,9 +6,16 @@
 import workletUrl from "q3tts-client/player.worklet.js?url";
 import { ClientProvider } from "q3tts-client/react";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
-import { Client, connect, getQwenConnection, type SidecarState } from "tauri-plugin-qwen-tts-api";
+import {
+  Client,
+  connect,
+  getQwenConnection,
+  SidecarError,
+  type SidecarState,
+} from "tauri-plugin-qwen-tts-api";
 import { useQwenSidecar } from "tauri-plugin-qwen-tts-api/react";
 import { useRemembered } from "./remembered";
+import { sentence } from "./speaking";
 
 export type Provider = "system" | "qwen";
 
@@ -19,6 +26,8 @@ export interface Engine {
   state: SidecarState | null;
   /** Null unless the engine is online. */
   client: Client | null;
+  /** Why there is no client though the engine is online; null if there is one, or none is expected. */
+  failure: string | null;
   start(): void;
   /** The engine's client; starts the engine if need be. */
   need(): Promise<Client>;
@@ -30,12 +39,14 @@ export function EngineProvider({ children }: { children: ReactNode }) {
   const { state, start, stop } = useQwenSidecar();
   const [provider, remember] = useRemembered<Provider>("provider", "system");
   const [client, setClient] = useState<Client | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
   const running = state?.status === "Running";
   const generation = state?.generation;
 
   // A client of its own for each run of the engine: what still waits for an older run ends with it.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the generation is what makes a run another one
   useEffect(() => {
+    setFailure(null);
     if (!running) {
       setClient(null);
       return;
@@ -46,7 +57,11 @@ export function EngineProvider({ children }: { children: ReactNode }) {
       (connection) => {
         if (!over) setClient(new Client(connection));
       },
-      () => {}, // It went offline in the meantime; the state says so.
+      (why: unknown) => {
+        // If it went offline in the meantime, the state says so.
+        const gone = why instanceof SidecarError && why.code === "STOPPED";
+        if (!over && !gone) setFailure(sentence(why));
+      },
     );
     return () => {
       over = true;
@@ -69,8 +84,8 @@ export function EngineProvider({ children }: { children: ReactNode }) {
   const need = useCallback(async () => client ?? connect(), [client]);
 
   const engine = useMemo(
-    () => ({ provider, choose, state, client, start: begin, need }),
-    [provider, choose, state, client, begin, need],
+    () => ({ provider, choose, state, client, failure, start: begin, need }),
+    [provider, choose, state, client, failure, begin, need],
   );
   return (
     <EngineContext value={engine}>

@@ -1,6 +1,6 @@
 /** The engine's models: which there are, which one new voices are made for, and how to get more. */
 
-import { useModels } from "q3tts-client/react";
+import type { Loaded } from "q3tts-client/react";
 import { useState } from "react";
 import type { Client, Model } from "tauri-plugin-qwen-tts-api";
 import { Failure } from "../parts/failure";
@@ -17,8 +17,8 @@ const STATES: Record<Model["state"], [word: string, tone: string]> = {
   broken: ["broken", "bad"],
 };
 
-export function Models({ client }: { client: Client }) {
-  const { data: models, error: unread, refresh } = useModels();
+export function Models({ client, list }: { client: Client; list: Loaded<Model[]> }) {
+  const { data: models, error: unread, refresh } = list;
   const [failed, setError] = useState<string | null>(null);
   const error = failed ?? unread?.message;
 

@@ -1,9 +1,10 @@
 /** A text, and the buttons to hear it. */
 
 import { useVoices } from "q3tts-client/react";
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { useEngine } from "../engine";
 import { Failure } from "../parts/failure";
+import { type Act, MainButton } from "../parts/main-button";
 import { MarkedText } from "../parts/marked-text";
 import { TextFile } from "../parts/text-file";
 import { RateChoice, VoiceChoice } from "../parts/voice-choice";
@@ -42,12 +43,24 @@ export function Read() {
   const speak = () => {
     if (!busy && !empty && !voiceless) reading.speak(chosenOf(speakers, voice)?.id ?? voice, rate);
   };
+  const main = useRef<HTMLButtonElement>(null);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       speak();
+      main.current?.focus(); // The text that had the focus makes place for the one with marks.
     }
   };
+  // Stop goes away with what it stops, by itself as well; then the focus is where it can go on.
+  const onStop = useRef(false);
+  useEffect(() => {
+    if (busy || !onStop.current) return;
+    onStop.current = false;
+    main.current?.focus();
+  }, [busy]);
+  let act: Act = { label: "Speak", act: speak, off: empty || voiceless };
+  if (busy) act = { label: "Pause", act: reading.pause, off: state !== "playing" };
+  if (busy && state === "paused") act = { label: "Resume", act: reading.resume };
   const says =
     state === "starting" && engine?.status === "Starting" ? "The engine is starting…" : WORDS[state];
 
@@ -95,29 +108,25 @@ export function Read() {
       {fileError && <Failure onClose={() => setFileError(null)}>{fileError}</Failure>}
       <div className="row spread">
         <fieldset className="row" aria-label="Speech">
-          {!busy && (
+          <MainButton
+            ref={main}
+            {...act}
+            className={`${act.label.toLowerCase()} ${act.label === "Pause" ? "" : "primary"}`}
+            title={busy ? undefined : "Ctrl+Enter"}
+          />
+          {busy && (
             <button
               type="button"
-              className="primary speak"
-              onClick={speak}
-              disabled={empty || voiceless}
-              title="Ctrl+Enter"
+              className="stop"
+              onClick={reading.stop}
+              onFocus={() => {
+                onStop.current = true;
+              }}
+              onBlur={() => {
+                onStop.current = false;
+              }}
+              title="Escape"
             >
-              Speak
-            </button>
-          )}
-          {busy && state === "paused" && (
-            <button type="button" className="primary resume" onClick={reading.resume}>
-              Resume
-            </button>
-          )}
-          {busy && state !== "paused" && (
-            <button type="button" className="pause" onClick={reading.pause} disabled={state !== "playing"}>
-              Pause
-            </button>
-          )}
-          {busy && (
-            <button type="button" className="stop" onClick={reading.stop} title="Escape">
               Stop
             </button>
           )}

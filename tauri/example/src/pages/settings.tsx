@@ -1,7 +1,8 @@
 /** Who speaks; how the engine is, with all that is known when something is wrong; and its models. */
 
+import { useModels } from "q3tts-client/react";
 import { useCallback, useEffect, useState } from "react";
-import { getQwenLogs, type SidecarState } from "tauri-plugin-qwen-tts-api";
+import { getQwenLogs, type Model, type SidecarState } from "tauri-plugin-qwen-tts-api";
 import { type Provider, useEngine } from "../engine";
 import { Failure } from "../parts/failure";
 import { phaseWords, statusWord } from "../parts/status";
@@ -11,6 +12,7 @@ import { Models } from "./models";
 
 export function Settings() {
   const { provider, choose, client } = useEngine();
+  const models = useModels();
   const speakers = useSystemSpeakers();
   const noSystemVoice = speakers.length === 0;
   return (
@@ -24,7 +26,7 @@ export function Settings() {
           now={provider}
           onChoose={choose}
           name="Qwen"
-          says="Natural voices, on this computer. An engine runs while it is chosen."
+          says={`${whoSpeaks(models.data)} An engine runs while it is chosen.`}
         />
         <Choice
           value="system"
@@ -39,9 +41,17 @@ export function Settings() {
         />
       </fieldset>
       <EngineStatus />
-      {client !== null && provider === "qwen" && <Models client={client} />}
+      {client !== null && provider === "qwen" && <Models client={client} list={models} />}
     </>
   );
+}
+
+/** What the engine speaks with. A voice is called natural only once there is one. */
+export function whoSpeaks(models: readonly Model[] | null): string {
+  const active = models?.find((each) => each.task === "tts" && each.state === "active");
+  if (active === undefined) return "Voices on this computer.";
+  if (active.model_id !== "espeak-ng") return `Natural voices, on this computer, by ${active.display_name}.`;
+  return "espeak-ng speaks, on this computer, until you activate another model below.";
 }
 
 interface Choosing {
@@ -72,9 +82,9 @@ function Choice({ value, now, onChoose, name, says }: Choosing) {
 }
 
 function EngineStatus() {
-  const { provider, state, start } = useEngine();
+  const { provider, state, start, failure } = useEngine();
   const error = state?.status === "Errored" ? state.error : null;
-  const idle = state?.status === "Stopped" || state?.status === "Errored";
+  const idle = state?.status === "Stopped" || error?.retryable === true;
   return (
     <section className="sheet engine" aria-labelledby="engine-title">
       <div className="row spread">
@@ -113,6 +123,7 @@ function EngineStatus() {
           <p className="error-message">{error.message}</p>
         </Failure>
       )}
+      {failure && <Failure>{failure}</Failure>}
       {state !== null && <Details state={state} />}
     </section>
   );

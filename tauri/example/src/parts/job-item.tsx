@@ -8,6 +8,7 @@ import type { Saving } from "../saving";
 import { sentence } from "../speaking";
 import { count, date, duration } from "../wording";
 import { Failure } from "./failure";
+import { MainButton } from "./main-button";
 import { Sure } from "./sure";
 
 const TONE: Record<Job["status"], string> = {
@@ -64,17 +65,10 @@ export function JobItem({ client, job, voice, listening, saving, onJob, onGone }
       )
       .finally(() => setBusy(false));
   };
-  const button = (label: string, onClick: () => void, disabled = busy) => (
-    <button
-      type="button"
-      className="small"
-      onClick={onClick}
-      disabled={disabled}
-      aria-label={`${label}: ${name}`}
-    >
-      {label}
-    </button>
+  const button = (label: string, act: () => void, off = busy) => (
+    <MainButton className="small" label={label} act={act} off={off} name={name} />
   );
+  const paused = job.status === "paused";
 
   return (
     <li className="item job" data-job={job.job_id} data-job-status={job.status}>
@@ -86,9 +80,10 @@ export function JobItem({ client, job, voice, listening, saving, onJob, onGone }
         {voice === undefined ? "" : ` · ${voice}`} · {facts(job)}
       </p>
       <div className="item-acts">
-        {(job.status === "running" || job.status === "queued") &&
-          button("Pause", () => act(() => client.jobs.pause(job.job_id)))}
-        {job.status === "paused" && button("Resume", () => act(() => client.jobs.resume(job.job_id)))}
+        {!final &&
+          (paused
+            ? button("Resume", () => act(() => client.jobs.resume(job.job_id)))
+            : button("Pause", () => act(() => client.jobs.pause(job.job_id))))}
         {!final && button("Cancel", () => act(() => client.jobs.cancel(job.job_id)))}
         {job.progress.audio_seconds > 0 &&
           (heard

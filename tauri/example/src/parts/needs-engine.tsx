@@ -6,7 +6,7 @@ import { useEngine } from "../engine";
 import { Failure } from "./failure";
 
 export function NeedsEngine({ what, children }: { what: string; children: (client: Client) => ReactNode }) {
-  const { provider, choose, client, state, start } = useEngine();
+  const { provider, choose, client, state, start, failure } = useEngine();
   if (client !== null && provider === "qwen") return children(client);
   if (provider === "system") {
     return (
@@ -18,12 +18,14 @@ export function NeedsEngine({ what, children }: { what: string; children: (clien
       </div>
     );
   }
+  if (failure !== null) return <Failure>{failure}</Failure>;
   const busy = state?.status === "Starting" || state?.status === "Running";
+  const error = state?.status === "Errored" ? state.error : null;
   return (
     <div className="empty">
-      {state?.status === "Errored" && state.error ? (
+      {error ? (
         <>
-          <Failure>{state.error.message}</Failure>
+          <Failure>{error.message}</Failure>
           <p className="soft">Its details and the engine's last lines are under Settings.</p>
         </>
       ) : (
@@ -31,11 +33,10 @@ export function NeedsEngine({ what, children }: { what: string; children: (clien
           {busy ? "The engine is starting…" : `The engine is offline. ${what} are shown when it is online.`}
         </p>
       )}
-      {busy ? (
-        <progress aria-label="The engine is starting" />
-      ) : (
+      {busy && <progress aria-label="The engine is starting" />}
+      {!busy && (error === null || error.retryable) && (
         <button type="button" className="primary" onClick={start} disabled={state?.phase === "stopping"}>
-          {state?.status === "Errored" ? "Try again" : "Start the engine"}
+          {error ? "Try again" : "Start the engine"}
         </button>
       )}
     </div>
