@@ -30,6 +30,13 @@ export class Models {
     return this.#post(modelId, "cancel", { ...asked, once: true });
   }
 
+  /** Read all files of a model and compare them with what is recorded of them: the model as it is then. */
+  async check(modelId: string, asked: Asked = {}): Promise<Model> {
+    const path = `/models/${encodeURIComponent(modelId)}/check`;
+    const answer = await this.#http.json<{ model: Model }>("POST", path, asked);
+    return answer.model;
+  }
+
   /** Load a model and make it the active one; answered when it is loaded. */
   activate(modelId: string, asked: Asked = {}): Promise<Model> {
     return this.#post(modelId, "activate", asked);

@@ -56,6 +56,7 @@ it("the client can ask for every route that the engine has, and for no other but
     c.models.get("m"),
     c.models.download("m"),
     c.models.cancel("m"),
+    c.models.check("m"),
     c.models.activate("m"),
     c.models.unload("m"),
     c.models.delete("m"),
