@@ -63,6 +63,7 @@ EXAMPLES: dict[str, Part] = {
     "putJob": {"text": "Chapter one. It was late.", "voice": "en-us", "title": "A book", "tags": ["book"]},
     "cloneVoice": {"display_name": "Ada", "ref_audio": {"path": "/home/ada/voice.m4a"}, "ref_text": "What I said."},
     "transcribeRecording": {"ref_audio": {"path": "/home/ada/voice.m4a"}, "language": "en"},
+    "renameVoice": {"display_name": "Ada, reading"},
     "designVoice": {"display_name": "Keeper", "description": "An old man with a deep and calm voice."},
 }
 

@@ -57,6 +57,7 @@ REQUESTS = {
     "putJob": schemas.SubmitRequest,
     "cloneVoice": schemas.CloneRequest,
     "transcribeRecording": schemas.TranscribeRequest,
+    "renameVoice": schemas.RenameRequest,
     "designVoice": schemas.DesignRequest,
 }
 
