@@ -13,7 +13,9 @@ from typing import IO, Any, NamedTuple, TypeVar, cast
 
 import click
 from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem
 
+from app.cli.completion import languages
 from app.daemon.protocol import default_socket
 from app.errors import InvalidRequest, NotRunning, SpeechError, StartFailed
 from app.inference.languages import language_tag
@@ -80,11 +82,25 @@ class Group(OneLine, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `list` where a command is missing."""
-        asked_how_to_go_on = ctx.resilient_parsing  # by a shell that completes a word
-        if "list" in self.commands and not asked_how_to_go_on and (not args or args[0].startswith("-")):
+        is_completed = ctx.resilient_parsing  # a shell asks how a word could go on, which may be a command
+        if "list" in self.commands and (args[0].startswith("-") if args else not is_completed):
             asks_for_help = bool(args) and args[0] in ctx.help_option_names
             args = args if asks_for_help else ["list", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """Commands, and the options of `list`."""
+        return [*super().shell_complete(ctx, incomplete), *options_of(self, "list", ctx, incomplete)]
+
+
+def options_of(group: click.Group, name: str, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+    """Of the command that is meant where none is named, how an option could go on."""
+    command = group.get_command(ctx, name) if incomplete.startswith("-") else None
+    if command is None:
+        return []
+    with command.make_context(name, [], parent=ctx, resilient_parsing=True) as below:
+        offered = command.shell_complete(below, incomplete)
+    return [item for item in offered if item.value not in ctx.help_option_names]
 
 
 class Where(NamedTuple):
@@ -133,7 +149,7 @@ def language(help: str) -> Callable[[Callback], Callback]:
         except InvalidRequest as error:
             raise CommandFailed(error.message, USAGE) from error
 
-    return click.option("--language", metavar="LANGUAGE", callback=tag, help=help)
+    return click.option("--language", metavar="LANGUAGE", callback=tag, shell_complete=languages, help=help)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")

@@ -1,8 +1,11 @@
-"""`q3tts help`: the same as `--help`, which `main.py` makes of it."""
+"""`q3tts help`, which `main.py` reads as `--help`, and `q3tts completion`: what the shell needs for the Tab key."""
 
 import click
 
 from app.cli.command import Command
+from app.cli.terminal import say
+
+SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command("help", cls=Command)
@@ -16,3 +19,19 @@ def help_(command: tuple[str, ...]) -> None:
       q3tts help jobs list
     """
     raise AssertionError(f"{command} is read as --help")
+
+
+@click.command(cls=Command)
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes the Tab key complete commands, options, voices, jobs and models in a SHELL.
+
+    \b
+    Examples:
+      eval "$(q3tts completion bash)"                  in ~/.bashrc
+      eval "$(q3tts completion zsh)"                   in ~/.zshrc
+      q3tts completion fish | source                   in config.fish
+    """
+    from app.cli.completing import program_name, script_for
+
+    say(script_for(shell, program_name()))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from app.cli import completion
 from app.cli.command import Command, CommandFailed, Where, which_engine
 from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, job_id_of, job_ids_of
@@ -14,7 +15,7 @@ from app.cli.terminal import note, say
 from app.errors import JobNotCompleted
 from app.store.rows import JobStatus
 
-several = click.argument("jobs", metavar="ID...", nargs=-1, required=True)
+several = click.argument("jobs", metavar="ID...", nargs=-1, required=True, shell_complete=completion.jobs)
 
 
 @click.command(cls=Command)
@@ -75,7 +76,7 @@ def retry(jobs: tuple[str, ...], where: Where) -> None:
 
 
 @click.command("save", cls=Command)
-@click.argument("job", metavar="ID")
+@click.argument("job", metavar="ID", shell_complete=completion.jobs)
 @output()
 @click.option("--partial", is_flag=True, help="Save the audio generated so far if the job is not finished.")
 @which_engine

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import click
 
+from app.cli import completion
 from app.cli.command import USAGE, Command, CommandFailed, Where, which_engine
 from app.cli.dates import Since
 from app.cli.engine import EngineClient, RequestRefused, connected
@@ -16,7 +17,7 @@ from app.store.rows import FINAL, JobStatus
 
 
 @click.command(cls=Command)
-@click.argument("jobs", metavar="[ID...]", nargs=-1)
+@click.argument("jobs", metavar="[ID...]", nargs=-1, shell_complete=completion.jobs)
 @click.option(
     "--status",
     multiple=True,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import click
 
+from app.cli import completion
 from app.cli.command import Group, Where, as_json, which_engine
 from app.cli.dates import Since
 from app.cli.engine import EngineClient, RequestRefused, connected
@@ -67,7 +68,9 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only these; repeatable.")
 @click.option("--lane", type=click.Choice(LANES), help="Spoken to a listener, or into a file.")
-@click.option("--voice", metavar="VOICE", help="A voice's name, or the beginning of its id.")
+@click.option(
+    "--voice", metavar="VOICE", shell_complete=completion.voices, help="A voice's name, or the beginning of its id."
+)
 @click.option("--text", metavar="WORDS", help="Words in the title or the text, 3 characters or more.")
 @click.option("--tag", help="Only those with this tag.")
 @click.option("--since", type=Since(), metavar="DATE", help="A date, or how long ago: 7d, 12h, 30m.")
@@ -122,7 +125,7 @@ def list_(
 
 
 @jobs.command()
-@click.argument("job", metavar="ID")
+@click.argument("job", metavar="ID", shell_complete=completion.jobs)
 @as_json
 @which_engine
 def show(job: str, as_json: bool, where: Where) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem, add_completion_class
 
 from app import __version__
-from app.cli.command import OneLine
+from app.cli.command import OneLine, options_of
+from app.cli.completion import VARIABLE, models
 from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind
 from app.daemon.protocol import default_socket
@@ -32,6 +34,7 @@ _COMMANDS = {
     "open": "opening:open_",
     "service": "service:service",
     "selftest": "selftest:selftest",
+    "completion": "help:completion",
     "help": "help:help_",
     "say": "say:say",
 }
@@ -44,7 +47,10 @@ class _Commands(OneLine, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # somebody asks how a word could go on
-            pass
+            if args and args[0] == "help":
+                args = args[1:]
+            elif args and args[0] not in self.list_commands(ctx):
+                args = ["say", *args]
         elif not args and not sys.stdin.isatty():
             args = ["say"]
         elif args and args[0] == "help":
@@ -52,6 +58,10 @@ class _Commands(OneLine, click.Group):
         elif args and args[0] not in (*self.list_commands(ctx), "-h", "--help", "--version"):
             args = ["say", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """Commands, and the options for speaking."""
+        return [*super().shell_complete(ctx, incomplete), *options_of(self, "say", ctx, incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *_COMMANDS]
@@ -89,7 +99,11 @@ def cli() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where everything is kept.  [default: the user's data folder]",
 )
-@click.option("--model", help="The active model.  [default: the one that was active before, at first espeak-ng]")
+@click.option(
+    "--model",
+    shell_complete=models,
+    help="The active model.  [default: the one that was active before, at first espeak-ng]",
+)
 @click.option(
     "--models-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -254,7 +268,11 @@ def main() -> None:
     hold_unpacked()
     prepare_streams()
     try:
-        cli(complete_var="_Q3TTS_COMPLETE")  # whatever the program is called
+        if VARIABLE in os.environ:
+            from app.cli.completing import Bash
+
+            add_completion_class(Bash)
+        cli(complete_var=VARIABLE)  # whatever the program is called
     except SpeechError as error:
         click.echo(f"q3tts: {error}", err=True)
         sys.exit(exit_code_of(error))

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import click
 
+from app.cli import completion
 from app.cli.command import INTERRUPTED, CommandFailed, Group, Where, as_json, which_engine
 from app.cli.engine import LOADING_S, EngineClient, connected
 from app.cli.finding import Fields, model_of, model_path, repository_path
@@ -33,7 +34,7 @@ COLUMNS = (
     Column("NAME", cut=True),
 )
 
-one_model = click.argument("model", metavar="ID")
+one_model = click.argument("model", metavar="ID", shell_complete=completion.models)
 
 
 @click.group(cls=Group)
@@ -103,7 +104,7 @@ def show(model: str, as_json: bool, where: Where) -> None:
 
 
 @models.command()
-@click.argument("model", metavar="ID|REPOSITORY")
+@click.argument("model", metavar="ID|REPOSITORY", shell_complete=completion.models)
 @click.option("--detach", is_flag=True, help="Leave the download to the daemon.")
 @as_json
 @which_engine
@@ -190,7 +191,7 @@ def unload(model: str, where: Where) -> None:
 
 
 @models.command()
-@click.argument("models", metavar="ID...", nargs=-1, required=True)
+@click.argument("models", metavar="ID...", nargs=-1, required=True, shell_complete=completion.models)
 @which_engine
 def delete(models: tuple[str, ...], where: Where) -> None:
     """Remove models from this machine, and what downloads have left of them.

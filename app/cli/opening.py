@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from app.cli import completion
 from app.cli.command import UNAVAILABLE, Command, CommandFailed, Where, which_engine
 from app.cli.engine import EngineClient, connected, data_folder
 from app.cli.finding import SHOWN, job_id_of
@@ -15,7 +16,7 @@ from app.process.executable import outside
 
 
 @click.command("open", cls=Command)
-@click.argument("job", metavar="[ID]", required=False)
+@click.argument("job", metavar="[ID]", required=False, shell_complete=completion.jobs)
 @which_engine
 def open_(job: str | None, where: Where) -> None:
     """Open a completed job's file; without an ID, the data folder.

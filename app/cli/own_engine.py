@@ -55,9 +55,11 @@ def running(data_dir: Path, token: str) -> Generator[Address]:
 
 
 def _environment() -> dict[str, str]:
-    """Settings of the user's own engine are not meant for this one, except for where the models are."""
-    kept = "Q3TTS_SERVE_MODELS_DIR"
-    return {name: value for name, value in os.environ.items() if not name.startswith("Q3TTS_") or name == kept}
+    """Settings of the user's own engine are not meant for this one, except for where the models are; nor is a
+    shell's question for completions.
+    """
+    kept, not_meant = "Q3TTS_SERVE_MODELS_DIR", ("Q3TTS_", "_Q3TTS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(not_meant) or name == kept}
 
 
 def _ready(process: Process, lifeline: Lifeline, payload: dict[str, object], errors: IO[bytes]) -> int:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import click
 
+from app.cli import completion
 from app.cli.command import CANNOT_WRITE, UNAVAILABLE, Callback, CommandFailed, Group, Where, which_engine
 from app.cli.engine import STATUS_S
 from app.cli.terminal import note, say
@@ -52,7 +53,7 @@ def _as_served(callback: Callback) -> Callback:
     """Add options of `q3tts serve`; the callback gets its whole command line, and where it will listen."""
 
     @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 5123]")
-    @click.option("--model", metavar="ID", help="The active model at the start.")
+    @click.option("--model", metavar="ID", shell_complete=completion.models, help="The active model at the start.")
     @click.option(
         "--models-dir", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Where models are."
     )

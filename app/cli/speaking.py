@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from app.cli import completion
 from app.cli.command import Callback, language
 
 #: Those that the engine has among a job's settings.
@@ -13,6 +14,7 @@ _OPTIONS = (
     click.option(
         "--voice",
         metavar="VOICE",
+        shell_complete=completion.voices,
         help="A voice's name, or the beginning of its id.  [default: one of the active model's]",
     ),
     language("The text's language, by name or tag, or auto.  [default: the voice's own, at first English]"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from app.cli import completion
 from app.cli.command import Command, CommandFailed, Group, Where, as_json, language, which_engine
 from app.cli.engine import LOADING_S, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, query, voice_of
@@ -20,7 +21,7 @@ COLUMNS = (
     Column("MODEL", cut=True),
 )
 
-one_voice = click.argument("voice", metavar="VOICE")
+one_voice = click.argument("voice", metavar="VOICE", shell_complete=completion.voices)
 
 
 @click.group(cls=Group)
@@ -38,7 +39,7 @@ def voices() -> None:
 
 @voices.command("list")
 @language("Of this language; en finds en-GB, too.")
-@click.option("--model", metavar="ID", help="Of this model.")
+@click.option("--model", metavar="ID", shell_complete=completion.models, help="Of this model.")
 @click.option("--kind", type=click.Choice([kind.value for kind in VoiceKind]), help="Kind of voice.")
 @as_json
 @which_engine
@@ -90,7 +91,7 @@ def show(voice: str, as_json: bool, where: Where) -> None:
 
 
 @voices.command()
-@click.argument("voices", metavar="VOICE...", nargs=-1, required=True)
+@click.argument("voices", metavar="VOICE...", nargs=-1, required=True, shell_complete=completion.voices)
 @which_engine
 def delete(voices: tuple[str, ...], where: Where) -> None:
     """Delete voices that were made here. Jobs that still need them fail; others keep their audio.
