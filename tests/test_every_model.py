@@ -31,7 +31,7 @@ class Speaker:
         self.client, self._voice_id, self._calm = client, voice_id, calm
         self.many = 4 if slow else many
         self.prose = "It was late. The lamp was lit, and nobody spoke.\n\n"
-        self.prose += "Nobody came." if slow else "A second paragraph, which says little. " * 30
+        self.prose += "Nobody came." if slow else "A second paragraph, which says little. " * 12
         self.long = "\n\n".join(
             f"{number}. The sea was calm." if slow else f"Paragraph {number}. " + SEA * 3
             for number in range(8 if slow else 12)
