@@ -8,6 +8,8 @@ from uuid import UUID
 
 from app.cli.command import USAGE, CommandFailed
 from app.cli.engine import EngineClient
+from app.cli.folders import absolute_folder
+from app.daemon.client import ask
 
 #: How many characters of an id are shown, and how many have to be given at least.
 SHOWN, SHORTEST = 8, 4
@@ -64,6 +66,16 @@ def voice_of(engine: EngineClient, given: str) -> Fields:
         which = ", ".join(f"{voice['voice_id'][:SHOWN]} of {voice['tts_model_id']}" for voice in found[:4])
         raise CommandFailed(f"{len(found)} voices are called {given!r}; give the beginning of an id: {which}")
     return found[0]
+
+
+def used_model(engine: EngineClient, given: str) -> Fields:
+    """The model with this id, from this repository, or in this folder; to have that, the engine links to it."""
+    if (path := absolute_folder(given)) is not None:
+        answer = ask(engine.socket_path, {"action": "link", "folder": path})
+        if answer["status"] != "ok":
+            raise CommandFailed(answer["message"])
+        given = answer["model_id"]
+    return model_of(engine, given)
 
 
 def model_of(engine: EngineClient, given: str) -> Fields:

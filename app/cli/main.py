@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem, add_completion_class
 from app import __version__
 from app.cli.command import OneLine, options_of
 from app.cli.completion import VARIABLE, models
+from app.cli.folders import folder_or_name
 from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind
 from app.daemon.protocol import default_socket
@@ -101,8 +102,10 @@ def cli() -> None:
 )
 @click.option(
     "--model",
+    metavar="MODEL",
     shell_complete=models,
-    help="The active model.  [default: the one that was active before, at first espeak-ng]",
+    callback=folder_or_name,
+    help="The active model: an id, a repository, or a folder.  [default: the one before, at first espeak-ng]",
 )
 @click.option(
     "--models-dir",

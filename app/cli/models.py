@@ -8,7 +8,7 @@ import click
 from app.cli import completion
 from app.cli.command import INTERRUPTED, CommandFailed, Group, Where, as_json, which_engine
 from app.cli.engine import LOADING_S, EngineClient, connected
-from app.cli.finding import Fields, model_of, model_path, repository_path
+from app.cli.finding import Fields, model_of, model_path, repository_path, used_model
 from app.cli.progress import Show, looks, shown
 from app.cli.terminal import (
     Column,
@@ -156,7 +156,7 @@ def check(model: str, as_json: bool, where: Where) -> None:
 
 
 @models.command()
-@one_model
+@click.argument("model", metavar="ID|REPOSITORY|FOLDER")
 @as_json
 @which_engine
 def use(model: str, as_json: bool, where: Where) -> None:
@@ -165,9 +165,10 @@ def use(model: str, as_json: bool, where: Where) -> None:
     \b
     Examples:
       q3tts models use qwen3-tts-12hz-0.6b-customvoice
+      q3tts models use ~/Downloads/my-voice
     """
     with connected(*where) as engine:
-        chosen = model_of(engine, model)
+        chosen = used_model(engine, model)
         if chosen["state"] == "absent":
             why = f"{chosen['model_id']} is not on this machine"
             raise CommandFailed(f"{why}; get it with: q3tts models download {chosen['model_id']}")

@@ -16,6 +16,7 @@ import click
 from app.cli import completion
 from app.cli.command import CANNOT_WRITE, UNAVAILABLE, Callback, CommandFailed, Group, Where, which_engine
 from app.cli.engine import STATUS_S
+from app.cli.folders import folder_or_name
 from app.cli.terminal import note, say
 from app.cli.units import LABEL, UNIT, launch_agent, systemd_unit
 from app.config import default_data_dir
@@ -53,7 +54,13 @@ def _as_served(callback: Callback) -> Callback:
     """Add options of `q3tts serve`; the callback gets its whole command line, and where it will listen."""
 
     @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 5123]")
-    @click.option("--model", metavar="ID", shell_complete=completion.models, help="The active model at the start.")
+    @click.option(
+        "--model",
+        metavar="MODEL",
+        shell_complete=completion.models,
+        callback=folder_or_name,
+        help="The active model at the start, as for q3tts serve.",
+    )
     @click.option(
         "--models-dir", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Where models are."
     )

@@ -31,7 +31,7 @@ from app.store.rows import JobStatus, Settings
 from app.usecases.fields import refusal
 from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
 
-ACTIONS = ("generate", "stop", "status", "shutdown")
+ACTIONS = ("generate", "link", "stop", "status", "shutdown")
 
 #: What is spoken when nobody says anything else.
 LANGUAGE = "English"
@@ -65,6 +65,13 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     job_id: UUID | None = None  #: of the client's choice, to watch the job over HTTP; null for one of the engine's
 
 
+class Link(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Take the model in a folder from elsewhere into the models folder, by a link."""
+
+    action: Literal["link"]
+    folder: Annotated[str, Meta(pattern="^/[^\\0]*$")]
+
+
 class Bare(Struct, frozen=True, forbid_unknown_fields=True):
     """A request with nothing but its action."""
 
@@ -80,6 +87,9 @@ async def handle(engine: DaemonContext, request: dict[str, Any]) -> dict[str, An
     match request.get("action", "generate"):
         case "generate":
             return await generate(engine, _fields(request, Generate))
+        case "link":
+            path = Path(_fields(request, Link).folder)
+            return {"status": "ok", "model_id": (await engine.parts.models.link(path)).model_id}
         case "status":
             _fields(request, Bare)
             return await status(engine)

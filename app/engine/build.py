@@ -20,7 +20,7 @@ from app.config import DATABASE_FILE, Config, private_folder
 from app.daemon.binding import Bound, bind_socket
 from app.daemon.engine import AudioOutput, DaemonContext
 from app.daemon.server import Daemon
-from app.errors import ModelNotFound, ModelNotReady, StartFailed
+from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StartFailed, StorageFailed
 from app.models.downloads import Downloads
 from app.models.installed import InstalledModels
 from app.models.registry import ModelRegistry
@@ -159,6 +159,8 @@ async def _open_models(models: Models, registry: ModelRegistry, model_id: str | 
     """Find the models; a start that asks for one that cannot be had fails."""
     try:
         await models.open(model_id)
+    except (InvalidRequest, StorageFailed) as error:
+        raise StartFailed(error.message, exit_code=64) from error
     except (ModelNotFound, ModelNotReady) as error:
         known = ", ".join(entry.card.model_id for entry in registry.entries)
         problem = f"there is no model {model_id!r}" if isinstance(error, ModelNotFound) else str(error)

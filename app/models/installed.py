@@ -12,11 +12,13 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from app.errors import ModelNotReady
 from app.inference.checkpoint.hashes import damaged_files, recorded_hashes
 from app.inference.checkpoint.inspect import BrokenCheckpoint, fingerprint_of, read_checkpoint, task_in
 from app.inference.checkpoint.layouts import ModelPlace, Skipped, find_models
 from app.inference.checkpoint.manifest import read_manifest
 from app.inference.families import Task
+from app.models.linking import link_model, model_at
 from app.models.published import of_repository
 from app.models.spec import ModelSpec, of_checkpoint
 
@@ -61,6 +63,25 @@ class InstalledModels:
             before = self.found
             self.found, self.skipped = await asyncio.to_thread(self._read, before)
             return self.found != before
+
+    async def link(self, path: Path) -> str:
+        """Have the model in a folder from elsewhere: its id. Unless it is known, a link to it is put into the
+        models folder. Raises `InvalidRequest`, `ModelNotReady`, `StorageFailed`.
+        """
+        await self.scan()
+        place = await asyncio.to_thread(model_at, path)
+        if (known := self._id_at(place)) is None:
+            link = await asyncio.to_thread(link_model, place, self.folder)
+            logger.info("%s is a link to the model in %s", link, path)
+            await self.scan()
+            known = self._id_at(place)
+        if known is None:
+            raise ModelNotReady(f"the model in {path} is not found in {self.folder}, although it is linked there")
+        return known
+
+    def _id_at(self, place: ModelPlace) -> str | None:
+        wanted = place.folder.resolve()
+        return next((name for name, model in self.found.items() if model.folder.resolve() == wanted), None)
 
     async def check(self, model_id: str) -> int:
         """Compare a model's files with the hashes that are recorded of them: how many files there are hashes of. If

@@ -236,6 +236,12 @@ class ModelRegistry:
         self._downloads.start(model_id, listed.repository, listed.revision or "main", self._shelf.folder / model_id)
         return self.get(model_id)
 
+    async def link(self, path: Path) -> Listed:
+        """The model in a folder from elsewhere, which becomes one of the models folder by a link. Raises
+        `InvalidRequest`, `ModelNotReady`, `StorageFailed`.
+        """
+        return self.get(await self._shelf.link(path))
+
     async def cancel_download(self, model_id: str) -> Listed:
         """Stop a download; what has come is kept for the next one. Raises `ModelNotFound`, `WrongState`."""
         listed = self.get(model_id)
@@ -283,11 +289,11 @@ def _removed(folder: Path, models: Path) -> None:
     """A folder of the user's own that is only linked to stays where it is."""
     if folder.is_symlink():
         folder.unlink()
-        return
-    aside = folder.with_name(f".{folder.name}.deleted")
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.rename(aside)  # at once, so that no half of it is ever taken for a model
-    shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside = folder.with_name(f".{folder.name}.deleted")
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)  # at once, so that no half of it is ever taken for a model
+        shutil.rmtree(aside, ignore_errors=True)
     if folder.parent != models:
         with suppress(OSError):  # a publisher's, who has other models
             folder.parent.rmdir()

@@ -5,6 +5,7 @@ remembered, and the voices that models bring along come and go with them.
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from app.errors import ModelNotFound, ModelNotReady, WrongState
 from app.inference.checkpoint.layouts import Skipped
@@ -36,19 +37,31 @@ class Models:
         self._jobs, self._voices, self._preferences = jobs, voices, preferences
 
     async def open(self, wanted: str | None) -> None:
-        """At the start: find the models, and choose the one that is `wanted`, or that was active before.
+        """At the start: find the models, and choose the one that is `wanted`, by id, repository or absolute path,
+        or the one that was active before.
 
-        Raises `ModelNotFound` or `ModelNotReady` for one that is wanted and cannot be had.
+        Raises `ModelNotFound` or `ModelNotReady` for one that is wanted and cannot be had, for a path also
+        `InvalidRequest` and `StorageFailed`.
         """
         await self.refresh()
         if wanted is not None:
-            self._registry.choose(wanted)
+            self._registry.choose(
+                (await self.link(Path(wanted))).model_id if Path(wanted).is_absolute() else wanted
+            )
         elif (before := await self._preferences.get(ACTIVE)) is not None:
             try:
                 self._registry.choose(before)
             except (ModelNotFound, ModelNotReady) as error:
                 logger.warning("the model %s was active before: %s", before, error)
         self._registry.transcriber_id = await self._preferences.get(TRANSCRIBER) or ""
+
+    async def link(self, path: Path) -> Listed:
+        """The model in a folder from elsewhere, which becomes one of the models folder by a link. Raises
+        `InvalidRequest`, `ModelNotReady`, `StorageFailed`.
+        """
+        listed = await self._registry.link(path)
+        await self.refresh()
+        return listed
 
     async def every(self) -> tuple[list[Listed], Sequence[Skipped]]:
         """Every model, as it is now; and what lies where models are, and is not taken for one."""

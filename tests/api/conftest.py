@@ -1,5 +1,6 @@
 """One engine for a whole file of tests, where they do not disturb each other."""
 
+import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -31,6 +32,13 @@ class OpenerOfModels(Protocol):
 
 
 @asynccontextmanager
+async def closing_socket(sock: socket.socket) -> AsyncGenerator[None]:
+    """Also where the engine does not start, and leaves it open."""
+    with sock:
+        yield
+
+
+@asynccontextmanager
 async def opened(
     folder: Path, builtin: Builtin = lambda control: [fake_entry(control)], *, model_id: str | None = None
 ) -> AsyncGenerator[Engine]:
@@ -42,6 +50,7 @@ async def opened(
     port: int = sock.getsockname()[1]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
+        closing_socket(sock),
         serving(
             Config(data_dir=data_dir, token=TOKEN, model_id=model_id, hub_cache=folder / "hub"),
             sock,

@@ -13,6 +13,7 @@ import anyio
 import msgspec
 import pytest
 
+from app.errors import StartFailed
 from app.inference.checkpoint.manifest import MANIFEST, Manifest, ManifestFile
 from app.models.published import PUBLISHED
 from tests.api.asking import finished
@@ -214,6 +215,27 @@ async def test_a_publishers_folder_that_is_a_link_keeps_its_models(engine: Engin
     await refused(engine, "DELETE", "publisher%2Fmodel", 409, "WRONG_STATE")
 
     assert folder.is_dir()
+
+
+async def test_an_engine_starts_with_the_model_in_a_folder_which_it_links_to(
+    open_models: OpenerOfModels, tmp_path: Path
+) -> None:
+    folder = checkpoint(tmp_path / "my voice")
+
+    for model_id in (str(folder), None):
+        async with open_models(lambda control: [fake_entry(control)], model_id=model_id) as engine:
+            found = await listed(engine)
+            assert found["my voice"]["state"] == "active" if model_id else "installed"
+            assert await refused(engine, "GET", quote(str(folder), safe=""), 404, "MODEL_NOT_FOUND")
+
+
+async def test_an_engine_that_is_given_a_folder_without_a_model_does_not_start(
+    open_models: OpenerOfModels, tmp_path: Path
+) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(StartFailed, match=r"config\.json"):
+            async with open_models(lambda control: [fake_entry(control)], model_id=str(folder)):
+                pass
 
 
 async def test_an_engine_starts_with_a_model_of_the_cache_by_its_repository(

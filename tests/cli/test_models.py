@@ -79,6 +79,14 @@ def test_models_are_used_unloaded_and_deleted(shell: Shell, engine: EngineClient
     assert shell.json("models", "use", "espeak-ng")["state"] == "active"
 
 
+def test_a_model_in_a_folder_is_used_by_its_path(nobody: Shell, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "my voice", "whisper")
+
+    assert nobody.ok("models", "use", str(folder)) == "my voice is active\n"
+    assert "there is no folder" in nobody.fails(2, "models", "use", str(tmp_path / "nowhere"))
+    assert (nobody.socket_path.parent / "data" / "models" / "my voice").readlink() == folder
+
+
 def test_a_model_that_is_of_no_use_says_why(shell: Shell, engine: EngineClient) -> None:
     broken(engine.data_dir / "models" / "bad")
 

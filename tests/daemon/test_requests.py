@@ -8,6 +8,7 @@ import pytest
 from app import __version__
 from app.daemon.handlers import ACTIONS
 from app.usecases.jobs import MAX_TEXT_CHARS
+from tests.api.models import checkpoint
 from tests.daemon.asking import ask, jobs_of, ok, refused
 from tests.daemon.conftest import Opener, Running
 from tests.support.fakes import VOICE_ID, fake_entry
@@ -50,6 +51,20 @@ async def test_the_status_warns_of_a_processor_that_is_too_slow(opened: Opener, 
         [warning] = (await ok(running.path, action="status"))["warnings"]
 
     assert "BLAS of tests multiplies at 3.6 GFLOP/s" in warning
+
+
+async def test_a_folder_with_a_model_is_linked_to(running: Running, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "my voice")
+
+    answer = await ok(running.path, action="link", folder=str(folder))
+
+    assert answer == {"status": "ok", "model_id": "my voice"}
+    assert (await running.engine.get("/models/my%20voice"))["state"] == "installed"
+    assert await running.engine.delete("/models/my%20voice") == {"deleted": True}
+    assert folder.is_dir()
+    answer = await refused(running.path, action="link", folder=str(tmp_path / "nowhere"))
+    assert "there is no folder" in answer["message"]
+    await refused(running.path, action="link", folder="my voice")
 
 
 async def test_the_status_counts_running_and_waiting_jobs(running: Running) -> None:

@@ -58,6 +58,14 @@ def find_models(folder: Path) -> Iterator[ModelPlace | Skipped]:
             yield from _in_folder(path)
 
 
+def models_at(path: Path) -> list[ModelPlace]:
+    """The models in a folder that somebody names: a model's own, a publisher's, or part of a hub's cache."""
+    if path.parent.name == "snapshots":
+        name = repository_name(path)
+        return [ModelPlace(model_id=name, folder=path, root=path, repository=_repository(path.parent.parent.name))]
+    return [place for place in _in_folder(path) if isinstance(place, ModelPlace)]
+
+
 def repository_name(folder: Path) -> str:
     """What a model is called that lies in this folder: in the hub's cache not a commit, but ORG/NAME."""
     if folder.parent.name == "snapshots":
