@@ -26,7 +26,7 @@ export function Settings() {
           now={provider}
           onChoose={choose}
           name="Qwen"
-          says={`${whoSpeaks(models.data)} An engine runs while it is chosen.`}
+          says={`${whoSpeaks(provider === "qwen" ? models.data : null)} An engine runs while it is chosen.`}
         />
         <Choice
           value="system"
