@@ -7,7 +7,8 @@ use std::time::Duration;
 pub(crate) enum Rung {
     /// The line that tells it to stop, and the end of its standard input.
     Ask,
-    /// SIGTERM to its process group (Unix).
+    /// SIGTERM to its process group (Unix); to the engine alone in a single-file program, whose outer process would die
+    /// of it while it cleans up.
     Terminate,
     /// SIGKILL to the engine in a single-file program, so that the outer process can still clean up after it (Unix).
     KillInner,
@@ -15,8 +16,9 @@ pub(crate) enum Rung {
     Kill,
 }
 
-/// An app that is quitting has no more time than this.
-pub(crate) const HURRY: Duration = Duration::from_millis(1_100);
+/// An app that is quitting gives no more time than this. Windows calls an app hung after 5 seconds, and ends it then
+/// when the user signs out; the other systems wait longer.
+pub(crate) const HURRY: Duration = Duration::from_millis(2_500);
 
 /// Every step with the time at which it is due, counted from the beginning. The engine needs up to 5 seconds to end by
 /// itself, so of the usual 8 it is left alone for 5.

@@ -16,7 +16,7 @@ use crate::models::{Phase, QwenConnection, SidecarState, SidecarStatus};
 use crate::supervisor::{Message, Reply, Seen, Supervisor};
 
 /// An app that is quitting does not wait longer than this for its engine.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_millis(3_000);
 
 /// The one engine of an app. It is in Tauri's state: `app.state::<SidecarManager>()`.
 ///
@@ -135,7 +135,7 @@ impl SidecarManager {
             .map_err(|_| failure::ending("the thread of the engine is gone"))
     }
 
-    /// End the engine within about 1.5 seconds, by force if need be, and start none any more. The plugin does this
+    /// End the engine within 3 seconds, by force if need be, and start none any more. The plugin does this
     /// when the app exits; call it yourself before something that ends the app without `RunEvent::Exit`, such as an
     /// updater's `on_before_exit` or `AppHandle::restart` on the main thread. False if the engine was not seen to end in this time.
     pub fn shutdown_blocking(&self) -> bool {

@@ -94,9 +94,13 @@ impl Process {
         Watcher::new(&self.child)
     }
 
-    /// Ask the process and what it has started to end, where the system has a way to ask.
-    pub(crate) fn terminate(&self) {
-        self.group.terminate();
+    /// Ask the process and what it has started to end, where the system has a way to ask. If the process only unpacks
+    /// and cleans up for an `inner` one, that one alone is asked.
+    pub(crate) fn terminate(&self, inner: Option<u32>) {
+        match inner {
+            Some(pid) if pid != self.pid() => self.group.terminate_member(pid),
+            _ => self.group.terminate(),
+        }
     }
 
     /// Kill one process that this one has started, if it is one of those.
@@ -126,5 +130,28 @@ impl Drop for Process {
         if !self.reaped {
             let _ = self.reap();
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::{BufRead, BufReader};
+
+    use super::*;
+
+    /// A single-file program unpacks itself, runs what it has unpacked, and cleans up after it.
+    #[test]
+    fn the_outer_process_of_a_single_file_may_clean_up_when_the_inner_one_is_terminated() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 60 & echo $!; wait $!; exit 7"]);
+        let (mut process, pipes) = Process::spawn(command).expect("a process");
+        let mut line = String::new();
+        BufReader::new(pipes.stdout)
+            .read_line(&mut line)
+            .expect("a line");
+        let inner = line.trim().parse().expect("a number");
+        process.terminate(Some(inner));
+        process.watcher().expect("a watcher").wait();
+        assert_eq!(process.reap().expect("ours").code(), Some(7));
     }
 }

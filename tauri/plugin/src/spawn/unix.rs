@@ -79,14 +79,22 @@ impl Group {
         self.signal(libc::SIGKILL);
     }
 
+    pub(super) fn terminate_member(&self, pid: u32) {
+        self.signal_member(pid, libc::SIGTERM);
+    }
+
     pub(super) fn kill_member(&self, pid: u32) {
+        self.signal_member(pid, libc::SIGKILL);
+    }
+
+    fn signal_member(&self, pid: u32, signal: libc::c_int) {
         let Ok(pid) = libc::pid_t::try_from(pid) else {
             return;
         };
         // SAFETY: both calls only take numbers. The number came from the engine: it is only trusted in its own group.
         unsafe {
             if pid > 1 && libc::getpgid(pid) == self.0 {
-                libc::kill(pid, libc::SIGKILL);
+                libc::kill(pid, signal);
             }
         }
     }

@@ -118,6 +118,8 @@ impl Group {
     /// A program without a window and a console cannot be asked; the line and the end of its standard input did.
     pub(super) fn terminate(&self) {}
 
+    pub(super) fn terminate_member(&self, _pid: u32) {}
+
     /// The job ends all at once; there is nothing to gain by ending one first.
     pub(super) fn kill_member(&self, _pid: u32) {}
 

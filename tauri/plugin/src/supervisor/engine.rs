@@ -164,7 +164,7 @@ impl Engine {
                     let _ = stdin.send(handshake::SHUTDOWN.to_vec());
                 }
             }
-            Rung::Terminate => self.process.terminate(),
+            Rung::Terminate => self.process.terminate(self.inner_pid),
             Rung::KillInner => {
                 if let Some(pid) = self.inner_pid {
                     self.process.kill_inner(pid);
