@@ -130,8 +130,8 @@ WEBSOCKET = [
     f"you read nothing for {stream.SEND_TIMEOUT_S:.0f} seconds; or you fell behind by {feed.KEPT_EVENTS:,} events",
 ]
 EXIT_S = millis_of("tauri/plugin/src/ladder.rs", "HURRY"), millis_of("tauri/plugin/src/sidecar.rs", "PATIENCE")
-TAURI = [f"all within {EXIT_S[0]} s; the app waits at most {EXIT_S[1]} s for that"]
-PLUGIN = [f"the same steps within {EXIT_S[0]} seconds; the app waits at most {EXIT_S[1]} seconds for them"]
+TAURI = [f"all within {EXIT_S[0]:g} s; the app waits at most {EXIT_S[1]:g} s for that"]
+PLUGIN = [f"the same steps within {EXIT_S[0]:g} seconds; the app waits at most {EXIT_S[1]:g} seconds for them"]
 
 QUOTED = [
     (page, fact)
