@@ -1866,6 +1866,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "display_name": "Ada, reading"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RenameRequest"];
             };
         };
