@@ -9,12 +9,18 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 #: In the folder: the pipe, and what is left there for other commands.
 PIPE, SOCKET, TOKEN = "lifeline", "sock", "token"
+
+PREFIX = "q3tts-command-"
+
+#: After this long, in seconds, a folder is locked, or nobody uses it any more.
+STARTING_S = 60.0
 
 
 class Lifeline:
@@ -51,7 +57,8 @@ def new_lifeline(token: str) -> Generator[tuple[Lifeline, int]]:
     """A new one, with the reading end of its pipe for the engine that is started in the block. Whoever gets the
     lifeline releases it. The token is left for the commands that join.
     """
-    folder = Path(tempfile.mkdtemp(prefix="q3tts-"))
+    _sweep(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     os.mkfifo(folder / PIPE, 0o600)
     (folder / TOKEN).write_text(token)  # the folder is private
     lock = _locked(folder)
@@ -73,6 +80,17 @@ def join_lifeline(folder: Path) -> Lifeline | None:
     except OSError:  # nobody reads it
         os.close(lock)
         return None
+
+
+def _sweep(place: Path) -> None:
+    """Remove what commands have left that were killed: folders whose lock nobody holds."""
+    for token in place.glob(f"{PREFIX}*/{TOKEN}"):
+        with suppress(OSError), token.open("rb") as file:
+            if time.time() - token.stat().st_mtime > STARTING_S:  # one that has just been made is not locked yet
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for name in (SOCKET, PIPE, TOKEN):  # and nothing else, should somebody use such a name
+                    (token.parent / name).unlink(missing_ok=True)
+                token.parent.rmdir()
 
 
 def _locked(folder: Path) -> int:

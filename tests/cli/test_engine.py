@@ -81,6 +81,7 @@ def test_what_is_set_for_somebodys_own_engine_is_not_meant_for_this_one(
 ) -> None:
     monkeypatch.setenv("Q3TTS_TOKEN", "short")
     monkeypatch.setenv("Q3TTS_SERVE_PORT", "nonsense")
+    monkeypatch.setenv("_Q3TTS_COMPLETE", "bash_complete")  # asked by a shell, of this command alone
     monkeypatch.setenv("Q3TTS_SERVE_HOST", "::1")
     monkeypatch.setenv("Q3TTS_SERVE_DATA_DIR", str(tmp_path / "other"))
     monkeypatch.setenv("Q3TTS_SERVE_MODELS_DIR", str(tmp_path / "models"))

@@ -2,10 +2,12 @@
 
 import os
 import select
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from app.cli.lifeline import TOKEN, join_lifeline, new_lifeline
+from app.cli.lifeline import PREFIX, TOKEN, join_lifeline, new_lifeline
 
 
 def has_ended(reading: int) -> bool:
@@ -29,6 +31,27 @@ def test_the_pipe_ends_with_the_last_one_that_holds_it_and_its_folder_with_it() 
         assert has_ended(reading)
         assert not first.folder.exists()
         assert join_lifeline(first.folder) is None
+
+
+def test_what_a_killed_command_has_left_is_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, fresh = tmp_path / f"{PREFIX}left", tmp_path / f"{PREFIX}fresh"
+    for folder in (left, fresh):
+        folder.mkdir()
+        (folder / TOKEN).touch()
+    os.utime(left / TOKEN, (0, 0))
+    with new_lifeline("one") as (used, _):
+        os.utime(used.folder / TOKEN, (0, 0))
+        with new_lifeline("two") as (second, _):
+            assert {path.name for path in tmp_path.iterdir()} == {
+                fresh.name,
+                used.folder.name,
+                second.folder.name,
+            }
+            second.release()
+        used.release()
 
 
 def test_nobody_joins_an_engine_that_has_ended() -> None:
