@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, field
 
 from app.api.queries import NOT_VALID
 from app.errors import InvalidRequest
@@ -19,6 +19,10 @@ Language = Annotated[
 ]
 VoiceName = Annotated[
     str, Meta(min_length=1, max_length=200, description="An id, a name, or the beginning of an id")
+]
+ModelName = Annotated[
+    str,
+    Meta(min_length=1, max_length=512, description="An id, or a repository of the hub; whose voice it should be"),
 ]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=200)]
 #: Whole numbers that JavaScript keeps exactly.
@@ -72,6 +76,7 @@ class SpeakRequest(_Body, frozen=True):
     text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     voice_id: UUID | None = None
     voice: VoiceName | None = None
+    model: ModelName | None = None
     language: Language | None = None
     settings: SpeechSettings = field(default_factory=SpeechSettings)
     seed: Seed | None = None
@@ -83,6 +88,7 @@ class SpeakRequest(_Body, frozen=True):
         return Request(
             lane=lane,
             voice=self.voice if self.voice_id is None else str(self.voice_id),
+            model=UNSET if self.model is None else self.model,
             text=self.text,
             language=self.language or "",
             settings=self.settings.plain(),

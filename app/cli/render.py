@@ -20,7 +20,7 @@ from app.cli.command import (
     which_engine,
 )
 from app.cli.engine import EngineClient, RequestRefused, connected
-from app.cli.finding import SHOWN, Fields
+from app.cli.finding import SHOWN, Fields, used_model
 from app.cli.progress import shown
 from app.cli.reading import encoding, read_text
 from app.cli.saving import STDOUT, SUFFIX, check, output, save
@@ -80,6 +80,9 @@ def render(
     ]
     jobs: list[Fields] = []
     with connected(where.socket, where.data_dir, daemon_only=detach) as engine:
+        if (model := speech["model"]) is not None:
+            model_id = used_model(engine, model)["model_id"]
+            requests = [{**request, "model": model_id} for request in requests]
         for request, target in zip(requests, outputs, strict=True):
             jobs.append(_made(engine, request, target, quiet=as_json))
     if as_json:

@@ -6,6 +6,7 @@ import click
 
 from app.cli import completion
 from app.cli.command import Callback, language
+from app.cli.folders import folder_or_name
 
 #: Those that the engine has among a job's settings.
 SETTINGS = ("instruct", "rate", "pitch", "volume")
@@ -16,6 +17,13 @@ _OPTIONS = (
         metavar="VOICE",
         shell_complete=completion.voices,
         help="A voice's name, or the beginning of its id.  [default: one of the active model's]",
+    ),
+    click.option(
+        "--model",
+        metavar="MODEL",
+        shell_complete=completion.models,
+        callback=folder_or_name,
+        help="Whose voice it should be: an id, a repository, or a folder.  [default: the active model]",
     ),
     language("The text's language, by name or tag, or auto.  [default: the voice's own, at first English]"),
     click.option("--rate", type=click.FloatRange(0.5, 2.0), help="How fast to speak.  [default: 1.0]"),
@@ -42,5 +50,10 @@ def job_of(speech: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """A request for a job, of the options as the callback got them."""
     settings = given(**{name: speech[name] for name in SETTINGS})
     return given(
-        voice=speech["voice"], language=speech["language"], seed=speech["seed"], settings=settings, **fields
+        voice=speech["voice"],
+        model=speech["model"],
+        language=speech["language"],
+        seed=speech["seed"],
+        settings=settings,
+        **fields,
     )

@@ -57,6 +57,7 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     instruct: Annotated[str, Meta(max_length=1000)] | None = None
     output: str | None = None  #: null for the speakers alone
     voice: str | None = None  #: an id or a name; null for the active model's
+    model: str | None = None  #: whose voice it should be: an id, a repository, or a folder
     play: bool | None = None  #: null: unless there is an output
     rate: Annotated[float, Meta(ge=0.5, le=2.0)] = 1.0
     pitch: Annotated[float, Meta(ge=0.5, le=2.0)] = 1.0
@@ -196,10 +197,13 @@ async def _made(
 async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane) -> Request:
     """The job, once its voice is known."""
     instruct = (wanted.instruct or "").strip()
+    model = wanted.model
+    if model is not None and model.startswith("/"):
+        model = (await engine.parts.models.link(Path(model))).model_id
     if wanted.voice is not None:
-        voice = await engine.parts.chooser.named(wanted.voice)
+        voice = await engine.parts.chooser.named(wanted.voice, model)
     else:
-        voice = await engine.parts.chooser.usual(tag, instruct)
+        voice = await engine.parts.chooser.usual(tag, instruct, model)
         if voice.kind is VoiceKind.DESIGN:
             instruct = ""  # it is how the voice sounds
     if wanted.language is None and voice.language_hint:

@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from app.audio.log.log import AudioLog, LogEnd, LogEvent
 from app.audio.log.logs import AudioLogs
@@ -53,6 +53,8 @@ class Request(Struct, frozen=True, kw_only=True):
     lane: Lane
     #: An id, a name, or None for the active model's. Named as it always was in `request_sha256`.
     voice: str | None = field(name="voice_id")
+    #: Whose voice it should be, by id or repository. Not part of `request_sha256` where it is not given.
+    model: str | UnsetType = UNSET
     text: str
     language: str
     settings: Settings
@@ -126,14 +128,15 @@ class Jobs:
     async def _speaker(self, request: Request) -> tuple[Voice, Settings]:
         """The voice that is asked for or the usual one, and the settings to speak with it."""
         said, settings = request.voice, request.settings
+        model = None if request.model is UNSET else request.model
         if said is None:
-            voice = await self._chooser.usual(request.language, settings.instruct)
+            voice = await self._chooser.usual(request.language, settings.instruct, model)
             if voice.kind is VoiceKind.DESIGN:  # the instruction is how the voice sounds
                 settings = msgspec.structs.replace(settings, instruct="")
             return voice, settings
-        if _UUID.fullmatch(said):
+        if _UUID.fullmatch(said) and model is None:
             return await self._voices.get(said), settings
-        return await self._chooser.named(said), settings
+        return await self._chooser.named(said, model), settings
 
     async def delete(self, job_id: str) -> None:
         """Forget a job, its audio and its files; one that is not final is canceled first."""

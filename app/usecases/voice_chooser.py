@@ -36,29 +36,33 @@ class VoiceChooser:
         self._store, self._voices = store, voices
         self._designing = asyncio.Lock()  #: one voice is made at a time, so that the next one finds it
 
-    async def named(self, said: str) -> Voice:
-        """The one voice that `said` means: an id, a name, or the beginning of an id.
+    async def named(self, said: str, model: str | None = None) -> Voice:
+        """The one voice that `said` means, of `model` if that is given: an id, a name, or the beginning of an id.
 
-        Raises `VoiceNotFound` if there is none, `InvalidRequest` if there are several.
+        Raises `VoiceNotFound` if there is none, `InvalidRequest` if there are several, `ModelNotFound`.
         """
         await self._models.refresh()  # presets come with their model
-        found = voices_named(await self._store.list(), said, active_model_id=self._registry.active_id)
+        model_id = None if model is None else self._registry.get(model).model_id
+        voices = await self._store.list(model_id=model_id)
+        found = voices_named(voices, said, active_model_id=self._registry.active_id)
         if not found:
-            raise VoiceNotFound(f"there is no voice {said!r:.80}; {_LISTED_BY}")
+            of_model = "" if model_id is None else f" of the model {model_id}"
+            raise VoiceNotFound(f"there is no voice {said!r:.80}{of_model}; {_LISTED_BY}")
         if len(found) > 1:
             ids = ", ".join(f"{voice.id} ({voice.model_id})" for voice in found[:MAX_NAMED])
             why = f"{len(found)} voices are meant by {said!r:.80}; give the id of one, such as {ids}; {_LISTED_BY}"
             raise InvalidRequest.about("voice", why)
         return found[0]
 
-    async def usual(self, language: str, description: str) -> Voice:
-        """The voice with which the active model speaks a language; without one, English if it can. It is made, by
-        a model that makes voices from descriptions, when there is no such voice yet.
+    async def usual(self, language: str, description: str, model: str | None = None) -> Voice:
+        """The voice with which a model, by its id or repository, speaks a language; without a model the active one,
+        without a language English if it can. It is made, by a model that makes voices from descriptions, when there
+        is no such voice yet.
 
-        Raises `ModelNotReady`, `InvalidRequest`.
+        Raises `ModelNotReady`, `InvalidRequest`, `ModelNotFound`.
         """
         await self._models.refresh()
-        entry = self._registry.active
+        entry = self._registry.active if model is None else self._registry.get(model).usable
         model_id, hint = entry.card.model_id, None if language in ("", AUTO) else language
         if entry.card.supports_design:
             return await self._designed(model_id, hint, description or DESCRIPTION)
@@ -85,7 +89,9 @@ class VoiceChooser:
                 if voice.description == description and voice.language_hint == hint:
                     return voice
             name = description if len(description) <= NAME_CHARS else f"{description[: NAME_CHARS - 1]}…"
-            return await self._voices.design(display_name=name, description=description, language=hint)
+            return await self._voices.design(
+                display_name=name, description=description, language=hint, model_id=model_id
+            )
 
 
 def _speaking(entry: ModelSpec, presets: list[Voice], hint: str | None) -> Voice:

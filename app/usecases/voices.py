@@ -138,9 +138,13 @@ class Voices:
             self._new.discard(voice.id)
         return voice
 
-    async def design(self, *, display_name: str, description: str, language: str | None) -> Voice:
-        """Make a voice from a description. Raises `InvalidRequest`, `ModelNotReady`."""
-        entry = self._models.active
+    async def design(
+        self, *, display_name: str, description: str, language: str | None, model_id: str | None = None
+    ) -> Voice:
+        """Make a voice of a model, at first the active one, from a description. Raises `InvalidRequest`,
+        `ModelNotReady`.
+        """
+        entry = self._models.active if model_id is None else self._models.entry(model_id)
         hint = _hint(language)
         if not entry.card.supports_design:
             raise ModelNotReady(

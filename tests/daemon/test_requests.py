@@ -62,6 +62,10 @@ async def test_a_folder_with_a_model_is_linked_to(running: Running, tmp_path: Pa
     assert (await running.engine.get("/models/my%20voice"))["state"] == "installed"
     assert await running.engine.delete("/models/my%20voice") == {"deleted": True}
     assert folder.is_dir()
+    answer = await refused(running.path, text=TEXT, play=False, model="nobody")
+    assert answer["code"] == "MODEL_NOT_FOUND"
+    answer = await refused(running.path, text=TEXT, play=False, model=str(tmp_path / "nowhere"))
+    assert "there is no folder" in answer["message"]
     answer = await refused(running.path, action="link", folder=str(tmp_path / "nowhere"))
     assert "there is no folder" in answer["message"]
     await refused(running.path, action="link", folder="my voice")

@@ -785,6 +785,8 @@ export interface components {
             voice_id?: string | null;
             /** @description An id, a name, or the beginning of an id */
             voice?: string | null;
+            /** @description An id, or a repository of the hub; whose voice it should be */
+            model?: string | null;
             /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
             language?: string | null;
             settings?: components["schemas"]["SpeechSettings"];
@@ -826,6 +828,8 @@ export interface components {
             voice_id?: string | null;
             /** @description An id, a name, or the beginning of an id */
             voice?: string | null;
+            /** @description An id, or a repository of the hub; whose voice it should be */
+            model?: string | null;
             /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
             language?: string | null;
             settings?: components["schemas"]["SpeechSettings"];
