@@ -108,11 +108,18 @@ async def test_a_text_is_spoken_as_fast_as_is_asked_under_an_id_of_the_clients_c
     assert answer["job_id"] == job_id
     settings = (await running.engine.get(f"/jobs/{job_id}"))["settings"]
     assert (settings["rate"], settings["pitch"], settings["volume"]) == (1.5, 0.5, 0.0)
-    again = await refused(running.path, text=TEXT, play=False, job_id=job_id)
-    assert again["code"] == "IDEMPOTENCY_CONFLICT"
-    assert (await running.engine.get(f"/jobs/{job_id}"))["status"] == "completed"
     for wrong in ({"rate": 3.0}, {"pitch": 0}, {"volume": -1}, {"job_id": "x"}):
         assert (await refused(running.path, text=TEXT, **wrong))["code"] == "INVALID_REQUEST"
+
+
+async def test_a_job_that_is_there_already_is_neither_made_again_nor_canceled(running: Running) -> None:
+    job_id = "6f2b1e0c-9f0e-4a0e-8f55-0d7f9b5c2a12"
+    await running.engine.put(f"/jobs/{job_id}", {"voice_id": VOICE_ID, "text": "[hold:x] A render."})
+
+    again = await refused(running.path, text=TEXT, play=False, job_id=job_id)
+
+    assert again["code"] == "IDEMPOTENCY_CONFLICT"
+    assert (await running.engine.get(f"/jobs/{job_id}"))["status"] in ("queued", "running")
 
 
 async def test_the_same_seed_speaks_in_the_same_way(running: Running) -> None:
