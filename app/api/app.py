@@ -69,9 +69,8 @@ def make_app(parts: Parts) -> Litestar:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
-                handler.responses = (
-                    problems.RESPONSES
-                )  # instead of Litestar's own shape; `contract.py` adds the others
+                # Instead of Litestar's own shape of failures; `contract.py` adds the others.
+                handler.responses = {**problems.RESPONSES, **(handler.responses or {})}
     return app
 
 

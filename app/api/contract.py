@@ -114,6 +114,9 @@ def _operation(method: str, operation: Part) -> Part:
         responses = {
             status: answer | {"description": what, "headers": headers} for status, what in QUEUEING_ANSWERS.items()
         }
+    if name == "speak":
+        job = responses["200"]
+        responses["200"] = job | {"content": job["content"] | {"audio/wav": {"schema": BINARY}}}
     if name in AUDIO:
         responses = _audio_responses(head=method == "head")
         failures |= CHANGING

@@ -21,8 +21,8 @@ import msgspec
 from litestar.exceptions import HTTPException
 
 from app.api.problems import Problem
-from app.api.queries import NOT_VALID
 from app.errors import ErrorBody
+from app.usecases.fields import NOT_VALID
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -55,7 +55,7 @@ _PREFLIGHT = [
 ]
 _EXPOSED = (
     b"access-control-expose-headers",
-    b"content-range, content-length, etag, location, idempotent-replayed, accept-ranges",
+    b"content-range, content-length, etag, location, content-location, idempotent-replayed, accept-ranges",
 )
 
 

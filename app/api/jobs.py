@@ -12,6 +12,7 @@ from app import SAMPLE_RATE
 from app.api.links import AnyRequest, ws_url
 from app.api.paging import cursor_of, position_of
 from app.api.schemas import SubmitRequest, both_voices
+from app.api.text_operation import SubmitOperation
 from app.api.views.jobs import ArtifactList, ArtifactView, ChunkList, ChunkView, JobPage, JobView
 from app.api.views.shared import Deleted, JobStatusWord, LaneWord
 from app.errors import InvalidRequest
@@ -36,7 +37,7 @@ class JobController(Controller):
     tags = ["jobs"]  # noqa: RUF012 - Litestar's own attribute
     # A `summary` is given where the OpenAPI document has had another word than the method.
 
-    @post(operation_id="submitJob")
+    @post(operation_id="submitJob", operation_class=SubmitOperation)
     async def submit(
         self,
         data: JSONBody[SubmitRequest],
@@ -49,7 +50,7 @@ class JobController(Controller):
         job, fresh = await jobs.submit(data.job(Lane.RENDER), idempotency_key=idempotency_key)
         return await _submitted(job, fresh, stores, request)
 
-    @put("/{job_id:uuid}", operation_id="putJob", summary="SubmitAs")
+    @put("/{job_id:uuid}", operation_id="putJob", operation_class=SubmitOperation, summary="SubmitAs")
     async def put_job(
         self,
         job_id: FromPath[UUID],

@@ -13,9 +13,10 @@ from litestar.exceptions import WebSocketException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute, WebSocketRoute
 
+from app.api.schemas import SpeakRequest
+from app.api.texts import options_of
 from app.errors import InvalidRequest
-
-NOT_VALID = "the request is not valid: "
+from app.usecases.fields import NOT_VALID
 
 
 class KnownParameters:
@@ -33,7 +34,13 @@ class KnownParameters:
         for route in app.routes:
             if isinstance(route, HTTPRoute):
                 for handler, kwargs in route.route_handler_map.values():
-                    self._known[str(handler)] = sorted(each.field_alias for each in kwargs.expected_query_params)
+                    body = handler.parsed_data_field
+                    asked: Any = None if body is None else body.annotation
+                    options = (
+                        options_of(asked) if isinstance(asked, type) and issubclass(asked, SpeakRequest) else ()
+                    )
+                    names = {each.field_alias for each in kwargs.expected_query_params}
+                    self._known[str(handler)] = sorted(names.union(options))
             elif isinstance(route, WebSocketRoute):
                 kwargs = route.handler_parameter_model
                 assert kwargs is not None, "it is set when a route is registered"

@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, field
 
-from app.api.queries import NOT_VALID
 from app.errors import InvalidRequest
 from app.inference.model import Lane, TextLayout
 from app.store.rows import Settings
+from app.usecases.fields import wrong
 from app.usecases.jobs import MAX_TEXT_CHARS, Request
 
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]
@@ -163,5 +163,4 @@ class TranscribeRequest(_Body, frozen=True):
 
 def both_voices() -> InvalidRequest:
     """The error about a request that names its voice twice."""
-    message = "voice_id is given as well; leave one of the two out"
-    return InvalidRequest(f"{NOT_VALID}voice: {message}", fields=[{"field": "voice", "message": message}])
+    return wrong("voice", "voice_id is given as well; leave one of the two out")

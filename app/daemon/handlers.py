@@ -29,7 +29,7 @@ from app.inference.model import Lane, VoiceKind
 from app.process.waiting import wait_uncancelled
 from app.store.rows import JobStatus, Settings
 from app.usecases.fields import refusal
-from app.usecases.jobs import MAX_TEXT_CHARS, Request, speakable
+from app.usecases.jobs import MAX_TEXT_CHARS, NO_AUDIO, Request, speakable
 
 ACTIONS = ("generate", "link", "stop", "status", "shutdown")
 
@@ -38,9 +38,6 @@ LANGUAGE = "English"
 
 #: How many characters of a text are its title in the history.
 TITLE_CHARS = 60
-
-#: After every audio event that there can be: follows the job without its audio.
-NO_AUDIO = 1 << 62
 
 #: JSON can express it, but it is not text, nor can it be in a file's name.
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")

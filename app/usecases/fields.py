@@ -8,6 +8,9 @@ from msgspec import inspect
 
 from app.errors import InvalidRequest
 
+#: How every message about a field begins.
+NOT_VALID = "the request is not valid: "
+
 #: What msgspec says: the message, then where, unless it is the body as a whole.
 _SAID = re.compile(r"(?P<message>.*?)(?: - at `\$\.?(?P<field>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
@@ -30,10 +33,13 @@ def refusal(error: msgspec.ValidationError, kind: Any) -> InvalidRequest:
         field = _inside(field, unknown["name"])
     elif choices := choices_of(kind, field):
         message += f"; it can be {' or '.join(choices)}"
+    return wrong(field, message)
+
+
+def wrong(field: str, message: str) -> InvalidRequest:
+    """What is wrong with a field; an empty name stands for the request as a whole."""
     where = f"{field}: " if field else ""
-    return InvalidRequest(
-        f"the request is not valid: {where}{message}", fields=[{"field": field, "message": message}]
-    )
+    return InvalidRequest(f"{NOT_VALID}{where}{message}", fields=[{"field": field, "message": message}])
 
 
 def choices_of(kind: Any, path: str) -> list[str]:

@@ -39,6 +39,9 @@ from app.usecases.voice_chooser import VoiceChooser
 #: Enough for the longest novels; over HTTP a body may be larger only for reference audio.
 MAX_TEXT_CHARS = 5_000_000
 
+#: After every audio event that there can be: follows the job without its audio.
+NO_AUDIO = 1 << 62
+
 #: Folders that are looked up in one transaction at the start; the others wait that long, no longer.
 SWEPT_AT_ONCE = 500
 

@@ -195,11 +195,35 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
         for parameter in operation.get("parameters", [])
     }
 
-    assert names == {
+    assert names | {"chunking"} == {
         *("status", "lane", "voice_id", "voice", "model_id", "tag", "text", "created_from", "created_before"),
         *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language", "named"),
+        *(
+            "model",
+            "wait",
+            "Accept",
+            "seed",
+            "title",
+            "tags",
+            "formats",
+            *schemas.SpeechSettings.__struct_fields__,
+            "max_chars",
+        ),
         *("Idempotency-Key", "Range", "If-Range", "If-None-Match"),
     }
+
+
+async def test_routes_that_take_text_tell_of_every_form_of_it(document: dict[str, Any]) -> None:
+    for route in ("POST /v1/speak", "POST /v1/jobs", "PUT /v1/jobs/{job_id}"):
+        operation = operations(document)[route]
+        content = operation["requestBody"]["content"]
+        options = {each["name"]: each["schema"] for each in operation["parameters"] if each["in"] == "query"}
+
+        assert content["text/plain"]["schema"]["type"] == "string"
+        form = content["multipart/form-data"]["schema"]["properties"]
+        assert set(form) == {"text", *options} - {"wait"}
+        assert (options["rate"]["type"], options["rate"]["maximum"]) == ("number", 2.0)
+        assert options["text_layout"]["enum"] == ["before", "beside"]
 
 
 async def test_options_names_every_method_of_a_path(shared: Engine, document: dict[str, Any]) -> None:

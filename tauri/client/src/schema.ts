@@ -32,7 +32,8 @@ export interface paths {
         put?: never;
         /**
          * Speak
-         * @description Start speaking text to a listener, who follows `ws_url`.
+         * @description Start speaking text to a listener, who follows `ws_url`. With `wait=true` or `Accept: audio/wav` the answer
+         *     is the finished WAV file; the job is canceled when the client does not wait for it.
          */
         post: operations["speak"];
         delete?: never;
@@ -1097,8 +1098,46 @@ export interface operations {
     };
     speak: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                wait?: boolean;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                voice_id?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                voice?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                model?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                language?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                seed?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                pitch?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                volume?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                temperature?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                top_k?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                top_p?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                repetition_penalty?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                text_layout?: "before" | "beside";
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                max_seconds?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                instruct?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                allow_gaps?: boolean;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                max_chars?: number;
+            };
+            header?: {
+                Accept?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1114,16 +1153,69 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["SpeakRequest"];
+                /** @example The tide is out. Take good shoes. */
+                "text/plain": string;
+                "multipart/form-data": {
+                    /** @description The text, in UTF-8 or the charset that is named */
+                    text: string;
+                    voice_id?: string;
+                    /** @description An id, a name, or the beginning of an id */
+                    voice?: string;
+                    /** @description An id, or a repository of the hub; whose voice it should be */
+                    model?: string;
+                    /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
+                    language?: string;
+                    seed?: number;
+                    rate?: number;
+                    pitch?: number;
+                    volume?: number;
+                    temperature?: number;
+                    top_k?: number;
+                    top_p?: number;
+                    repetition_penalty?: number;
+                    /** @enum {string} */
+                    text_layout?: "before" | "beside";
+                    max_seconds?: number;
+                    instruct?: string;
+                    allow_gaps?: boolean;
+                    max_chars?: number;
+                };
+                "application/x-www-form-urlencoded": {
+                    /** @description The text, in UTF-8 or the charset that is named */
+                    text: string;
+                    voice_id?: string;
+                    /** @description An id, a name, or the beginning of an id */
+                    voice?: string;
+                    /** @description An id, or a repository of the hub; whose voice it should be */
+                    model?: string;
+                    /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
+                    language?: string;
+                    seed?: number;
+                    rate?: number;
+                    pitch?: number;
+                    volume?: number;
+                    temperature?: number;
+                    top_k?: number;
+                    top_p?: number;
+                    repetition_penalty?: number;
+                    /** @enum {string} */
+                    text_layout?: "before" | "beside";
+                    max_seconds?: number;
+                    instruct?: string;
+                    allow_gaps?: boolean;
+                    max_chars?: number;
+                };
             };
         };
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description The job, or its audio */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SpeakStarted"];
+                    "audio/wav": string;
                 };
             };
             400: components["responses"]["Status400"];
@@ -1387,7 +1479,48 @@ export interface operations {
     };
     putJob: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                voice_id?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                voice?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                model?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                language?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                seed?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                formats?: "wav"[];
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                title?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                tags?: string[];
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                pitch?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                volume?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                temperature?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                top_k?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                top_p?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                repetition_penalty?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                text_layout?: "before" | "beside";
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                max_seconds?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                instruct?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                allow_gaps?: boolean;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                max_chars?: number;
+            };
             header?: never;
             path: {
                 job_id: string;
@@ -1407,6 +1540,64 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["SubmitRequest"];
+                /** @example The tide is out. Take good shoes. */
+                "text/plain": string;
+                "multipart/form-data": {
+                    /** @description The text, in UTF-8 or the charset that is named */
+                    text: string;
+                    voice_id?: string;
+                    /** @description An id, a name, or the beginning of an id */
+                    voice?: string;
+                    /** @description An id, or a repository of the hub; whose voice it should be */
+                    model?: string;
+                    /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
+                    language?: string;
+                    seed?: number;
+                    formats?: "wav"[];
+                    title?: string;
+                    tags?: string[];
+                    rate?: number;
+                    pitch?: number;
+                    volume?: number;
+                    temperature?: number;
+                    top_k?: number;
+                    top_p?: number;
+                    repetition_penalty?: number;
+                    /** @enum {string} */
+                    text_layout?: "before" | "beside";
+                    max_seconds?: number;
+                    instruct?: string;
+                    allow_gaps?: boolean;
+                    max_chars?: number;
+                };
+                "application/x-www-form-urlencoded": {
+                    /** @description The text, in UTF-8 or the charset that is named */
+                    text: string;
+                    voice_id?: string;
+                    /** @description An id, a name, or the beginning of an id */
+                    voice?: string;
+                    /** @description An id, or a repository of the hub; whose voice it should be */
+                    model?: string;
+                    /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
+                    language?: string;
+                    seed?: number;
+                    formats?: "wav"[];
+                    title?: string;
+                    tags?: string[];
+                    rate?: number;
+                    pitch?: number;
+                    volume?: number;
+                    temperature?: number;
+                    top_k?: number;
+                    top_p?: number;
+                    repetition_penalty?: number;
+                    /** @enum {string} */
+                    text_layout?: "before" | "beside";
+                    max_seconds?: number;
+                    instruct?: string;
+                    allow_gaps?: boolean;
+                    max_chars?: number;
+                };
             };
         };
         responses: {
@@ -1608,7 +1799,48 @@ export interface operations {
     };
     submitJob: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                voice_id?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                voice?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                model?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                language?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                seed?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                formats?: "wav"[];
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                title?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                tags?: string[];
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                pitch?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                volume?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                temperature?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                top_k?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                top_p?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                repetition_penalty?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                text_layout?: "before" | "beside";
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                max_seconds?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                instruct?: string;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                allow_gaps?: boolean;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                max_chars?: number;
+            };
             header?: {
                 "Idempotency-Key"?: string | null;
             };
@@ -1628,6 +1860,64 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["SubmitRequest"];
+                /** @example The tide is out. Take good shoes. */
+                "text/plain": string;
+                "multipart/form-data": {
+                    /** @description The text, in UTF-8 or the charset that is named */
+                    text: string;
+                    voice_id?: string;
+                    /** @description An id, a name, or the beginning of an id */
+                    voice?: string;
+                    /** @description An id, or a repository of the hub; whose voice it should be */
+                    model?: string;
+                    /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
+                    language?: string;
+                    seed?: number;
+                    formats?: "wav"[];
+                    title?: string;
+                    tags?: string[];
+                    rate?: number;
+                    pitch?: number;
+                    volume?: number;
+                    temperature?: number;
+                    top_k?: number;
+                    top_p?: number;
+                    repetition_penalty?: number;
+                    /** @enum {string} */
+                    text_layout?: "before" | "beside";
+                    max_seconds?: number;
+                    instruct?: string;
+                    allow_gaps?: boolean;
+                    max_chars?: number;
+                };
+                "application/x-www-form-urlencoded": {
+                    /** @description The text, in UTF-8 or the charset that is named */
+                    text: string;
+                    voice_id?: string;
+                    /** @description An id, a name, or the beginning of an id */
+                    voice?: string;
+                    /** @description An id, or a repository of the hub; whose voice it should be */
+                    model?: string;
+                    /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
+                    language?: string;
+                    seed?: number;
+                    formats?: "wav"[];
+                    title?: string;
+                    tags?: string[];
+                    rate?: number;
+                    pitch?: number;
+                    volume?: number;
+                    temperature?: number;
+                    top_k?: number;
+                    top_p?: number;
+                    repetition_penalty?: number;
+                    /** @enum {string} */
+                    text_layout?: "before" | "beside";
+                    max_seconds?: number;
+                    instruct?: string;
+                    allow_gaps?: boolean;
+                    max_chars?: number;
+                };
             };
         };
         responses: {
