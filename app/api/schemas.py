@@ -118,7 +118,7 @@ class SubmitRequest(SpeakRequest, frozen=True):
 
 
 class RefAudio(_Body, frozen=True):
-    """A recording: a WAV, FLAC, MP3, M4A or Ogg file on this machine, or the bytes of a WAV file as base64."""
+    """A recording: a WAV, FLAC, MP3, M4A or Ogg file on this machine, or the bytes of one as base64."""
 
     path: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
     wav_base64: Annotated[str, Meta(min_length=1)] | None = None

@@ -226,6 +226,24 @@ def test_no_file_stays_open(name: str, good: Path) -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_base64_brings_any_recording_in_every_usual_writing(kind: str) -> None:
+    data = KINDS[kind](tone(), rate=24_000)
+    plain = base64.b64encode(data).decode()
+    lines = base64.encodebytes(data).decode()
+    url = base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+    for text in (
+        plain,
+        lines,
+        lines.replace("\n", "\r\n"),
+        url,
+        f"data:audio/x;base64,{plain}",
+        f"DATA:;base64,{url}",
+    ):
+        assert from_base64(text) == data
+
+
 def test_base64_brings_a_wav_file() -> None:
     wav = file(tone())
 
@@ -236,14 +254,18 @@ def test_base64_brings_a_wav_file() -> None:
     ("sent", "said"),
     [
         ("!!!!", "is not base64"),
-        ("AAA", "is not base64"),
-        ("UklG Rg==", "is not base64"),
+        ("AAAAA", "is not base64"),
+        ("data:audio/wav,UklGRg", "a data URI that is not base64"),
+        ("UklG Rg==", "is too short for a recording, 4 bytes"),
         ("\u00e9\u00e9\u00e9\u00e9", "is not base64"),
-        ("", "is no WAV file"),
-        (base64.b64encode(file(tone())[:43]).decode(), "is no WAV file"),
-        (base64.b64encode(b"This is no recording." * 9).decode(), "is no WAV file; send one"),
-        (base64.b64encode(KINDS["flac"](tone(), rate=24_000)).decode(), "is no WAV file; send one"),
-        (base64.b64encode(b"ID3\x04" + bytes(99)).decode(), "or any other recording by its path"),
+        ("", "is too short for a recording, 0 bytes"),
+        (base64.b64encode(file(tone())[:43]).decode(), "is too short for a recording, 43 bytes"),
+        (
+            base64.b64encode(b"This is no recording." * 9).decode(),
+            "not a recording of a known kind; send a WAV, FLAC",
+        ),
+        (base64.b64encode(b"\x1aE\xdf\xa3" + bytes(99)).decode(), "is WebM or Matroska; send a WAV, FLAC"),
+        (base64.b64encode(b"FORM" + bytes(99)).decode(), "is AIFF; send"),
     ],
 )
 def test_base64_brings_nothing_else(sent: str, said: str) -> None:

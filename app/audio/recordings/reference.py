@@ -28,6 +28,23 @@ MAX_TRACEBACK = 4_000
 MAX_PCM_BYTES = 2 * SAMPLE_RATE * int(MAX_S)
 
 
+#: Kinds that are not taken, by their first bytes, so that an error can name them.
+_NOT_TAKEN = (
+    (b"\x1aE\xdf\xa3", "WebM or Matroska"),
+    (b"FORM", "AIFF"),
+    (b"caff", "CAF"),
+    (b"#!AMR", "AMR"),
+    (b"\x30\x26\xb2\x75", "WMA"),
+    (b".snd", "AU"),
+    (b"RF64", "RF64"),
+    (b"MThd", "MIDI"),
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"<", "HTML or XML"),
+)
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+
+
 class Container(StrEnum):
     """What a file is, by its first bytes."""
 
@@ -135,16 +152,34 @@ def from_path(path: str) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of a WAV file in base64. Raises `InvalidAudio`."""
+    """The bytes of a recording in base64: in either alphabet of RFC 4648, with or without line breaks and padding,
+    also as a data URI. Raises `InvalidAudio`.
+    """
+    field = "ref_audio.wav_base64"
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise InvalidAudio.about(
+                field, f"{field} is a data URI that is not base64; send data:audio/wav;base64,..."
+            )
+    text = "".join(text.split()).rstrip("=").translate(_STANDARD_ALPHABET)
     if len(text) > MAX_BYTES * 4 // 3 + 4:
-        raise InvalidAudio("ref_audio.wav_base64 has more than 20 MB; send 1 to 30 s of speech")
+        raise InvalidAudio.about(field, f"{field} has more than 20 MB; send 1 to 30 s of speech")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidAudio("ref_audio.wav_base64 is not base64") from None
-    if len(data) < MIN_BYTES or kind_of(data) is not Container.WAV:
-        raise InvalidAudio("ref_audio.wav_base64 is no WAV file; send one, or any other recording by its path")
+        raise InvalidAudio.about(field, f"{field} is not base64") from None
+    if len(data) < MIN_BYTES or kind_of(data) is None:
+        raise InvalidAudio.about(field, f"{field} is {_what(data)}; send a WAV, FLAC, MP3, M4A or Ogg file")
     return data
+
+
+def _what(data: bytes) -> str:
+    """What a file is that is not taken, as far as its first bytes tell."""
+    if len(data) < MIN_BYTES:
+        return f"too short for a recording, {len(data)} bytes"
+    known = next((name for mark, name in _NOT_TAKEN if data.startswith(mark)), None)
+    return known or "not a recording of a known kind"
 
 
 def write_voice(folder: Path, recording: Recording) -> None:
