@@ -13,6 +13,7 @@ from app import __version__
 from app.cli.command import OneLine, options_of
 from app.cli.completion import VARIABLE, models
 from app.cli.folders import folder_or_name
+from app.cli.misread import refuse_command
 from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind
 from app.daemon.protocol import default_socket
@@ -57,6 +58,7 @@ class _Commands(OneLine, click.Group):
         elif args and args[0] == "help":
             args = [*args[1:], "--help"]
         elif args and args[0] not in (*self.list_commands(ctx), "-h", "--help", "--version"):
+            refuse_command(args, self.list_commands(ctx), lambda name: self.get_command(ctx, name))
             args = ["say", *args]
         return super().parse_args(ctx, args)
 
@@ -291,10 +293,6 @@ def main() -> None:
 
 def exit_code_of(error: SpeechError) -> int:
     """Where something failed, as BSD's sysexits have it; 1 when the engine refused."""
-    match error:
-        case StartFailed():
-            return error.exit_code
-        case NotRunning():
-            return 69
-        case _:
-            return 1
+    if isinstance(error, StartFailed):
+        return error.exit_code
+    return 69 if isinstance(error, NotRunning) else 1

@@ -9,12 +9,14 @@ from uuid import uuid4
 import click
 
 from app.cli.command import USAGE, Command, CommandFailed, Where, as_json, which_engine
+from app.cli.misread import refuse_files
 from app.cli.reading import STDIN, encoding, read_text
 from app.cli.speaking import given, speaking
 from app.daemon.client import ask
 from app.errors import NoSpeakers, NotRunning, Unauthorized
 
-#: In front of words that begin with a dash, so that they are not read as options. No argument can contain it.
+#: In front of words that are text for certain: they are not read as options, nor taken for files. No argument can
+#: contain it.
 _NO_OPTION = "\0"
 
 
@@ -29,7 +31,7 @@ class Say(Command):
         marked: list[str] = []
         for index, word in enumerate(args):
             if word == "--":
-                marked += args[index:]
+                marked += [word, *(_NO_OPTION + text for text in args[index + 1 :])]
                 break
             is_value = index > 0 and args[index - 1] in valued
             is_text = word.startswith("-") and any(map(str.isspace, word)) and word.partition("=")[0] not in valued
@@ -67,7 +69,7 @@ def say(
     if output is not None and not output.suffix:
         why = f"the name of a WAV file ends in .wav, and that of -o {output} does not"
         raise CommandFailed(f"{why}; if it is a text that begins with a dash, put -- before it", USAGE)
-    request: dict[str, Any] = {"action": "generate", "text": _text(words, encoding), **given(**speech)}
+    request: dict[str, Any] = {"action": "generate", "text": _text(words, encoding, output), **given(**speech)}
     if output is not None:
         request["output"] = str(output.absolute())
     if play:
@@ -109,7 +111,9 @@ def _reason(answer: dict[str, Any]) -> str:
     return message
 
 
-def _text(words: tuple[str, ...], encoding: str | None) -> str:
+def _text(words: tuple[str, ...], encoding: str | None, output: Path | None) -> str:
     if words and words != (str(STDIN),):
+        if not any(word.startswith(_NO_OPTION) for word in words):
+            refuse_files(words, output)
         return " ".join(word.removeprefix(_NO_OPTION) for word in words)
     return read_text(STDIN, encoding)

@@ -29,6 +29,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return requests
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the commands run, with two texts in it."""
+    for name in ("page.txt", "my page.md"):
+        (tmp_path / name).write_text("Take good shoes.")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -112,6 +121,59 @@ def test_a_usage_error_is_one_line_with_a_hint(asked: list[dict[str, Any]], word
     assert line.startswith("q3tts: ")
     assert said in line
     assert not asked
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["page.txt"], "page.txt is a file; to hear it: q3tts < page.txt"),
+        (["say", "./page.txt"], "to make a WAV file of it: q3tts render ./page.txt; to say its name: q3tts -- ./p"),
+        (
+            ["-o", "a b.wav", "page.txt"],
+            "page.txt is a file; to make a WAV file of it: q3tts render page.txt -o 'a",
+        ),
+        (["page.txt", "my page.md"], "to make a WAV file of it: q3tts render page.txt 'my page.md'"),
+        (["pgae.txt"], "there is no file pgae.txt"),
+        (["job"], "there is no command 'job', did you mean 'jobs'?; to say it: q3tts -- job"),
+        (["voice", "--language", "nl"], "did you mean 'voices'?"),
+        (["stats"], "did you mean 'status'?"),
+        (["rendr", "page.txt", "-o", "a.wav"], "did you mean 'render'?"),
+        (["model", "download", "x"], "did you mean 'models'?"),
+    ],
+)
+def test_the_name_of_a_file_and_nearly_a_command_are_not_spoken(
+    asked: list[dict[str, Any]], folder: Path, words: list[str], said: str
+) -> None:
+    run = CliRunner().invoke(cli, words)
+
+    assert (run.exit_code, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert said in line
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["Hello"],
+        ["Stop"],
+        ["close"],
+        ["gender"],
+        ["say", "job"],
+        ["Open", "the", "door."],
+        ["job", "well", "done"],
+        ["Read page.txt"],
+        ["Read", "page.txt"],
+        ["--", "page.txt"],
+        ["--", "job"],
+        ["x" * 5000],
+    ],
+)
+def test_all_other_words_are_spoken(asked: list[dict[str, Any]], folder: Path, words: list[str]) -> None:
+    run = CliRunner().invoke(cli, words)
+
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert [request["text"] for request in asked] == [" ".join(w for w in words if w not in ("--", "say"))]
 
 
 @pytest.mark.parametrize("path", [[], ["render"], ["jobs", "list"], ["say"]])
