@@ -41,14 +41,17 @@ class StrictRequest(Request[Any, Any, Any]):
     async def _speech(self, kind: type[SpeakRequest], said: str, parameters: dict[str, str]) -> SpeakRequest:
         body = await self.body()
         options = [(name, value) for name, value in self.query_params.multi_items() if name in options_of(kind)]
-        if _is_json(said) or (said == URL_ENCODED and body.lstrip()[:1] == b"{"):
+        # fetch calls a string "text/plain", curl calls it a form: what is a request all the same is taken as one.
+        if (
+            _is_json(said)
+            or (said == URL_ENCODED and body.lstrip()[:1] == b"{")
+            or (said == TEXT and _is_request(body, kind))
+        ):
             if options:
                 name = options[0][0]
                 raise wrong(name, "the body is JSON, where it belongs into the body")
             return _json(body, kind)
         if said == TEXT:
-            if _is_request(body, kind):
-                raise InvalidRequest("the body is a JSON request; say so: Content-Type: application/json")
             return request_of(kind, decoded(body, parameters.get("charset", "utf-8")), options)
         if said in (MULTIPART, URL_ENCODED):
             fields = await self._fields()
@@ -82,7 +85,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def _is_request(body: bytes, kind: type[SpeakRequest]) -> bool:
-    """Whether it is what a client that leaves the label to its library would send as JSON."""
+    """Whether it is JSON with all that a request needs, and nothing else."""
     try:
         msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -1,5 +1,6 @@
 """`/v1/jobs`: submit, history, one job, control. Its audio is in `audio.py`."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -28,6 +29,9 @@ from app.usecases.voice_chooser import VoiceChooser
 #: A date is its beginning. Litestar would take a number for seconds since 1970.
 Moment = Annotated[str | None, QueryParameter(description="ISO 8601: a date, or a date and a time")]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
+
+#: In a query "+" means a space, unless it is sent as %2B, which `date -Is` in a shell does not do.
+_LOST_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)\Z", re.DOTALL)
 
 
 class JobController(Controller):
@@ -211,7 +215,7 @@ async def _view(job: Job, stores: Stores, request: AnyRequest) -> JobView:
 def _microseconds(name: str, said: str) -> int:
     """Since 1970. A time without a zone is taken as UTC, like every time that the engine gives."""
     try:
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", said))
     except ValueError as error:
         message = "this is not a date or a time of ISO 8601, such as 2026-11-30 or 2026-11-30T09:30:00Z"
         raise InvalidRequest(

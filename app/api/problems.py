@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
 
 from app import errors
+from app.usecases.fields import choices_of
 
 STATUS: dict[type[errors.SpeechError], int] = {
     errors.InvalidRequest: 400,
@@ -64,7 +65,10 @@ def answer(status: int, error: errors.ErrorBody) -> Response[Problem]:
 
 def not_found() -> Response[Problem]:
     """There is no such route."""
-    return answer(404, errors.ErrorBody("NOT_FOUND", "there is no such route; see /v1/openapi.json"))
+    return answer(
+        404,
+        errors.ErrorBody("NOT_FOUND", "there is no such route, or an id in it is not a UUID; see /v1/openapi.json"),
+    )
 
 
 def on_speech_error(_: Request[Any, Any, Any], error: errors.SpeechError) -> Response[Problem]:
@@ -72,10 +76,10 @@ def on_speech_error(_: Request[Any, Any, Any], error: errors.SpeechError) -> Res
     return answer(status_of(error), error.body())
 
 
-def on_validation_error(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     """What the client sent is not what the route takes."""
     entries: list[dict[str, Any]] = cast(Any, error.extra) if isinstance(error.extra, list) else []
-    fields = [{"field": _name_of(entry), "message": str(entry.get("message", ""))} for entry in entries]
+    fields = [{"field": _name_of(entry), "message": _message(request, entry)} for entry in entries]
     if fields == [{"field": "data", "message": "'data'"}]:  # Litestar's way of saying that there is no body
         fields = [{"field": "data", "message": "send a JSON object as the body"}]
     said = "; ".join(f"{entry['field']}: {entry['message']}".removeprefix(": ") for entry in fields)
@@ -89,7 +93,17 @@ def _name_of(entry: dict[str, Any]) -> str:
     return name.replace("_", "-").title() if entry.get("source") == "header" else name
 
 
-def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+def _message(request: Request[Any, Any, Any], entry: dict[str, Any]) -> str:
+    """What is wrong with a parameter, and what it can be where that is a choice."""
+    message = str(entry.get("message", ""))
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(str(entry.get("key", "")))
+    if parameter is None or not message.startswith("Invalid enum value"):
+        return message
+    kind = parameter.annotation
+    return f"{message}; it can be {' or '.join(choices_of(kind, '') or choices_of(kind, '[0]'))}"
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """Litestar's own: no such route, method or media type; a body that is no JSON."""
     status = 400 if error.status_code in (401, 403, 422) else error.status_code
     if status >= 500:
@@ -98,9 +112,11 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[P
         return answer(status, DEFECT)
     if status == 404:
         return not_found()
-    response = answer(status, errors.ErrorBody(HTTP_CODES.get(status, "INVALID_REQUEST"), error.detail))
-    if status == 405:
-        response.headers.update(error.headers or {})  # Allow
+    allowed = (error.headers or {}).get("allow") if status == 405 else None
+    said = f"{request.method} is not possible here; these are: {allowed}" if allowed else error.detail
+    response = answer(status, errors.ErrorBody(HTTP_CODES.get(status, "INVALID_REQUEST"), said))
+    if allowed:
+        response.headers["Allow"] = allowed
     return response
 
 

@@ -108,7 +108,12 @@ class Scheduler:
         return await self._requeue(job_id, (JobStatus.PAUSED,), "only one that is paused can be resumed")
 
     async def retry(self, job_id: str) -> Job:
-        """Queue a failed or canceled job again; it goes on after the chunks it has. Raises `WrongState`."""
+        """Queue a failed or canceled job again; it goes on after the chunks it has. Raises `WrongState`, and
+        `VoiceNotFound` when its voice has been deleted.
+        """
+        job = await self._jobs.get(job_id)
+        if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
+            await self._voices.get(job.voice_id)
         return await self._requeue(
             job_id, (JobStatus.FAILED, JobStatus.CANCELED), "only one that failed or was canceled can be retried"
         )

@@ -200,9 +200,9 @@ class Jobs:
         if made is not None:
             return WavFile(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.seq}-{job.finished_at}")
         if not partial:
+            then = "retry it" if job.final else "wait until it is completed"
             raise JobNotCompleted(
-                f"the job is {job.status}; wait until it is completed, or ask for the audio so far with "
-                "?partial=true",
+                f"the job is {job.status}; {then}, or ask for the audio so far with ?partial=true",
                 status=job.status,
             )
         async with self._logs.use(job.id) as log:

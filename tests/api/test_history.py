@@ -327,6 +327,18 @@ async def test_a_date_is_its_beginning(shared: Engine) -> None:
         assert job_id not in await found(shared, created_before=day)
 
 
+async def test_a_zone_whose_plus_the_query_turned_into_a_space_is_a_zone(shared: Engine) -> None:
+    job_id = await render(shared, "At this moment.")
+    when = datetime.fromisoformat((await shared.get(f"/jobs/{job_id}"))["created_at"])
+    before, after = (
+        (when + timedelta(seconds=seconds)).astimezone(timezone(timedelta(hours=2))) for seconds in (-1, 1)
+    )
+
+    page = await shared.get(f"/jobs?created_from={before.isoformat()}&created_before={after.isoformat()}")
+
+    assert job_id in [job["job_id"] for job in page["jobs"]]
+
+
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00"])
 async def test_times_at_the_ends_of_the_calendar_are_times(shared: Engine, moment: str) -> None:
     await shared.get("/jobs", params={"created_from": moment, "created_before": moment})

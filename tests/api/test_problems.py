@@ -346,6 +346,23 @@ async def test_a_parameter_that_is_wrong_is_named(shared: Engine, query: str, fi
     assert [each["field"] for each in error["details"]["fields"]] == [field]
 
 
+@pytest.mark.parametrize(
+    ("path", "choices"),
+    [
+        ("/jobs?status=done", '"canceled" or "completed" or "failed" or "paused" or "queued" or "running"'),
+        ("/jobs?lane=fast", '"render" or "speak"'),
+        ("/voices?kind=mine", '"clone" or "design" or "preset"'),
+        (f"/jobs/{NOBODY}/audio?format=mp3", '"wav"'),
+    ],
+)
+async def test_a_choice_that_is_not_there_is_answered_with_those_that_are(
+    shared: Engine, path: str, choices: str
+) -> None:
+    error = await refused(shared, "GET", path, 400, "INVALID_REQUEST")
+
+    assert error["message"].endswith(f"; it can be {choices}")
+
+
 async def test_a_header_that_is_wrong_is_named(shared: Engine) -> None:
     error = await refused(
         shared, "POST", "/jobs", 400, "INVALID_REQUEST", {"text": "a"}, headers={"Idempotency-Key": "k" * 256}
@@ -387,6 +404,7 @@ async def test_a_method_that_a_route_has_not_is_refused_and_the_others_are_named
     assert response.status_code == 405
     assert error_in(response)["code"] == "METHOD_NOT_ALLOWED"
     assert set(response.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
+    assert error_in(response)["message"] == f"PUT is not possible here; these are: {response.headers['allow']}"
 
 
 async def test_a_full_disk_is_said_to_be_one(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,6 +167,11 @@ async def test_a_job_whose_voice_is_deleted_before_its_turn_fails_and_takes_no_o
 
     job = await shared.ended(job_id)
     assert (job["status"], job["error"]["code"]) == ("failed", "VOICE_NOT_FOUND")
+    refused = await shared.post(f"/jobs/{job_id}/retry", None, 404)
+    assert refused["error"]["code"] == "VOICE_NOT_FOUND"
+    assert (await shared.get(f"/jobs/{job_id}"))["status"] == "failed"
+    audio = await shared.get(f"/jobs/{job_id}/audio", 409)
+    assert "retry it, or ask for the audio so far" in audio["error"]["message"]
 
 
 async def test_with_a_voice_that_has_lost_its_recording_nothing_is_spoken(shared: Engine) -> None:
