@@ -16,6 +16,7 @@ from click.exceptions import NoArgsIsHelpError
 from click.shell_completion import CompletionItem
 
 from app.cli.completion import languages
+from app.cli.wording import for_people
 from app.daemon.protocol import default_socket
 from app.errors import InvalidRequest, NotRunning, SpeechError, StartFailed
 from app.inference.languages import language_tag
@@ -147,7 +148,7 @@ def language(help: str) -> Callable[[Callback], Callback]:
         try:
             return None if said is None else language_tag(said)
         except InvalidRequest as error:
-            raise CommandFailed(error.message, USAGE) from error
+            raise CommandFailed(for_people(error.message), USAGE) from error
 
     return click.option("--language", metavar="LANGUAGE", callback=tag, shell_complete=languages, help=help)
 

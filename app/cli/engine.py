@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from app.cli.lifeline import TOKEN, join_lifeline
 from app.cli.own_engine import running
+from app.cli.wording import for_people
 from app.config import EngineKind, default_data_dir
 from app.daemon.client import ask
 from app.daemon.presence import IN_USE, Presence, engine_in
@@ -231,4 +232,4 @@ def _refusal(response: http.client.HTTPResponse) -> SpeechError:
         return SpeechError(f"the engine answered {response.status}: {body[:200].decode(errors='replace')}")
     if word == Unauthorized.code:
         return Unauthorized("the engine does not take the token; the daemon may have been started anew meanwhile")
-    return RequestRefused(word, message, details)
+    return RequestRefused(word, for_people(message), details)

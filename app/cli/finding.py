@@ -9,6 +9,7 @@ from uuid import UUID
 from app.cli.command import USAGE, CommandFailed
 from app.cli.engine import EngineClient
 from app.cli.folders import absolute_folder
+from app.cli.wording import for_people
 from app.daemon.client import ask
 
 #: How many characters of an id are shown, and how many have to be given at least.
@@ -73,7 +74,7 @@ def used_model(engine: EngineClient, given: str) -> Fields:
     if (path := absolute_folder(given)) is not None:
         answer = ask(engine.socket_path, {"action": "link", "folder": path})
         if answer["status"] != "ok":
-            raise CommandFailed(answer["message"])
+            raise CommandFailed(for_people(answer["message"]))
         given = answer["model_id"]
     return model_of(engine, given)
 

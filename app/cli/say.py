@@ -12,6 +12,7 @@ from app.cli.command import USAGE, Command, CommandFailed, Where, as_json, which
 from app.cli.misread import refuse_files
 from app.cli.reading import STDIN, encoding, read_text
 from app.cli.speaking import given, speaking
+from app.cli.wording import for_people
 from app.daemon.client import ask
 from app.errors import NoSpeakers, NotRunning, Unauthorized
 
@@ -105,7 +106,7 @@ def _answered(where: Where, request: dict[str, Any], *, watched: bool) -> dict[s
 
 
 def _reason(answer: dict[str, Any]) -> str:
-    message: str = answer["message"]
+    message = for_people(answer["message"])
     if answer.get("code") == NoSpeakers.code and "-o FILE" not in message:
         return f"{message}; or save a file: q3tts -o FILE TEXT"
     return message

@@ -1,12 +1,15 @@
 """`q3tts voices`, `clone` and `design`: list voices and make new ones."""
 
+import os
+import shlex
 from pathlib import Path
 
 import click
 
+from app.audio.recordings.reference import MAX_BYTES, MIN_BYTES, described, kind_of
 from app.cli import completion
-from app.cli.command import Command, CommandFailed, Group, Where, as_json, language, which_engine
-from app.cli.engine import LOADING_S, RequestRefused, connected
+from app.cli.command import USAGE, Command, CommandFailed, Group, Where, as_json, language, which_engine
+from app.cli.engine import LOADING_S, EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, query, voice_of
 from app.cli.saving import STDOUT, check, output, save
 from app.cli.terminal import Column, local_time, note, print_facts, print_json, print_table, say
@@ -20,6 +23,19 @@ COLUMNS = (
     Column("NAME", cut=True),
     Column("MODEL", cut=True),
 )
+
+#: What a model must be able to do, for each way to make a voice, and one of the hub's that can.
+ABILITY = {"/voices/clone": "supports_voice_clone", "/voices/design": "supports_voice_design"}
+USUAL = {
+    "supports_voice_clone": "qwen3-tts-12hz-0.6b-base",
+    "supports_voice_design": "qwen3-tts-12hz-1.7b-voicedesign",
+}
+
+#: As much of a file as shows what it is.
+HEAD_BYTES = 4096
+
+#: How many models are named at most.
+MAX_NAMED = 3
 
 one_voice = click.argument("voice", metavar="VOICE", shell_complete=completion.voices)
 
@@ -159,6 +175,7 @@ def clone(
     Examples:
       q3tts clone me.flac --name Me --transcript "The tide is out. Take shoes."
     """
+    _check_recording(file)
     request = {
         "display_name": name or file.stem,
         # The engine follows no links; here the user has named the file.
@@ -196,25 +213,48 @@ def _row(voice: Fields) -> list[str]:
     ]
 
 
+def _check_recording(file: Path) -> None:
+    """Raises `CommandFailed` with what the file is: the engine does not tell its clients what they cannot see."""
+    try:
+        with file.open("rb") as recording:
+            size, data = os.fstat(recording.fileno()).st_size, recording.read(HEAD_BYTES)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}", USAGE) from error
+    if size > MAX_BYTES:
+        raise CommandFailed(f"{file} has {size / 1_000_000:,.0f} MB; give 1 to 30 seconds of speech", USAGE)
+    if len(data) < MIN_BYTES or kind_of(data) is None:
+        raise CommandFailed(f"{file} is {described(data)}; give a WAV, FLAC, MP3, M4A or Ogg file", USAGE)
+
+
 def _make(route: str, request: Fields, where: Where, *, as_json: bool) -> None:
     """Have the engine make a voice, and show it. Raises `CommandFailed`."""
     with connected(*where) as engine:
         try:
             made = engine.post(route, request, answer_s=LOADING_S)
         except RequestRefused as error:
-            raise _plainly(error) from error
+            raise _plainly(engine, route, error) from error
         if as_json:
             print_json(engine.get(f"/voices/{made['voice_id']}"))
         else:
             say(f"{made['display_name']} ({made['voice_id'][:SHOWN]}) speaks with {made['tts_model_id']}")
 
 
-def _plainly(error: RequestRefused) -> CommandFailed:
+def _plainly(engine: EngineClient, route: str, error: RequestRefused) -> CommandFailed:
     """The engine's message for programs, reworded for people."""
     if error.word == TranscriptRequired.code:
         return CommandFailed(
             "no model that turns speech into text is active; say what is said in it with --transcript"
         )
     if error.word == ModelNotReady.code:
-        return CommandFailed(f"{error.message}; choose one that can with: q3tts models use ID")
+        return CommandFailed(f"{error.message}; {_alternative(engine, ABILITY[route])}")
     return CommandFailed(error.message)
+
+
+def _alternative(engine: EngineClient, ability: str) -> str:
+    """What to type for a model that can do it."""
+    every: list[Fields] = engine.get("/models")["models"]
+    usable = [model for model in every if model["capabilities"] and not model["reason"]]
+    able = [model["model_id"] for model in usable if model["capabilities"][ability]][:MAX_NAMED]
+    if not able:
+        return f"no model on this machine can; get one with: q3tts models download {USUAL[ability]}"
+    return f"choose one that can: {' or '.join(f'q3tts models use {shlex.quote(name)}' for name in able)}"

@@ -25,7 +25,7 @@ NAME_CHARS = 60
 #: How many voices of one name are listed.
 MAX_NAMED = 5
 
-_LISTED_BY = "list them with GET /v1/voices or: q3tts voices"
+_LISTED_BY = "list them with q3tts voices, or GET /v1/voices"
 
 
 class VoiceChooser:

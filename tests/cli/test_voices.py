@@ -1,11 +1,13 @@
 """`q3tts voices`, `clone` and `design`, with a real engine that has the voices of espeak-ng."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from app.cli.engine import EngineClient
 from tests.cli.commands import ENGLISH, Shell, assert_fits
+from tests.inference.test_checkpoint_folder import qwen3
 
 
 def test_voices_are_a_table_that_fits(shell: Shell) -> None:
@@ -73,7 +75,12 @@ def test_a_clone_of_something_that_is_not_a_recording_is_reported(shell: Shell, 
     recording = tmp_path / "me.wav"
     recording.write_bytes(b"RIFF")
 
-    assert shell.fails(1, "clone", recording)
+    said = shell.fails(2, "clone", recording)
+    assert said == f"{recording} is too short for a recording, 4 bytes; give a WAV, FLAC, MP3, M4A or Ogg file"
+    recording.write_bytes(b"Dear diary, " * 10)
+    assert f"{recording} is not a recording of a known kind; give" in shell.fails(2, "clone", recording)
+    recording.write_bytes(b"RIFF1234WAVE" * 10)
+    assert "ref_audio" not in shell.fails(1, "clone", recording)
     assert shell.run("clone", tmp_path / "nowhere.wav").exit_code == 2
 
 
@@ -82,11 +89,24 @@ def test_a_model_that_cannot_clone_or_design_says_how_to_choose_one_that_can(she
     shell.ok("voices", "preview", ENGLISH, "-o", recording)
     link.symlink_to(recording)
 
-    for words in (
-        ("clone", link, "--transcript", "This is how I sound."),
-        ("design", "an old man", "--name", "Grandpa"),
-    ):
-        assert "q3tts models use ID" in shell.fails(1, *words)
+    words = ("clone", link, "--transcript", "This is how I sound.")
+    assert shell.fails(1, *words).endswith("can; get one with: q3tts models download qwen3-tts-12hz-0.6b-base")
+    words = ("design", "an old man", "--name", "Grandpa")
+    assert shell.fails(1, *words).endswith("q3tts models download qwen3-tts-12hz-1.7b-voicedesign")
+
+
+def test_the_models_on_this_machine_that_can_clone_are_named(
+    shell: Shell, engine: EngineClient, tmp_path: Path
+) -> None:
+    recording = tmp_path / "me.wav"
+    shell.ok("voices", "preview", ENGLISH, "-o", recording)
+    (engine.data_dir / "models" / "ada").mkdir(parents=True)
+    folder = qwen3(engine.data_dir / "models" / "ada" / "small clone")
+
+    said = shell.fails(1, "clone", recording, "--transcript", "This is how I sound.")
+
+    shutil.rmtree(folder)
+    assert said.endswith("cannot clone voices; choose one that can: q3tts models use 'ada/small clone'")
 
 
 def test_a_design_without_a_name_is_refused(shell: Shell) -> None:

@@ -170,11 +170,11 @@ def from_base64(text: str) -> bytes:
     except (binascii.Error, ValueError):
         raise InvalidAudio.about(field, f"{field} is not base64") from None
     if len(data) < MIN_BYTES or kind_of(data) is None:
-        raise InvalidAudio.about(field, f"{field} is {_what(data)}; send a WAV, FLAC, MP3, M4A or Ogg file")
+        raise InvalidAudio.about(field, f"{field} is {described(data)}; send a WAV, FLAC, MP3, M4A or Ogg file")
     return data
 
 
-def _what(data: bytes) -> str:
+def described(data: bytes) -> str:
     """What a file is that is not taken, as far as its first bytes tell."""
     if len(data) < MIN_BYTES:
         return f"too short for a recording, {len(data)} bytes"
