@@ -107,7 +107,8 @@ def cli() -> None:
     metavar="MODEL",
     shell_complete=models,
     callback=folder_or_name,
-    help="The active model: an id, a repository, or a folder.  [default: the one last chosen with models use, at first espeak-ng]",
+    help="The active model: an id, a repository, or a folder.  "
+    "[default: the one last chosen with models use, at first espeak-ng]",
 )
 @click.option(
     "--models-dir",

@@ -7,7 +7,7 @@ import pytest
 
 from app.cli.engine import EngineClient
 from tests.cli.commands import ENGLISH, Shell, assert_fits
-from tests.inference.test_checkpoint_folder import qwen3
+from tests.support.checkpoint_folders import qwen3
 
 
 def test_voices_are_a_table_that_fits(shell: Shell) -> None:
