@@ -171,6 +171,9 @@ def _explanation(error: click.UsageError) -> str:
     said = error.format_message()
     if isinstance(error, click.NoSuchOption):
         said = f"{error.message.removesuffix('.')}{_similar(error)}"
+    if isinstance(error, click.MissingParameter) and error.param and isinstance(error.param.type, click.Choice):
+        *others, last = map(str, error.param.type.choices)
+        said = f"missing argument {error.param.human_readable_name}: {', '.join(others)} or {last}"
     said = said.strip().replace(". Did you mean", ", did you mean").removesuffix(".")
     parts = [said[:1].lower() + said[1:]]
     path: list[str] = []

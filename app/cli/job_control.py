@@ -11,9 +11,13 @@ from app.cli.command import Command, CommandFailed, Where, which_engine
 from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, job_id_of, job_ids_of
 from app.cli.saving import STDOUT, check, output, save
+from app.cli.speaking import no_sound
 from app.cli.terminal import note, say
 from app.errors import JobNotCompleted
 from app.store.rows import JobStatus
+
+#: What is said when there is nothing left to cancel.
+OUTCOMES = {JobStatus.COMPLETED: "is already completed", JobStatus.FAILED: "has already failed"}
 
 several = click.argument("jobs", metavar="ID...", nargs=-1, required=True, shell_complete=completion.jobs)
 
@@ -30,8 +34,7 @@ def cancel(jobs: tuple[str, ...], where: Where) -> None:
     """
     with connected(*where) as engine:
         for job in _each(engine, jobs, "cancel"):
-            ended = job["status"] != JobStatus.CANCELED
-            say(f"{job['job_id'][:SHOWN]} " + (f"had ended: it is {job['status']}" if ended else "is canceled"))
+            say(f"{job['job_id'][:SHOWN]} {OUTCOMES.get(job['status'], 'is canceled')}")
 
 
 @click.command(cls=Command)
@@ -91,6 +94,10 @@ def save_(job: str, output: Path, partial: bool, where: Where) -> None:
     check(output)
     with connected(*where) as engine:
         job_id = job_id_of(engine, job)
+        found = engine.get(f"/jobs/{job_id}")
+        silent = not found["progress"]["audio_seconds"]
+        if partial and silent and found["status"] != JobStatus.COMPLETED:
+            raise CommandFailed(f"the job is {found['status']} and has no audio yet")
         try:
             save(engine, f"/jobs/{job_id}/audio{'?partial=true' if partial else ''}", output)
         except RequestRefused as error:
@@ -98,6 +105,8 @@ def save_(job: str, output: Path, partial: bool, where: Where) -> None:
                 raise
             status = error.details.get("status")
             raise CommandFailed(f"the job is {status}; --partial saves the audio generated so far") from error
+    if silent and found["status"] == JobStatus.COMPLETED:
+        note(no_sound(output))
     if output != STDOUT:
         say(str(output))
 
@@ -110,7 +119,8 @@ def _continue(jobs: tuple[str, ...], action: str, where: Where) -> None:
         for job in _each(engine, jobs, action):
             say(f"{job['job_id'][:SHOWN]} is {job['status']}")
         if engine.own:
-            note("no daemon runs: it goes on as soon as an engine does, such as that of q3tts serve --daemon")
+            who = "it goes" if len(jobs) == 1 else "they go"
+            note(f"no daemon runs: {who} on as soon as an engine does, such as that of q3tts serve --daemon")
 
 
 def _each(engine: EngineClient, jobs: tuple[str, ...], action: str) -> Iterable[Fields]:

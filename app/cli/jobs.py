@@ -121,7 +121,8 @@ def list_(
     else:
         note("there are no such jobs" if any(filters.values()) else "there are no jobs yet")
     if cursor is not None and not as_json:
-        note(f"there are more than these {len(found)}; see all of them with: --all")
+        shown = "this one" if len(found) == 1 else f"these {len(found)}"
+        note(f"there are more than {shown}; see all of them with: --all")
 
 
 @jobs.command()

@@ -187,8 +187,15 @@ def unload(model: str, where: Where) -> None:
       q3tts models unload qwen3-tts-12hz-0.6b-base
     """
     with connected(*where) as engine:
-        found = engine.post(f"{model_path(model_of(engine, model))}/unload")
-    say(f"{found['model_id']} is not in memory")
+        before = model_of(engine, model)
+        after = engine.post(f"{model_path(before)}/unload")
+    if before["loaded"]:
+        outcome = "is unloaded"
+    else:  # what transcribes is loaded for as long as it listens, and unloading it means not to use it
+        outcome = (
+            "was not loaded" if before["state"] == after["state"] else f"is {after['state']}, no longer active"
+        )
+    say(f"{after['model_id']} {outcome}")
 
 
 @models.command()

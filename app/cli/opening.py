@@ -1,8 +1,10 @@
 """`q3tts open`: a job's file, or the data folder, in the program that the desktop has for it."""
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +15,9 @@ from app.cli.engine import EngineClient, connected, data_folder
 from app.cli.finding import SHOWN, job_id_of
 from app.cli.terminal import say
 from app.process.executable import outside
+
+#: A desktop on Linux is reached through one of them.
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
 @click.command("open", cls=Command)
@@ -58,5 +63,12 @@ def _shown(place: Path) -> None:
         [program, place], capture_output=True, text=True, errors="replace", check=False, env=outside()
     )
     if opened.returncode:
-        why = opened.stderr.strip() or f"it ended with {opened.returncode}"
-        raise CommandFailed(f"{program} could not open it: {why}", UNAVAILABLE)
+        raise CommandFailed(_reason(program, opened.stderr.split("\n"), opened.returncode), UNAVAILABLE)
+
+
+def _reason(program: str, said: Sequence[str], code: int) -> str:
+    """In one sentence. xdg-open tries one browser after the other, and says of each that it is not there."""
+    if sys.platform != "darwin" and not any(map(os.environ.get, DISPLAYS)):
+        return f"{program} could not open it: there is no desktop here"
+    last = next((line.strip() for line in reversed(said) if line.strip()), f"it ended with {code}")
+    return f"{program} could not open it: {last.removeprefix(f'{program}: ')}"

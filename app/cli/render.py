@@ -2,7 +2,10 @@
 watched, and its file is fetched.
 """
 
+import shlex
 import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,13 +27,16 @@ from app.cli.finding import SHOWN, Fields, used_model
 from app.cli.progress import shown
 from app.cli.reading import encoding, read_text
 from app.cli.saving import STDOUT, SUFFIX, check, output, save
-from app.cli.speaking import job_of, speaking
+from app.cli.speaking import job_of, no_sound, speaking
 from app.cli.terminal import note, print_json, say, speed
 from app.cli.watching import ended
 from app.errors import JobNotFound, NotRunning, SpeechError
 from app.store.rows import JobStatus
 
 MAX_TITLE = 200
+
+#: How many files an error names.
+MAX_NAMED = 5
 
 #: A job that was being submitted when it was interrupted may appear a moment later.
 WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
@@ -83,8 +89,9 @@ def render(
         if (model := speech["model"]) is not None:
             model_id = used_model(engine, model)["model_id"]
             requests = [{**request, "model": model_id} for request in requests]
-        for request, target in zip(requests, outputs, strict=True):
-            jobs.append(_made(engine, request, target, quiet=as_json))
+        for number, (request, target) in enumerate(zip(requests, outputs, strict=True), 1):
+            with _named(files[number:]):
+                jobs.append(_made(engine, request, target, quiet=as_json))
     if as_json:
         print_json(jobs[0] if len(jobs) == 1 else jobs)
     elif detach and output is not None:
@@ -116,7 +123,7 @@ def _made(engine: EngineClient, request: Fields, output: Path | None, *, quiet: 
         if not quiet:
             say(job["job_id"])
         return job
-    job = _rendered(engine, request, quiet=quiet)
+    job = _rendered(engine, request, output, quiet=quiet)
     _save(engine, job, output)
     _print_summary(job, output, quiet=quiet)
     return job
@@ -127,7 +134,20 @@ def _title(file: Path) -> str:
     return "" if file == STDOUT else file.stem.encode(errors="replace").decode()
 
 
-def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
+@contextmanager
+def _named(rest: Sequence[Path]) -> Generator[None]:
+    """What fails says which files were still to come."""
+    try:
+        yield
+    except CommandFailed as error:
+        if not rest:
+            raise
+        more = len(rest) - MAX_NAMED
+        names = ", ".join(map(str, rest[:MAX_NAMED])) + (f" and {more} more" if more > 0 else "")
+        raise CommandFailed(f"{error.message}; not begun: {names}", error.exit_code) from error
+
+
+def _rendered(engine: EngineClient, request: Fields, output: Path, *, quiet: bool) -> Fields:
     """The job, once it is completed. The id is chosen here, so that it can be canceled at any moment."""
     job_id = str(uuid4())
     try:
@@ -135,8 +155,7 @@ def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
             engine.put(f"/jobs/{job_id}", request)
             job = ended(engine, job_id, show)
     except KeyboardInterrupt:
-        _withdraw(engine, job_id)
-        raise CommandFailed("interrupted; the job is canceled", INTERRUPTED) from None
+        raise CommandFailed("; ".join(["interrupted", *_withdrawn(engine, job_id, output)]), INTERRUPTED) from None
     except NotRunning as error:
         again = f"q3tts jobs save {job_id[:SHOWN]} -o FILE"
         raise CommandFailed(
@@ -149,18 +168,24 @@ def _rendered(engine: EngineClient, request: Fields, *, quiet: bool) -> Fields:
     return job
 
 
-def _withdraw(engine: EngineClient, job_id: str) -> None:
+def _withdrawn(engine: EngineClient, job_id: str, output: Path) -> list[str]:
+    """Cancel the job; what has become of it, and how to get its file all the same."""
+    save_it = f"q3tts jobs save {job_id[:SHOWN]} -o {'FILE' if output == STDOUT else shlex.quote(str(output))}"
     for _ in range(WITHDRAWALS):
         try:
-            engine.post(f"/jobs/{job_id}/cancel")
+            job = engine.post(f"/jobs/{job_id}/cancel")
         except RequestRefused as error:
             if error.word != JobNotFound.code:
-                return
+                break
             time.sleep(WITHDRAWAL_S)
         except SpeechError:
-            return
+            break
         else:
-            return
+            if job["status"] == JobStatus.COMPLETED:
+                return [f"the job was just completed; {save_it}"]
+            retrying = f"go on with: q3tts jobs retry {job_id[:SHOWN]}, then: {save_it}"
+            return [f"the job is {job['status']}", retrying]
+    return []
 
 
 def _save(engine: EngineClient, job: Fields, output: Path) -> None:
@@ -175,6 +200,8 @@ def _save(engine: EngineClient, job: Fields, output: Path) -> None:
 
 def _print_summary(job: Fields, output: Path, *, quiet: bool) -> None:
     """What came out; `quiet`: only what is wrong with it."""
+    if not job["progress"]["audio_seconds"]:
+        note(no_sound(output))
     refused = len(job["warnings"])
     if refused:
         which = f"q3tts jobs show {job['job_id'][:SHOWN]}"
@@ -182,5 +209,6 @@ def _print_summary(job: Fields, output: Path, *, quiet: bool) -> None:
     if quiet:
         return
     progress = job["progress"]
-    line = f"{progress['audio_seconds']:.1f} s of speech, {speed(progress['real_time_factor'])}"
+    facts = [f"{progress['audio_seconds']:.1f} s of speech", speed(progress["real_time_factor"])]
+    line = ", ".join(filter(None, facts))
     note(line) if output == STDOUT else say(f"{line}: {output}")

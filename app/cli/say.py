@@ -11,7 +11,7 @@ import click
 from app.cli.command import USAGE, Command, CommandFailed, Where, as_json, which_engine
 from app.cli.misread import refuse_files
 from app.cli.reading import STDIN, encoding, read_text
-from app.cli.speaking import given, speaking
+from app.cli.speaking import given, no_sound, speaking
 from app.cli.wording import for_people
 from app.daemon.client import ask
 from app.errors import NoSpeakers, NotRunning, Unauthorized
@@ -79,6 +79,8 @@ def say(
     answer = _answered(where, request, watched=sys.stderr.isatty() and not as_json)
     if answer["status"] != "ok":
         raise CommandFailed(_reason(answer))
+    if answer.get("audio_seconds") == 0:
+        click.echo(no_sound(output), err=True)
     if as_json:
         click.echo(json.dumps(answer))
 

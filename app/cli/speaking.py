@@ -1,5 +1,6 @@
 """How a text is spoken: the options that `q3tts TEXT` and `q3tts render` have in common, in the same words."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,6 +40,12 @@ def speaking(callback: Callback) -> Callback:
     for option in reversed(_OPTIONS):
         callback = option(callback)
     return callback
+
+
+def no_sound(file: Path | None) -> str:
+    """A warning for a text that has nothing in it to say, such as a line of dashes."""
+    silent = "" if file is None else f"; {'the WAV file' if str(file) == '-' else file} has no sound"
+    return f"nothing in this text is spoken{silent}"
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_more_jobs_than_are_shown_are_mentioned(shell: Shell, made: list[dict[st
     run = shell.run("jobs", "--tag", "jobs", "--limit", "1")
 
     assert len(run.stdout.splitlines()) == 2
-    assert run.stderr == "there are more than these 1; see all of them with: --all\n"
+    assert run.stderr == "there are more than this one; see all of them with: --all\n"
     assert made
     assert "exclude each other" in shell.fails(2, "jobs", "--all", "--limit", "1")
 
@@ -197,7 +197,7 @@ def test_a_mistake_in_one_id_leaves_the_other_jobs_as_they_are(
 def test_a_job_that_had_ended_stays_as_it_was(shell: Shell, made: list[dict[str, Any]]) -> None:
     short = made[0]["job_id"][:8]
 
-    assert shell.ok("jobs", "cancel", short) == f"{short} had ended: it is completed\n"
+    assert shell.ok("jobs", "cancel", short) == f"{short} is already completed\n"
 
 
 @pytest.mark.long
@@ -233,6 +233,22 @@ def test_of_a_job_that_is_not_completed_the_audio_so_far_is_saved_if_that_will_d
 
     shell.ok("jobs", "save", long_job, "-o", target, "--partial")
     assert target.stat().st_size > 10_000
+
+
+def test_what_has_no_audio_yet_is_not_saved_as_an_empty_file(
+    shell: Shell, engine: EngineClient, tmp_path: Path
+) -> None:
+    def canceled_at_once() -> str:
+        job_id = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG})["job_id"]
+        silent = not engine.post(f"/jobs/{job_id}/cancel")["progress"]["audio_seconds"]
+        return job_id if silent else ""
+
+    job_id = wait_until(canceled_at_once)
+
+    said = shell.fails(1, "jobs", "save", job_id, "-o", tmp_path / "a.wav", "--partial")
+
+    assert said == "the job is canceled and has no audio yet"
+    assert not list(tmp_path.iterdir())
 
 
 def test_on_a_terminal_the_state_has_a_colour_unless_nobody_wants_one(

@@ -74,7 +74,8 @@ def test_models_are_used_unloaded_and_deleted(shell: Shell, engine: EngineClient
 
     assert shell.ok("models", "use", "mine") == "mine is active\n"
     assert "active" in shell.fails(1, "models", "delete", "mine")
-    assert shell.ok("models", "unload", "mine") == "mine is not in memory\n"
+    assert shell.ok("models", "unload", "mine") == "mine is installed, no longer active\n"
+    assert shell.ok("models", "unload", "mine") == "mine was not loaded\n"
     assert shell.ok("models", "delete", "mine") == "mine is deleted\n"
     assert "built in" in shell.fails(1, "models", "delete", "espeak-ng")
     assert shell.json("models", "use", "espeak-ng")["state"] == "active"

@@ -57,10 +57,15 @@ def test_a_desktop_that_is_not_there_or_fails_is_reported(
     shell: Shell, engine: EngineClient, opened: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = next((opened.parent / "programs").iterdir())
-    program.write_text("#!/bin/sh\necho no display >&2\nexit 3\n")
+    program.write_text("#!/bin/sh\necho 882: firefox: not found >&2; echo no method available >&2\nexit 3\n")
+    monkeypatch.setenv("DISPLAY", ":0")
     run = shell.run("open")
     assert (run.exit_code, run.stdout) == (69, f"{engine.data_dir}\n")
-    assert run.stderr == f"q3tts: {program.name} could not open it: no display\n"
+    assert run.stderr == f"q3tts: {program.name} could not open it: no method available\n"
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    if sys.platform != "darwin":
+        assert shell.run("open").stderr == "q3tts: xdg-open could not open it: there is no desktop here\n"
 
     monkeypatch.setenv("PATH", str(opened.parent))
     assert f"there is no program {program.name}" in shell.run("open").stderr

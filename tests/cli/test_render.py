@@ -112,6 +112,21 @@ def test_a_text_in_another_encoding_is_reported_with_its_first_wrong_byte(shell:
     )
 
 
+def test_a_text_with_nothing_to_say_is_not_passed_over_in_silence(
+    shell: Shell, story: Path, engine: EngineClient
+) -> None:
+    target = story.with_name("a.wav")
+    story.write_text("... --- !!!")
+
+    run = shell.run("render", story, "-o", target)
+
+    assert (run.exit_code, run.stdout) == (0, f"0.0 s of speech: {target}\n")
+    assert run.stderr == f"nothing in this text is spoken; {target} has no sound\n"
+    assert seconds_of(target.read_bytes()) == 0
+    run = shell.run("jobs", "save", newest(engine)["job_id"], "-o", target)
+    assert (run.exit_code, run.stderr) == (0, f"nothing in this text is spoken; {target} has no sound\n")
+
+
 @pytest.mark.parametrize("suffix", [".epub", ".PDF", ".docx"])
 def test_a_book_is_refused_as_not_supported_yet(shell: Shell, tmp_path: Path, suffix: str) -> None:
     book = tmp_path / f"book{suffix}"
@@ -245,10 +260,32 @@ def test_an_interruption_cancels_the_job_and_leaves_no_file(
         printed, said = process.communicate(timeout=PATIENCE_S)
 
     assert (process.returncode, printed) == (130, "")
-    assert said.splitlines()[-1] == "q3tts: interrupted; the job is canceled"
+    short = job["job_id"][:8]
+    assert said.splitlines()[-1] == (
+        f"q3tts: interrupted; the job is canceled; go on with: q3tts jobs retry {short}, "
+        f"then: q3tts jobs save {short} -o {target}"
+    )
     assert engine.get(f"/jobs/{job['job_id']}")["status"] == "canceled"
     assert target.read_bytes().endswith(b"before")
     assert sorted(path.name for path in tmp_path.iterdir()) == [text.name, "long.wav"]
+
+
+def test_an_interruption_of_several_files_names_those_that_were_not_begun(
+    shell: Shell, tmp_path: Path, engine: EngineClient
+) -> None:
+    first, *later = [tmp_path / f"{name}.txt" for name in ("first-of-many", *"abcdefg")]
+    first.write_text(LONG)
+    for text in later:
+        text.write_text("Shoes.")
+
+    with shell.start("render", first, *later) as process:
+        wait_until(lambda: [job for job in running(engine) if job["title"] == first.stem])
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 130
+    assert said.splitlines()[-1].endswith(f"; not begun: {', '.join(map(str, later[:5]))} and 2 more")
+    assert not list(tmp_path.glob("*.wav"))
 
 
 @pytest.mark.long
@@ -265,7 +302,9 @@ def test_ctrl_c_in_a_terminal_reaches_everybody_and_the_job_is_canceled_all_the_
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE_S)
 
-    assert said.splitlines()[-1] == "q3tts: interrupted; the job is canceled"
+    assert said.splitlines()[-1].startswith(
+        "q3tts: interrupted; the job is canceled; go on with: q3tts jobs retry "
+    )
     assert [job["status"] for job in nobody.json("jobs")["jobs"]] == ["canceled"]
 
 

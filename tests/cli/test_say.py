@@ -109,6 +109,7 @@ def test_both_ways_to_speak_have_the_same_options_in_the_same_words() -> None:
         (["render"], "missing argument 'FILE...'; see: q3tts render --help"),
         (["render", "-x", "y"], "put -- before what begins with a dash and is not an option"),
         (["jobs", "shw"], "no such command 'shw', did you mean 'show'?; see: q3tts jobs --help"),
+        (["completion"], "q3tts: missing argument SHELL: bash, zsh or fish; see: q3tts completion --help"),
         (["help", "rendr"], "no such command 'rendr'"),
         (["serve", "--daemon", "--sidecar"], "exclude each other"),
     ],
