@@ -16,6 +16,7 @@ from click.exceptions import NoArgsIsHelpError
 from click.shell_completion import CompletionItem
 
 from app.cli.completion import languages
+from app.cli.terminal import error_line
 from app.cli.wording import for_people
 from app.daemon.protocol import default_socket
 from app.errors import InvalidRequest, NotRunning, SpeechError, StartFailed
@@ -39,7 +40,7 @@ class CommandFailed(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Say it."""
-        click.echo(f"q3tts: {self.message}", file=file, err=True)
+        click.echo(error_line(self.message), file=file, err=True)
 
 
 class OneLine(click.Command):

@@ -33,7 +33,7 @@ KINDS = {
 @as_json
 @which_engine
 def status(as_json: bool, where: Where) -> None:
-    """Show which engine runs, what it is doing, and where everything is kept.
+    """Show what runs, what it is doing, and where everything is kept.
 
     \b
     Examples:

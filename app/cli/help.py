@@ -11,7 +11,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command("help", cls=Command)
 @click.argument("command", nargs=-1)
 def help_(command: tuple[str, ...]) -> None:
-    """Show what there is, or what a COMMAND does: the same as --help.
+    """Show what there is, or what a COMMAND does, like --help.
 
     \b
     Examples:
@@ -24,7 +24,9 @@ def help_(command: tuple[str, ...]) -> None:
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what makes the Tab key complete commands, options, voices, jobs and models in a SHELL.
+    """Print what makes the Tab key complete words in a SHELL.
+
+    They are commands, options and their values, voices, jobs, models and languages.
 
     \b
     Examples:

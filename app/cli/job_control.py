@@ -69,7 +69,7 @@ def resume(jobs: tuple[str, ...], where: Where) -> None:
 @several
 @which_engine
 def retry(jobs: tuple[str, ...], where: Where) -> None:
-    """Continue failed or canceled jobs after the audio that they already have.
+    """Continue failed or canceled jobs after their audio so far.
 
     \b
     Examples:

@@ -15,6 +15,7 @@ from app.cli.completion import VARIABLE, models
 from app.cli.folders import folder_or_name
 from app.cli.misread import refuse_command
 from app.cli.streams import UNWRITABLE, abandon_output, prepare_streams
+from app.cli.terminal import error_line
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind
 from app.daemon.protocol import default_socket
 from app.errors import NotRunning, SpeechError, StartFailed
@@ -280,7 +281,7 @@ def main() -> None:
             add_completion_class(Bash)
         cli(complete_var=VARIABLE)  # whatever the program is called
     except SpeechError as error:
-        click.echo(f"q3tts: {error}", err=True)
+        click.echo(error_line(str(error)), err=True)
         sys.exit(exit_code_of(error))
     except OSError as error:
         if error.filename is not None or error.errno not in UNWRITABLE:

@@ -39,7 +39,7 @@ one_model = click.argument("model", metavar="ID", shell_complete=completion.mode
 
 @click.group(cls=Group)
 def models() -> None:
-    """List models, download them, choose the one that new voices are made for.
+    """List models, download them, and choose the active one.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def models() -> None:
 @as_json
 @which_engine
 def list_(as_json: bool, where: Where) -> None:
-    """List models: what is built in, what is on this machine, then what can be downloaded.
+    """List models: built in, on this machine, to download.
 
     \b
     Examples:
@@ -135,7 +135,7 @@ def download(model: str, detach: bool, as_json: bool, where: Where) -> None:
 @as_json
 @which_engine
 def check(model: str, as_json: bool, where: Where) -> None:
-    """Read a model's files again, and compare them with what was downloaded.
+    """Compare a model's files with what was downloaded.
 
     \b
     Examples:
@@ -160,7 +160,7 @@ def check(model: str, as_json: bool, where: Where) -> None:
 @as_json
 @which_engine
 def use(model: str, as_json: bool, where: Where) -> None:
-    """Load a model and make it the active one: new voices are made for it, or it transcribes.
+    """Load a model and make it the active one. New voices are made for it, or it transcribes.
 
     \b
     Examples:
@@ -202,7 +202,7 @@ def unload(model: str, where: Where) -> None:
 @click.argument("models", metavar="ID...", nargs=-1, required=True, shell_complete=completion.models)
 @which_engine
 def delete(models: tuple[str, ...], where: Where) -> None:
-    """Remove models from this machine, and what downloads have left of them.
+    """Remove models, and what downloads have left of them.
 
     \b
     Examples:

@@ -22,7 +22,9 @@ Show: TypeAlias = Callable[[float, str], None]
 
 @contextmanager
 def shown(*, quiet: bool = False) -> Generator[Show]:
-    """Show it for as long as the block runs; not at all with `quiet`."""
+    """Show it for as long as the block runs, from the first time that there is something to show; not at all with
+    `quiet`.
+    """
     if quiet:
         yield lambda _done, _words: None
     elif not sys.stderr.isatty():
@@ -32,9 +34,18 @@ def shown(*, quiet: bool = False) -> Generator[Show]:
         from rich.progress import BarColumn, Progress, TextColumn
 
         columns = (BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"))
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("", total=1.0)
-            yield lambda done, words: bar.update(task, completed=done, description=words)
+        bar = Progress(*columns, console=Console(stderr=True))
+        task = bar.add_task("", total=1.0)
+
+        def show(done: float, words: str) -> None:
+            bar.update(task, completed=done, description=words)
+            bar.start()
+
+        try:
+            yield show
+        finally:
+            if bar.live.is_started:
+                bar.stop()
 
 
 def looks() -> Generator[None]:

@@ -67,7 +67,7 @@ def render(
     where: Where,
     **speech: Any,
 ) -> None:
-    """Turn each text FILE into a WAV file beside it, or one into the file of -o; - is standard input.
+    """Turn texts into WAV files. Each FILE gets one beside it, or a single one that of -o; - is standard input.
 
     Ctrl-C cancels the job and leaves no file.
 

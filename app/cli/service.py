@@ -38,7 +38,7 @@ class Served(NamedTuple):
 
 @click.group(cls=Group)
 def service() -> None:
-    """Have the system start the daemon when you log in, and again if it fails.
+    """Have the system start the daemon when you log in. It is started again if it fails.
 
     On macOS that is a launch agent, on Linux a user unit of systemd.
 

@@ -16,6 +16,8 @@ import click
 
 #: A column that may be cut keeps at least this many characters.
 NARROWEST = 6
+#: Lines of text are not longer, however wide the terminal is; click has the same limit for the help.
+WIDEST_TEXT = 80
 GAP = "  "
 
 
@@ -36,6 +38,14 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """A line for a person, on standard error: it is not part of the answer."""
     click.echo(text, err=True)
+
+
+def error_line(message: str) -> str:
+    """An error as it is shown: on a terminal wrapped at words, as the help is; one line for a program."""
+    line = f"q3tts: {message}"
+    if not sys.stderr.isatty():
+        return line
+    return textwrap.fill(line, min(terminal_width(), WIDEST_TEXT), break_long_words=False, break_on_hyphens=False)
 
 
 def print_json(value: Any) -> None:

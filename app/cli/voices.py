@@ -60,7 +60,7 @@ def voices() -> None:
 @as_json
 @which_engine
 def list_(language: str | None, model: str | None, kind: str | None, as_json: bool, where: Where) -> None:
-    """List voices: those that were made here first, then those that are built into models.
+    """List voices: first those made here, then the models' own.
 
     \b
     Examples:
@@ -169,7 +169,7 @@ def preview(voice: str, output: Path, where: Where) -> None:
 def clone(
     file: Path, name: str | None, transcript: str | None, language: str | None, as_json: bool, where: Where
 ) -> None:
-    """Make a voice from a recording FILE of 1 to 30 seconds, for the active model.
+    """Make a voice from a recording. FILE has 1 to 30 seconds of speech; the voice is for the active model.
 
     \b
     Examples:
@@ -193,7 +193,7 @@ def clone(
 @as_json
 @which_engine
 def design(description: str, name: str, language: str | None, as_json: bool, where: Where) -> None:
-    """Make a voice from a DESCRIPTION of its sound, for the active model.
+    """Make a voice from a DESCRIPTION of its sound. It is for the active model.
 
     \b
     Examples:

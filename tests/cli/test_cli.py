@@ -11,8 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from app import __version__
+from app.cli.main import cli
 from tests.support.running import modules_loaded_by
 from tests.support.sidecar import sidecar
 
@@ -39,6 +41,14 @@ def test_help_lists_what_there_is_and_not_what_nobody_should_call() -> None:
     assert "serve" in shown.stdout
     assert "worker" not in shown.stdout
     assert q3tts("-h").stdout == shown.stdout
+
+
+def test_what_commands_do_is_said_in_a_line_that_is_not_cut() -> None:
+    for group in ((), ("jobs",), ("voices",), ("models",), ("service",)):
+        shown = CliRunner(env={"COLUMNS": "80"}).invoke(cli, [*group, "--help"]).stdout
+
+        assert "Commands:" in shown
+        assert "..." not in shown.partition("Commands:")[2], group
 
 
 def test_the_help_of_serve_tells_its_options_but_offers_no_token_on_the_command_line() -> None:

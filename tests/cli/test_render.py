@@ -350,6 +350,16 @@ def test_on_a_terminal_there_is_a_bar(shell: Shell, story: Path) -> None:
     assert "\x1b[" in seen
 
 
+def test_an_error_known_at_once_is_wrapped_on_a_terminal_and_has_no_bar(shell: Shell, story: Path) -> None:
+    code, seen = shell.on_terminal("render", story, "-o", story.with_name("a.wav"), "--voice", "x" * 60)
+
+    assert code == 1
+    first, *more = seen.splitlines()
+    assert first.startswith("q3tts: there is no voice")
+    assert more
+    assert max(map(len, seen.splitlines())) <= 80
+
+
 def progress_of(**facts: Any) -> dict[str, Any]:
     usual = {"audio_seconds": 75.0, "real_time_factor": None, "seconds_left": None, "queue_position": None}
     return {"status": facts.pop("status", "running"), "progress": {**usual, **facts}}
