@@ -1,5 +1,6 @@
 """Fixtures: an engine on its real sockets. No test sleeps for a time; each wait has an end."""
 
+import gc
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -33,6 +34,15 @@ BEGIN_FIRST = (
     *("tests/test_qwen3.py", "tests/test_every_model.py", "tests/engine/test_engine_process.py"),
     *("tests/workers/test_qwen3", "tests/scheduler/", "tests/api/", "tests/workers/", "tests/models/"),
 )
+
+
+# Thousands of modules and tests come into being, and nothing of them goes: there is no garbage to look for.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -183,6 +183,7 @@ def test_a_quantized_one_has_quantized_layers_and_still_ends_by_itself(loaded: L
     assert frames(model, "A ∞.", max_tokens=30) == 30
 
 
+@pytest.mark.long
 def test_a_longer_text_takes_longer_and_each_ends_by_itself(base: Any, usual: Samples) -> None:
     short, middle, long = len(usual) / FRAME, frames(base, TEXT * 2), frames(base, TEXT * 4)
 

@@ -26,7 +26,7 @@ class Speaker:
     """An engine, and a voice of its model. A `slow` one, whose model computes, is given less to say."""
 
     def __init__(
-        self, client: Client, voice_id: str, calm: dict[str, bytes], *, many: int = 12, slow: bool = False
+        self, client: Client, voice_id: str, calm: dict[str, bytes], *, many: int = 8, slow: bool = False
     ) -> None:
         self.client, self._voice_id, self._calm = client, voice_id, calm
         self.many = 4 if slow else many

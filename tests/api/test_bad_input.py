@@ -121,7 +121,14 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("route", BODIES)
+#: Those that are not like another one.
+DISTINCT = [
+    pytest.param(route, marks=pytest.mark.long if route.startswith(("PUT ", "POST /v1/speak")) else ())
+    for route in BODIES
+]
+
+
+@pytest.mark.parametrize("route", DISTINCT)
 async def test_a_hostile_value_in_any_field_is_not_a_defect(shared: Engine, route: str) -> None:
     method, path = route.split()
     fields = {

@@ -338,7 +338,7 @@ async def test_a_recording_that_cannot_be_used_is_refused_with_what_would_be_rig
 
 async def test_a_recording_that_is_cut_anywhere_is_refused_or_taken_but_never_a_defect(shared: Engine) -> None:
     wav = tone(1.0)
-    for end in (*range(60), 1_000, len(wav) - 1):
+    for end in (*range(0, 60, 3), 1_000, len(wav) - 1):
         audio = {"wav_base64": base64.b64encode(wav[:end] or b"x").decode()}
 
         response = await shared.http.post(

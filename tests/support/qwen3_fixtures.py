@@ -72,7 +72,7 @@ def the(frames: list[Frame]) -> Frame:
     return frame
 
 
-@pytest.fixture(params=["custom_voice", "voice_design", "base"])
+@pytest.fixture(params=["custom_voice", pytest.param("voice_design", marks=pytest.mark.long), "base"])
 def speaker(request: pytest.FixtureRequest, models: Models, cloned: VoiceSpec) -> Iterator[tuple[Qwen3, VoiceSpec]]:
     """A model of each kind, and a voice for it."""
     kind: str = request.param

@@ -136,6 +136,7 @@ def test_frames_whose_first_code_is_zero_are_not_taken_for_padding(
 
 
 @canary
+@pytest.mark.long
 def test_they_take_frames_whose_first_code_is_zero_for_padding(their_preset: Any, zeros: set[int]) -> None:
     """What `test_frames_whose_first_code_is_zero_are_not_taken_for_padding` would find if ours were as theirs."""
     zeros |= {1, 4, 5}
@@ -167,6 +168,7 @@ def test_a_clone_begins_exactly_where_its_reference_ends(
 
 
 @canary
+@pytest.mark.long
 def test_their_streamed_clone_begins_with_a_cold_vocoder(theirs: Any, cloned: VoiceSpec) -> None:
     """What `test_a_clone_begins_exactly_where_its_reference_ends` would find if ours were as theirs; see
     github.com/Blaizzy/mlx-audio/pull/946.
@@ -200,6 +202,7 @@ def test_nothing_is_cut_by_its_share_of_the_length(theirs: Any, vocoder: Vocoder
 
 
 @canary
+@pytest.mark.long
 def test_their_clone_is_cut_by_its_share_of_the_length(theirs: Any) -> None:
     """What `test_nothing_is_cut_by_its_share_of_the_length` would find if ours were as theirs."""
     reference, generated = codes_of(REFERENCE_FRAMES, 1), codes_of(10, 2)
@@ -223,6 +226,7 @@ def test_two_utterances_at_once_are_as_each_alone(preset: Qwen3, alone: Alone) -
 
 
 @canary
+@pytest.mark.long
 def test_their_two_streams_are_one(their_preset: Any) -> None:
     """What `test_two_utterances_at_once_are_as_each_alone` would find if ours were as theirs."""
 
@@ -283,6 +287,7 @@ def test_references_of_the_same_length_and_sum_are_not_taken_for_each_other(
 
 
 @canary
+@pytest.mark.long
 def test_they_take_references_of_the_same_length_and_sum_for_each_other(theirs: Any) -> None:
     """What `test_references_of_the_same_length_and_sum_are_not_taken_for_each_other` would find if ours were as
     theirs.
