@@ -25,14 +25,19 @@ Samples = NDArray[np.float32]
 
 SECONDS, RATE, HERTZ, PEAK = 2.0, 48_000, 440.0, 0.3
 
-#: How far a level may be from the tone's. The tone is whole, so nothing is lost but by what compresses.
+#: Seconds after the beginning and before the end: the tone pauses there, as a steady one is not taken for speech.
+PAUSE = 0.15, 0.3
+
+#: How far a level may be from the tone's. Its middle is whole, so nothing is lost but by what compresses.
 NEAR_DB = 1.0
 
 
 def look(_: Place) -> str:
     """Which kinds were written and read."""
     time = np.arange(round(SECONDS * RATE)) / RATE
-    tone = (PEAK * np.sin(2 * np.pi * HERTZ * time)).astype(np.float32)
+    from_end = np.minimum(time, SECONDS - time)
+    sound = (from_end < PAUSE[0]) | (from_end > PAUSE[1])
+    tone = (PEAK * np.sin(2 * np.pi * HERTZ * time) * sound).astype(np.float32)
     kinds: dict[str, Callable[[Samples], bytes]] = {
         "WAV": partial(_by_libsndfile, format="WAV"),
         "FLAC": partial(_by_libsndfile, format="FLAC"),

@@ -254,7 +254,9 @@ GOOD: dict[str, bytes] = {
     "32 bits": tone(bits=32),
     "floats": riff(fmt(FLOAT, bits=32), chunk(b"data", floats(samples()))),
     "stereo": tone(channels=2),
-    "192 kHz": riff(fmt(rate=192_000), chunk(b"data", pcm([value for value in samples(0.05) for _ in range(480)]))),
+    "192 kHz": riff(
+        fmt(rate=192_000), chunk(b"data", pcm([value for value in samples(1.0, rate=400) for _ in range(480)]))
+    ),
     "1 second": tone(1.0),
     "30 seconds": tone(30.0),
     "30 seconds in stereo": tone(30.0, channels=2),

@@ -33,8 +33,14 @@ def fmt(
 
 
 def samples(seconds: float = 2.0, *, rate: int = 8_000, channels: int = 1, peak: float = 0.5) -> list[float]:
-    """A tone; full scale is 1.0."""
-    return [peak * math.sin(0.2 * math.pi * (at // channels)) for at in range(round(seconds * rate) * channels)]
+    """A tone with a pause of 50 ms in every half second, without which it would be refused as a steady one; full
+    scale is 1.0.
+    """
+    period, pause = rate // 2, range(rate // 5, rate // 4)
+    half_second = [0.0 if at in pause else peak * math.sin(0.2 * math.pi * at) for at in range(period)]
+    count = round(seconds * rate)
+    tones = (half_second * (count // period + 1))[:count]
+    return tones if channels == 1 else [value for value in tones for _ in range(channels)]
 
 
 def pcm(values: list[float], bits: int = 16) -> bytes:

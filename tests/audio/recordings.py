@@ -18,7 +18,14 @@ Signal = NDArray[np.float64]
 
 
 def tone(seconds: float = 2.0, frequency: float = 440.0, *, rate: int = 24_000, peak: float = 0.3) -> Signal:
-    return peak * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+    """A tone with a pause of 50 ms in every half second: without pauses it would be refused as a steady one."""
+    times = np.arange(round(seconds * rate)) / rate
+    return np.where(in_pause(times), 0.0, peak * np.sin(2 * np.pi * frequency * times))
+
+
+def in_pause(times: Signal) -> NDArray[np.bool_]:
+    """Whether the `tone` pauses then."""
+    return (times % 0.5 >= 0.2) & (times % 0.5 < 0.25)
 
 
 def quiet(seconds: float, *, rate: int = 24_000) -> Signal:
