@@ -28,6 +28,7 @@ have one style: lower case, no full stop, what is wrong; then what to do.
     └── StartFailed                    START_FAILED (the engine does not start; carries an exit code)
 """
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 from msgspec import Struct
@@ -56,6 +57,15 @@ class SpeechError(Exception):
     def body(self) -> ErrorBody:
         """The error as every client gets it."""
         return ErrorBody(self.code, self.message, self.details)
+
+
+def perhaps(said: str, names: Iterable[str], *, nearness: float = 0.7) -> str:
+    """For an error about a name that is not known: those that it is near to by difflib's measure; or empty."""
+    from difflib import get_close_matches  # takes longer to import than to run
+
+    known = {name.casefold(): name for name in names}
+    close = [known[key] for key in get_close_matches(said.casefold(), known, n=3, cutoff=nearness)]
+    return f"; perhaps {' or '.join(close)} is meant" if close else ""
 
 
 def _as_message(docstring: str) -> str:

@@ -11,6 +11,7 @@ from app.cli.engine import EngineClient
 from app.cli.folders import absolute_folder
 from app.cli.wording import for_people
 from app.daemon.client import ask
+from app.errors import perhaps
 
 #: How many characters of an id are shown, and how many have to be given at least.
 SHOWN, SHORTEST = 8, 4
@@ -62,7 +63,8 @@ def voice_of(engine: EngineClient, given: str) -> Fields:
         return engine.get(f"/voices/{whole}")
     found = engine.get(f"/voices?{query(named=given)}")["voices"]
     if not found:
-        raise CommandFailed(f"there is no voice {given!r}; see: q3tts voices")
+        near = perhaps(given, (voice["display_name"] for voice in engine.get("/voices")["voices"]))
+        raise CommandFailed(f"there is no voice {given!r}{near}; see: q3tts voices")
     if len(found) > 1:
         which = ", ".join(f"{voice['voice_id'][:SHOWN]} of {voice['tts_model_id']}" for voice in found[:4])
         raise CommandFailed(f"{len(found)} voices are called {given!r}; give the beginning of an id: {which}")
@@ -86,7 +88,8 @@ def model_of(engine: EngineClient, given: str) -> Fields:
     for model in models:
         if any(wanted == name.casefold() for name in (model["model_id"], model["repository"]) if name):
             return model
-    raise CommandFailed(f"there is no model {given!r}; see: q3tts models")
+    near = perhaps(given, (model["model_id"] for model in models))
+    raise CommandFailed(f"there is no model {given!r}{near}; see: q3tts models")
 
 
 def model_path(model: Fields) -> str:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, perhaps
 from app.inference.language_names import LANGUAGE_NAMES
 
 #: The model chooses the language by itself.
@@ -95,12 +95,7 @@ def _key(name: str) -> str:
 
 
 def _suggestion(said: str) -> str:
-    from difflib import get_close_matches  # takes longer to import than to run
-
-    wanted = said.casefold()
-    names = {name.casefold(): name for names in LANGUAGE_NAMES.values() for name in names if len(name) > 3}
-    close = [names[key] for key in get_close_matches(wanted, names, n=3, cutoff=0.7)]
-    return f"; perhaps {' or '.join(close)} is meant" if close else ""
+    return perhaps(said, (name for names in LANGUAGE_NAMES.values() for name in names if len(name) > 3))
 
 
 def name_of(tag: str, names: Iterable[str]) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from unicodedata import normalize
 
-from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState
+from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StorageFailed, WrongState, perhaps
 from app.inference.checkpoint.layouts import Skipped
 from app.inference.families import Task
 from app.inference.processor import Processor
@@ -117,7 +117,8 @@ class ModelRegistry:
             return absent(published, download)
         if model_id in self._downloads.unfinished:
             return absent(of_hub(model_id), download)
-        raise ModelNotFound(model_id=model_id)
+        near = perhaps(model_id, (*self._builtin, *self._shelf.found, *PUBLISHED))
+        raise ModelNotFound(f"there is no model {model_id!r:.80}{near}; see GET /v1/models", model_id=model_id)
 
     def _installed(self, model_id: str, name: str, found: InstalledModel, published: Published | None) -> Listed:
         supervisor = self._supervisors.get(model_id)

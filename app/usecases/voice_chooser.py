@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.errors import InvalidRequest, ModelNotReady, VoiceNotFound
+from app.errors import InvalidRequest, ModelNotReady, VoiceNotFound, perhaps
 from app.inference.languages import AUTO, language_distance
 from app.inference.model import VoiceKind
 from app.models.registry import ModelRegistry
@@ -47,7 +47,8 @@ class VoiceChooser:
         found = voices_named(voices, said, active_model_id=self._registry.active_id)
         if not found:
             of_model = "" if model_id is None else f" of the model {model_id}"
-            raise VoiceNotFound(f"there is no voice {said!r:.80}{of_model}; {_LISTED_BY}")
+            near = perhaps(said, (voice.display_name for voice in voices))
+            raise VoiceNotFound(f"there is no voice {said!r:.80}{of_model}{near}; {_LISTED_BY}")
         if len(found) > 1:
             ids = ", ".join(f"{voice.id} ({voice.model_id})" for voice in found[:MAX_NAMED])
             why = f"{len(found)} voices are meant by {said!r:.80}; give the id of one, such as {ids}; {_LISTED_BY}"

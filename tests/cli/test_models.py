@@ -10,6 +10,7 @@ import pytest
 from app.cli import progress
 from app.cli.engine import EngineClient
 from app.cli.models import words_for
+from app.errors import SpeechError
 from app.models.published import PUBLISHED
 from tests.api.models import _WEIGHTS as WEIGHTS  # pyright: ignore[reportPrivateUsage]
 from tests.api.models import broken, checkpoint
@@ -63,6 +64,14 @@ def test_a_model_is_shown_with_everything_known_of_it(shell: Shell) -> None:
 def test_a_model_that_is_not_there_is_reported(shell: Shell) -> None:
     for action in ("show", "use", "unload", "delete", "download"):
         assert "no model 'nobody'" in shell.fails(1, "models", action, "nobody")
+
+
+def test_models_whose_names_are_near_are_suggested(shell: Shell, engine: EngineClient) -> None:
+    assert "perhaps espeak-ng is meant" in shell.fails(1, "models", "show", "espeakng")
+    with pytest.raises(
+        SpeechError, match="there is no model 'espeakng'; perhaps espeak-ng is meant; see q3tts models"
+    ):
+        engine.get("/models/espeakng")
 
 
 def test_a_model_that_has_to_be_downloaded_first_says_so(shell: Shell) -> None:

@@ -52,6 +52,9 @@ def test_a_voice_is_shown_by_its_name_or_the_beginning_of_its_id(shell: Shell, e
 
 def test_a_voice_that_is_not_there_is_reported(shell: Shell) -> None:
     assert "no voice 'Nobody'" in shell.fails(1, "voices", "show", "Nobody")
+    assert "there is no voice 'Whispr'; perhaps whisper is meant; see: q3tts" in shell.fails(
+        1, "voices", "show", "Whispr"
+    )
     assert "no such voice" in shell.fails(1, "voices", "show", "00000000-0000-4000-8000-000000000000")
 
 

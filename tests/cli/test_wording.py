@@ -35,6 +35,8 @@ def test_what_the_engine_refuses_names_options(shell: Shell, tmp_path: Path) -> 
     text.write_text("Take good shoes.")
 
     assert shell.fails(1, "render", text, "--instruct", "softly").endswith("; leave --instruct out")
+    said = shell.fails(1, "render", text, "--voice", "whispr")
+    assert said == "there is no voice 'whispr'; perhaps whisper is meant; list them with q3tts voices"
     assert shell.fails(1, "render", text, "--voice", "nobody").endswith("; list them with q3tts voices")
     assert shell.fails(2, "render", text, "--language", "Dutsch").endswith("; list them with q3tts voices")
     assert shell.fails(1, "jobs", "show", ENGLISH).endswith("; see q3tts jobs")
