@@ -49,3 +49,14 @@ def test_whatever_happens_a_worker_that_leaves_with_takes_gives_them_back_once(e
         before, (state, effects) = state, transition(state, event)
         returned = sum(effect in (Effect.TAKE_BACK, Effect.BLAME) for effect in effects)
         assert returned == (before in LOADED and state not in LOADED)
+
+
+@given(st.lists(st.sampled_from(WorkerEvent)))
+def test_whatever_happens_whoever_waits_for_the_model_is_told_when_it_becomes_ready(
+    events: list[WorkerEvent],
+) -> None:
+    state = WorkerState.STOPPED
+    for event in events:
+        before, (state, effects) = state, transition(state, event)
+        if state is WorkerState.READY and before is not WorkerState.READY:
+            assert Effect.ANNOUNCE in effects

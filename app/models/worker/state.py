@@ -63,7 +63,7 @@ _TRANSITIONS: dict[tuple[WorkerState, WorkerEvent], Transition] = {
     (_S.READY, _E.DRAIN): Transition(_S.DRAINING),
     (_S.READY, _E.STOP): Transition(_S.STOPPING, (Effect.TAKE_BACK,)),
     (_S.READY, _E.LOST): Transition(_S.STOPPING, (Effect.BLAME,)),
-    (_S.DRAINING, _E.KEEP): Transition(_S.READY, (Effect.DISPATCH,)),
+    (_S.DRAINING, _E.KEEP): Transition(_S.READY, (Effect.ANNOUNCE, Effect.DISPATCH)),
     (_S.DRAINING, _E.STOP): Transition(_S.STOPPING, (Effect.TAKE_BACK,)),
     (_S.DRAINING, _E.LOST): Transition(_S.STOPPING, (Effect.BLAME,)),
     (_S.STOPPING, _E.LOAD_FAILED): Transition(_S.STOPPING, (Effect.REFUSE,)),
