@@ -114,7 +114,11 @@ async def test_the_history_is_newest_first(shared: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "search", [{}, {"tag": "TAG"}, {"text": "paged with"}, {"tag": "TAG", "text": "paged with"}]
+    "search",
+    [
+        *({}, {"tag": "TAG", "text": "paged with"}),
+        *(pytest.param(one, marks=pytest.mark.long) for one in ({"tag": "TAG"}, {"text": "paged with"})),
+    ],
 )
 async def test_pages_neither_skip_nor_repeat_while_jobs_come_and_go(shared: Engine, search: dict[str, str]) -> None:
     tag = str(uuid4())

@@ -98,7 +98,7 @@ def with_a_knock(samples: Signal) -> Signal:
     return knocked
 
 
-@pytest.mark.parametrize("rate", [110, 175, 320])
+@pytest.mark.parametrize("rate", [175, *(pytest.param(rate, marks=pytest.mark.long) for rate in (110, 320))])
 @pytest.mark.parametrize("name", [*TEXTS, "gmw/de+f2", "gmw/en-US+whisper", "roa/fr+m3"])
 def test_a_voice_of_any_language_speed_and_pitch_is_speech(name: str, rate: int) -> None:
     for pitch in (20, 80):
@@ -162,7 +162,9 @@ def test_a_steady_tone_and_steady_noise_are_refused_as_no_speech(name: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["white noise", "a sine", "a chord"])
+@pytest.mark.parametrize(
+    "name", ["white noise", *(pytest.param(name, marks=pytest.mark.long) for name in ("a sine", "a chord"))]
+)
 def test_no_kind_of_file_makes_speech_of_them(kind: str, name: str) -> None:
     with pytest.raises(InvalidAudio, match="no speech is heard"):
         decoded(KINDS[kind](STEADY[name]()), normalize=True)

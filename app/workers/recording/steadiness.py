@@ -10,7 +10,7 @@ a fan does not. Two levels are followed over the parts of a recording that are n
 How much a level changes is the distance from its 5th to its 95th percentile, so that a knock or the onset of a
 noise does not count. In clear speech it is 10 dB or more, whatever the language, speed and loudness; under
 noise as loud as the speech, or in an echoing hall, it is still above 4 dB. In noise of any color the second is
-below 2.2 dB. What does change is taken, whatever it is: music and beeps are not looked for.
+below 2.3 dB. What does change is taken, whatever it is: music and beeps are not looked for.
 
 For the child process that reads recordings: it needs NumPy.
 """
