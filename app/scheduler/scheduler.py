@@ -105,18 +105,17 @@ class Scheduler:
 
     async def resume(self, job_id: str) -> Job:
         """Queue a paused job again, where it was. Raises `WrongState`."""
-        return await self._requeue(job_id, (JobStatus.PAUSED,), "only one that is paused can be resumed")
+        job = await self._jobs.get(job_id)
+        return await self._requeue(job, (JobStatus.PAUSED,), "only one that is paused can be resumed")
 
     async def retry(self, job_id: str) -> Job:
         """Queue a failed or canceled job again; it goes on after the chunks it has. Raises `WrongState`, and
         `VoiceNotFound` when its voice has been deleted.
         """
-        job = await self._jobs.get(job_id)
-        if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
+        job, before = await self._jobs.get(job_id), (JobStatus.FAILED, JobStatus.CANCELED)
+        if job.status in before:
             await self._voices.get(job.voice_id)
-        return await self._requeue(
-            job_id, (JobStatus.FAILED, JobStatus.CANCELED), "only one that failed or was canceled can be retried"
-        )
+        return await self._requeue(job, before, "only one that failed or was canceled can be retried")
 
     async def voice_gone(self, voice_id: str) -> None:
         """A voice has been deleted: active jobs that speak with it fail, and have ended when this returns."""
@@ -158,14 +157,13 @@ class Scheduler:
                 return job
             # It was about to pause when it was asked to end; now it is idle, and ends.
 
-    async def _requeue(self, job_id: str, before: Iterable[JobStatus], rule: str) -> Job:
-        job = await self._jobs.get(job_id)
+    async def _requeue(self, job: Job, before: Iterable[JobStatus], rule: str) -> Job:
         moved = await self._jobs.move(
             job, before=before, to=JobStatus.QUEUED, changes=Changes(error=None, finished_at=None)
         )
         if moved is None:
             raise WrongState(f"the job is {job.status}; {rule}")
-        if (log := self._logs.live(job_id)) is not None:
+        if (log := self._logs.live(job.id)) is not None:
             log.reopen()
         self.wake(moved.lane)
         return moved
