@@ -92,9 +92,10 @@ class ChunkWriter:
         self.ending = ending
         return WrittenChunk(chunk, await self._log.end(), ending)
 
-    async def reject(self, chunk: PendingChunk, reason: str, *, heard: bool) -> None:
-        """Speak a chunk again. When it has been tried often enough, or was `heard`, it is given up where the caller
-        allows that; otherwise raises `InferenceFailed`.
+    async def reject(self, chunk: PendingChunk, reason: str, *, heard: int | None) -> None:
+        """Speak a chunk again. When it has been tried often enough, or was heard, it is given up where the caller
+        allows that; otherwise raises `InferenceFailed`. `heard` is how many samples of silence end what a listener
+        heard of it, None if nobody did.
 
         The attempt is in the row, so that a retry of the job does not begin with the seeds that failed.
         """
@@ -103,7 +104,7 @@ class ChunkWriter:
         self._active.raise_if_stopped()
         job, index = self._active.job, chunk.row.chunk_index
         chunk.attempts += 1
-        last = heard or chunk.attempts - chunk.row.attempts >= ATTEMPTS_ALLOWED
+        last = heard is not None or chunk.attempts - chunk.row.attempts >= ATTEMPTS_ALLOWED
         chunk.given_up = last and job.settings.allow_gaps
         code = "CHUNK_MISSING" if chunk.given_up else "CHUNK_REFUSED"
         warning: dict[str, object] = {
@@ -112,7 +113,7 @@ class ChunkWriter:
         # What a listener was given stays. It is not a part of the next take, which is whole, after a pause.
         written = (await self._log.end()).samples
         silence = self.ending.silence + written - job.samples
-        before = self._pauses.broken_off if heard else self.ending._replace(silence=silence)
+        before = self.ending._replace(silence=silence) if heard is None else self._pauses.broken_off(heard)
         chunk.begins, chunk.before = written, before
         refused = ChunkRefused(
             index, chunk.attempts, start_sample=written, silence=before.silence, pause=before.pause

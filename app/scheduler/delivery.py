@@ -58,7 +58,7 @@ class ListenerDelivery:
                 shown |= filtered.audible
             self._active.raise_if_stopped()
             if reason := filtered.rejection_reason:
-                await self._writer.reject(chunk, reason, heard=shown)
+                await self._writer.reject(chunk, reason, heard=filtered.silent_tail if shown else None)
                 if not chunk.given_up:
                     return
             drop = await self._show(chunk.row, await filtered.finish(), drop)
@@ -118,7 +118,7 @@ class RenderDelivery:
                 pieces.append(await filtered.push(pcm))
             self._active.raise_if_stopped()
             if reason := filtered.rejection_reason:
-                await self._writer.reject(chunk, reason, heard=False)
+                await self._writer.reject(chunk, reason, heard=None)
                 nothing = await self._writer.seam(self._writer.ending, chunk.row)
                 return (b"", nothing.ending) if chunk.given_up else None
             pieces.append(await filtered.finish())

@@ -65,10 +65,11 @@ class Pauses:
             return Ending(0, self._after(done - 1))
         return Ending(row.silence, row.pause)
 
-    @property
-    def broken_off(self) -> Ending:
-        """How audio ends that was broken off in the middle of a chunk, which is now said again from its start."""
-        return Ending(0, self._samples[Boundary.SENTENCE])
+    def broken_off(self, silence: int) -> Ending:
+        """How audio ends that was broken off in the middle of a chunk, which is now said again from its start, with
+        `silence` samples at its end that cannot be heard.
+        """
+        return Ending(silence, self._samples[Boundary.SENTENCE])
 
     def seam(self, before: Ending, row: ChunkRow, *, inside: Boundary | None = None) -> Seam:
         """What joins a take of a chunk to the audio before; `inside` ends one that is not the chunk's last.

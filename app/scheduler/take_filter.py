@@ -33,6 +33,11 @@ class TakeFilter:
         )
 
     @property
+    def silent_tail(self) -> int:
+        """The samples of silence at the end of what has been ready for the log so far."""
+        return self._seam.silent_tail
+
+    @property
     def ending(self) -> Ending:
         """How the audio ends after it, once it is finished."""
         return self._seam.ending

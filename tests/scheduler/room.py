@@ -69,6 +69,11 @@ class Room:
         """Wait until these jobs take turns: they do from the moment on that the feed tells so."""
         await until(lambda: set(job_ids) <= self.announced)
 
+    async def retry(self, job_id: str) -> Job:
+        """Queue a job again that failed or was canceled; `started` then waits for its next run."""
+        self.announced.discard(job_id)
+        return await self.parts.scheduler.retry(job_id)
+
     async def watch(self) -> None:
         """Note which jobs have been started."""
         async for event in self.parts.feed.follow():

@@ -42,7 +42,7 @@ async def canceled_and_retried(room: Room, job_id: str) -> bytes:
     heard = audio_of(await room.events(job_id))
     room.release("gate")
 
-    await room.parts.scheduler.retry(job_id)
+    await room.retry(job_id)
 
     await room.completed(job_id)
     wav = await room.wav(job_id)

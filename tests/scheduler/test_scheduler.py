@@ -214,7 +214,7 @@ async def test_whoever_comes_while_a_job_is_tried_again_hears_it_to_its_end(room
     async with room.parts.jobs.follow(job_id) as idle:
         assert isinstance(await anext(idle), JobStarted)
         await room.parts.scheduler.cancel(job_id)
-        await room.parts.scheduler.retry(job_id)
+        await room.retry(job_id)
         following = asyncio.create_task(room.events(job_id))
         await room.until(job_id, lambda job: job.status is JobStatus.RUNNING)
         for _ in range(20):
@@ -347,7 +347,7 @@ async def test_a_canceled_job_that_is_tried_again_goes_on_after_what_it_has(room
         heard = await room.events(job_id)
         room.release("gate")
 
-        await room.parts.scheduler.retry(job_id)
+        await room.retry(job_id)
 
         await room.completed(job_id)
         again = await room.events(job_id)
@@ -461,7 +461,7 @@ async def test_a_full_disk_at_the_very_end_fails_the_job_which_can_be_tried_agai
         3,
     )
     assert isinstance((await room.events(job_id))[-1], JobError)
-    await room.parts.scheduler.retry(job_id)
+    await room.retry(job_id)
     await room.completed(job_id)
     assert await room.wav(job_id) == await room.expected(job_id)
     assert room.added() == ["all0", "all1", "all2"], "nothing was spoken twice"
@@ -586,7 +586,7 @@ async def test_a_disk_that_cannot_be_synced_fails_one_job_and_not_the_engine(
     assert (failed.status, failed.error and failed.error.code) == (JobStatus.FAILED, "STORAGE_FAILED")
     monkeypatch.undo()
     await room.completed(await room.submit("The engine goes on."))
-    await room.parts.scheduler.retry(job_id)
+    await room.retry(job_id)
     await room.completed(job_id)
     assert await room.wav(job_id) == await room.expected(job_id)
 

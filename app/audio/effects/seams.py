@@ -59,6 +59,11 @@ class Seam:
         return added
 
     @property
+    def silent_tail(self) -> int:
+        """The samples of silence at the end of what has come out so far; none before something was heard."""
+        return self._silence if self._heard else 0
+
+    @property
     def ending(self) -> Ending:
         """How the audio ends after it. A stretch that cannot be heard makes the pause no shorter."""
         if self._heard:
