@@ -63,3 +63,17 @@ def wav_header(samples: int, *, sample_rate: int) -> bytes:
             _DATA.pack(b"data", _MAX_32 if rf64 else data_bytes),
         )
     )
+
+
+def endless_wav_header(*, sample_rate: int) -> bytes:
+    """The 44 bytes in front of samples that are sent while they are made.
+
+    Both sizes are the largest that fit, which readers take as "up to the end".
+    """
+    return b"".join(
+        (
+            _RIFF.pack(b"RIFF", _MAX_32, b"WAVE"),
+            _FORMAT.pack(b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16),
+            _DATA.pack(b"data", _MAX_32),
+        )
+    )
