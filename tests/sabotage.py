@@ -140,7 +140,7 @@ SABOTAGES = (
         "the row is final before the file is there",
         "app/scheduler/finisher.py",
         "        file_name, size = await log.publish_wav()\n",
-        '        file_name, size = "audio.wav", 80 + 2 * active.job.samples\n',
+        '        file_name, size = "audio.wav", 44 + 2 * active.job.samples\n',
         END_TO_END,
     ),
     Sabotage(
@@ -286,8 +286,8 @@ SABOTAGES = (
     Sabotage(
         "a long WAV has 32-bit sizes",
         "app/audio/wav.py",
-        "rf64 = riff_bytes > _MAX_32",
-        "rf64 = False",
+        "if riff_bytes <= MAX_SIZE:",
+        "if True:",
         LOG,
     ),
     Sabotage(

@@ -438,4 +438,4 @@ async def test_a_snapshot_is_the_beginning_of_the_audio_while_it_grows(log: Audi
 
     assert size == 100
     assert path.read_bytes()[offset : offset + size] == pcm(1)
-    assert len(head) == offset == 80
+    assert len(head) == offset == 44

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.audio.log.log_file import INDEX_NAME, PCM_NAME, WAV_NAME, LogFile, Record
-from app.audio.wav import HEADER_BYTES
+from app.audio.wav import HEADER_BYTES, wav_header
 from app.errors import StorageFailed
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -293,7 +293,7 @@ def test_a_torn_entry_at_the_end_costs_its_own_record_and_no_other(tmp_path: Pat
 def test_an_index_of_another_format_is_refused_and_kept(tmp_path: Path) -> None:
     LogFile(tmp_path / "job").close()
     path = tmp_path / "job" / INDEX_NAME
-    path.write_bytes(b"Q3TTSIDX" + b"\x02" + bytes(70))
+    path.write_bytes(b"Q3TTSIDX" + b"\x09" + bytes(70))
     before = path.read_bytes()
     open_before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
@@ -340,7 +340,7 @@ def test_a_sync_reaches_both_files_and_the_folders(tmp_path: Path, monkeypatch: 
 
     log = LogFile(tmp_path / "job")
     log.append(0, 0, 1, FIRST)
-    monkeypatch.setattr("app.audio.log.log_file._sync", note)
+    monkeypatch.setattr("app.audio.log.log_file.sync", note)
     monkeypatch.setattr(os, "fsync", note)
 
     log.sync()
@@ -366,7 +366,7 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypat
 
         return noted
 
-    monkeypatch.setattr("app.audio.log.log_file._sync", note("sync"))
+    monkeypatch.setattr("app.audio.log.log_file.sync", note("sync"))
     monkeypatch.setattr(os, "rename", note("rename", rename))
     monkeypatch.setattr(os, "fsync", note("sync folder"))
 
@@ -466,4 +466,92 @@ def test_readers_see_whole_records_while_a_writer_appends(tmp_path: Path) -> Non
         reader.join(30)
 
     assert seen == [pcms] * 3
+    log.close()
+
+
+def as_version_1(folder: Path) -> None:
+    """Make a log what it was when every file had 80 bytes in front of its samples."""
+    pcm, index = folder / PCM_NAME, bytearray((folder / INDEX_NAME).read_bytes())
+    pcm.write_bytes(bytes(36) + pcm.read_bytes())
+    index[8] = 1
+    (folder / INDEX_NAME).write_bytes(index)
+
+
+def test_a_log_of_the_version_before_is_gone_on_with_and_gets_a_plain_header(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    log = LogFile(folder)
+    log.append(0, 0, 1, FIRST)
+    log.close()
+    as_version_1(folder)
+
+    log = LogFile(folder)
+    log.append(1, 0, 1, LOST)
+    check(log, said(0, FIRST) + said(1, LOST))
+    name, size = log.publish()
+
+    assert (name, size) == (WAV_NAME, (folder / WAV_NAME).stat().st_size)
+    assert samples_of((folder / WAV_NAME).read_bytes()) == b"".join(FIRST + LOST)
+    assert (folder / WAV_NAME).read_bytes()[36:40] == b"data"
+    assert sorted(file.name for file in folder.iterdir()) == [INDEX_NAME, WAV_NAME]
+    assert (folder / WAV_NAME).stat().st_mode & 0o777 == 0o600
+    check(log, said(0, FIRST) + said(1, LOST))
+    log.close()
+    log = LogFile(folder)
+    check(log, said(0, FIRST) + said(1, LOST))
+    assert wav_of(log.snapshot(2)) == wav_header(13, sample_rate=24_000) + b"".join(FIRST)
+    log.close()
+
+
+def test_a_file_that_was_published_with_80_bytes_is_still_read(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    log = LogFile(folder)
+    log.append(0, 0, 1, FIRST)
+    log.close()
+    as_version_1(folder)
+    published = b"RIFF" + bytes(4) + b"WAVE" + b"JUNK" + bytes(64) + b"".join(FIRST)
+    (folder / WAV_NAME).write_bytes(published)
+    (folder / PCM_NAME).unlink()
+
+    log = LogFile(folder, create=False)
+
+    check(log, said(0, FIRST))
+    log.close()
+
+
+def test_a_log_becomes_rf64_when_its_sizes_do_not_fit_into_32_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a small limit in place of 4 GB. What is read meanwhile comes from the file that is there."""
+    monkeypatch.setattr("app.audio.wav.MAX_SIZE", 60)
+    folder = tmp_path / "job"
+    log = LogFile(folder)
+    log.append(0, 0, 1, FIRST)
+    log.append(1, 0, 1, LOST)
+
+    _, size = log.publish()
+
+    content = (folder / WAV_NAME).read_bytes()
+    assert len(content) == size == 80 + len(b"".join(FIRST + LOST))
+    assert content[:4] + content[8:16] == b"RF64WAVEds64"
+    assert samples_of(content) == b"".join(FIRST + LOST)
+    check(log, said(0, FIRST) + said(1, LOST))
+    assert log.publish() == (WAV_NAME, size)
+    log.close()
+    log = LogFile(folder)
+    check(log, said(0, FIRST) + said(1, LOST))
+    assert not (folder / PCM_NAME).exists()
+    log.close()
+
+
+def test_a_log_that_cannot_be_copied_stays_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.audio.wav.MAX_SIZE", 60)
+    folder = tmp_path / "job"
+    log = LogFile(folder)
+    log.append(0, 0, 1, FIRST + LOST)
+    os.truncate(folder / PCM_NAME, 70)
+
+    with pytest.raises(StorageFailed, match="not whole"):
+        log.publish()
+
+    assert sorted(file.name for file in folder.iterdir()) == [INDEX_NAME, PCM_NAME]
     log.close()

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from app.audio.wav import HEADER_BYTES, wav_header
+from app.audio.wav import HEADER_BYTES, RF64_HEADER_BYTES, header_bytes, wav_header
+
+#: The samples of the longest plain file.
+MOST = (2**32 - 1 - (HEADER_BYTES - 8)) // 2
 
 
 @pytest.mark.parametrize("samples", [0, 1, 2, 1_920, 24_000, 100_001])
@@ -29,25 +32,24 @@ def test_other_readers_find_rate_length_and_samples(samples: int, rate: int) -> 
     assert read.tobytes() == pcm
 
 
-@pytest.mark.parametrize("samples", [0, 1, 2**31 - 37, 2**31 - 36, 2**33])
-def test_the_head_always_has_the_same_size(samples: int) -> None:
-    assert len(wav_header(samples, sample_rate=24_000)) == HEADER_BYTES
+@pytest.mark.parametrize("samples", [0, 1, MOST, MOST + 1, 2**33])
+def test_a_plain_header_has_the_44_bytes_that_every_reader_knows_and_that_of_rf64_has_80(samples: int) -> None:
+    header = wav_header(samples, sample_rate=24_000)
 
-
-def test_a_file_becomes_rf64_with_the_first_sample_that_does_not_fit_into_32_bits() -> None:
-    most = (2**32 - 1 - (HEADER_BYTES - 8)) // 2
-
-    assert wav_header(most, sample_rate=24_000)[:4] == b"RIFF"
-    assert wav_header(most + 1, sample_rate=24_000)[:4] == b"RF64"
+    assert len(header) == header_bytes(header[:16]) == (44 if samples <= MOST else 80)
+    assert header[:4] == (b"RIFF" if samples <= MOST else b"RF64")
+    assert header[12:16] == (b"fmt " if samples <= MOST else b"ds64")
+    assert header[-8:-4] == b"data"
 
 
 @pytest.mark.parametrize(
-    "samples", [(2**32 - 1 - (HEADER_BYTES - 8)) // 2, (2**32 - 1 - (HEADER_BYTES - 8)) // 2 + 1, 2**31 + 12_345]
+    ("samples", "header"),
+    [(MOST, HEADER_BYTES), (MOST + 1, RF64_HEADER_BYTES), (2**31 + 12_345, RF64_HEADER_BYTES)],
 )
-def test_a_file_around_and_beyond_4_gigabytes_is_read_to_its_end(tmp_path: Path, samples: int) -> None:
+def test_a_file_around_and_beyond_4_gigabytes_is_read_to_its_end(tmp_path: Path, samples: int, header: int) -> None:
     path = tmp_path / "long.wav"
     path.write_bytes(wav_header(samples, sample_rate=24_000))
-    os.truncate(path, HEADER_BYTES + 2 * samples)
+    os.truncate(path, header + 2 * samples)
     if path.stat().st_blocks * 512 > 1 << 20:
         path.unlink()
         pytest.skip("THE FILE SYSTEM HAS NO SPARSE FILES: RF64 IS NOT TESTED")

@@ -56,7 +56,7 @@ def test_a_file_that_was_there_is_replaced(shell: Shell, story: Path) -> None:
 
     shell.ok("render", story, "-o", target, "--seed", "1", "--rate", "2.0")
 
-    assert 80 < len(target.read_bytes()) < len(before)
+    assert 44 < len(target.read_bytes()) < len(before)
     assert sorted(path.name for path in story.parent.iterdir()) == ["story.txt", "story.wav"]
 
 

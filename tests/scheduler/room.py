@@ -30,7 +30,7 @@ from tests.support.waiting import until
 
 PATIENCE_S = 30.0
 
-HEADER_BYTES = 80
+HEADER_BYTES = 44
 
 
 class Room:

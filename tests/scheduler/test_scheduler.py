@@ -577,7 +577,7 @@ async def test_a_disk_that_cannot_be_synced_fails_one_job_and_not_the_engine(
     def fail(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("app.audio.log.log_file._sync", fail)
+    monkeypatch.setattr("app.audio.log.log_file.sync", fail)
     room.release("gate")
 
     with anyio.fail_after(5):

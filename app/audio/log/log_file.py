@@ -1,31 +1,37 @@
 """A job's audio on disk: samples in one file, the records they came in in another. Blocking; no event loop here.
 
-`audio.pcm` holds the samples after a reserved WAV header; publishing writes that header and gives the file its
-name, `audio.wav`: nothing is copied, however long the book. `audio.idx` has one entry of fixed size for each
-record, so that any of them is found at once. An entry counts only when its samples are there: samples are
-written first, and what a crash leaves behind the last whole record is cut off.
+`audio.pcm` holds the samples after the room for a WAV header; publishing writes that header and gives the file its
+name, `audio.wav`. Nothing is copied, unless the header needs other room than there is: past 4 GB, or in a log of
+version 1. `audio.idx` has one entry of fixed size for each record, so that any of them is found at once. An entry
+counts only when its samples are there: samples are written first, and what a crash leaves behind the last whole
+record is cut off.
 """
 
 import os
 import struct
-import sys
 import threading
 import zlib
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from app import SAMPLE_RATE
-from app.audio.wav import HEADER_BYTES, wav_header
+from app.audio.log.descriptors import open_file, sync, write_all
+from app.audio.wav import HEADER_BYTES, RF64_HEADER_BYTES, header_bytes, wav_header
 from app.errors import StorageFailed
+from app.process.files import atomic_write
 
 PCM_NAME, WAV_NAME, INDEX_NAME = "audio.pcm", "audio.wav", "audio.idx"
 
 #: Magic, version, sample rate.
 _INDEX_HEAD = struct.Struct("<8sII")
-_INDEX_MAGIC, _INDEX_VERSION = b"Q3TTSIDX", 1
+_INDEX_MAGIC, _INDEX_VERSION = b"Q3TTSIDX", 2
+
+#: The bytes in front of the samples of a log that is not published, by the version of its index.
+_ROOM = {1: RF64_HEADER_BYTES, _INDEX_VERSION: HEADER_BYTES}
 
 #: Chunk index, start and end character, samples, end sample, CRC-32 of the foregoing and the samples, zero.
 _ENTRY = struct.Struct("<IIIIQII")
@@ -38,6 +44,9 @@ CHECKED_RECORDS = 2048
 #: And when it is only read.
 READ_CHECKED_RECORDS = 1
 
+#: Bytes, where a file has to be copied.
+COPIED_AT_ONCE = 1 << 20
+
 
 class Record(Struct, frozen=True):
     """A stretch of a job's audio: what one AUDIO_CHUNK carries."""
@@ -48,6 +57,14 @@ class Record(Struct, frozen=True):
     end_char: int
     end_sample: int
     pcm: bytes
+
+
+class _Samples(NamedTuple):
+    """The file of the samples. Replaced as a whole, since readers in other threads may be using it."""
+
+    path: Path
+    fd: int
+    start: int  #: the bytes in front of the first sample
 
 
 class LogFile:
@@ -71,23 +88,33 @@ class LogFile:
             folder.mkdir(mode=0o700, exist_ok=True)
         how = os.O_RDWR | (os.O_CREAT if create else 0)
         published = folder / WAV_NAME
-        self._pcm_path = published if published.exists() else folder / PCM_NAME
+        path = published if published.exists() else folder / PCM_NAME
         with ExitStack() as opened:
             # Everything that writing needs: what has begun does not fail because others have opened files since.
-            self._pcm = _open(self._pcm_path, how, opened)
-            self._index = _open(folder / INDEX_NAME, how, opened)
-            self._folders = [_open(path, os.O_RDONLY | os.O_DIRECTORY, opened) for path in (folder, folder.parent)]
+            pcm = open_file(path, how, opened)
+            self._index = open_file(folder / INDEX_NAME, how, opened)
+            head = os.pread(pcm, 16, 0) if path == published else b""
+            self._pcm = _Samples(path, pcm, header_bytes(head) if head else _ROOM[self._version()])
+            self._folders = [
+                open_file(path, os.O_RDONLY | os.O_DIRECTORY, opened) for path in (folder, folder.parent)
+            ]
             self.settle(CHECKED_RECORDS if create else READ_CHECKED_RECORDS)
             self._files = opened.pop_all()
 
-    def settle(self, checked: int = CHECKED_RECORDS) -> None:
-        """Find the last whole record with `checked` whole ones before it; forget what lies after it."""
+    def _version(self) -> int:
+        """Of the index, which gets its head if it has none."""
         head = os.pread(self._index, _INDEX_HEAD.size, 0)
         if len(head) < _INDEX_HEAD.size:
-            _write_all(self._index, _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, SAMPLE_RATE), 0)
-            return
-        if head != _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, SAMPLE_RATE):
+            head = _INDEX_HEAD.pack(_INDEX_MAGIC, _INDEX_VERSION, SAMPLE_RATE)
+            write_all(self._index, head, 0)
+        magic, version, rate = _INDEX_HEAD.unpack(head)
+        if (magic, rate) != (_INDEX_MAGIC, SAMPLE_RATE) or version not in _ROOM:
             raise StorageFailed("the job's audio log is damaged or was written by another version")
+        return version
+
+    def settle(self, checked: int = CHECKED_RECORDS) -> None:
+        """Find the last whole record with `checked` whole ones before it; forget what lies after it."""
+        self._version()
         entries = (os.fstat(self._index).st_size - _INDEX_HEAD.size) // _ENTRY.size
         sound = 0
         for seq in range(entries, 0, -1):
@@ -105,10 +132,14 @@ class LogFile:
         if len(entry) < _ENTRY.size:
             return False
         *_, count, end, crc, _zero = _ENTRY.unpack(entry)
-        if count > end or 2 * end > max(0, os.fstat(self._pcm).st_size - HEADER_BYTES):
+        if count > end or 2 * end > self._size(self._pcm):
             return False
-        pcm = os.pread(self._pcm, 2 * count, HEADER_BYTES + 2 * (end - count))
+        pcm = os.pread(self._pcm.fd, 2 * count, self._pcm.start + 2 * (end - count))
         return len(pcm) == 2 * count and crc == zlib.crc32(pcm, zlib.crc32(entry[: _ENTRY_FIELDS.size]))
+
+    def _size(self, pcm: _Samples) -> int:
+        """The bytes after the header."""
+        return max(0, os.fstat(pcm.fd).st_size - pcm.start)
 
     def _entry_at(self, seq: int) -> int:
         return _INDEX_HEAD.size + (seq - 1) * _ENTRY.size
@@ -136,11 +167,11 @@ class LogFile:
                 os.ftruncate(self._index, self._entry_at(self.records + 1))
             self._tidy = False
             try:
-                _write_all(self._pcm, b"".join(pcms), HEADER_BYTES + 2 * self.samples)
-                _write_all(self._index, bytes(entries), self._entry_at(self.records + 1))
+                write_all(self._pcm.fd, b"".join(pcms), self._pcm.start + 2 * self.samples)
+                write_all(self._index, bytes(entries), self._entry_at(self.records + 1))
             except OSError:
                 with suppress(OSError):  # the room is needed for the row that says that the disk is full
-                    os.ftruncate(self._pcm, HEADER_BYTES + 2 * self.samples)
+                    os.ftruncate(self._pcm.fd, self._pcm.start + 2 * self.samples)
                 raise
             self._tidy = True
         self.records += len(added)
@@ -150,8 +181,8 @@ class LogFile:
     def sync(self) -> None:
         """Flush everything appended so far to the disk."""
         with self._in_use("the job's audio cannot be synced"):
-            _sync(self._pcm)
-            _sync(self._index)
+            sync(self._pcm.fd)
+            sync(self._index)
             if not self._folder_synced:
                 for folder in self._folders:
                     os.fsync(folder)
@@ -164,14 +195,15 @@ class LogFile:
             self.samples = self._end_sample(records)
             self.records = records
             os.ftruncate(self._index, self._entry_at(records + 1))
-            os.ftruncate(self._pcm, HEADER_BYTES + 2 * self.samples)
+            os.ftruncate(self._pcm.fd, self._pcm.start + 2 * self.samples)
 
     def read(self, after_seq: int, *, until_seq: int, max_bytes: int) -> list[Record]:
         """Records after `after_seq`, up to `until_seq`; at least one if there is one, else as fit."""
         found: list[Record] = []
         total = 0
         with self._in_use("the job's audio cannot be read"):
-            size = max(0, os.fstat(self._pcm).st_size - HEADER_BYTES)
+            pcms = self._pcm
+            size = self._size(pcms)
             wanted = min(until_seq - after_seq, 1024)
             entries = os.pread(self._index, wanted * _ENTRY.size, self._entry_at(after_seq + 1))
             for seq, fields in enumerate(_ENTRY.iter_unpack(entries), after_seq + 1):
@@ -181,7 +213,7 @@ class LogFile:
                     break
                 if 2 * end > size:
                     raise StorageFailed(f"the job's audio is damaged at record {seq}")
-                pcm = os.pread(self._pcm, 2 * count, HEADER_BYTES + 2 * (end - count))
+                pcm = os.pread(pcms.fd, 2 * count, pcms.start + 2 * (end - count))
                 if crc != zlib.crc32(pcm, zlib.crc32(_ENTRY_FIELDS.pack(*fields[:5]))):
                     raise StorageFailed(f"the job's audio is damaged at record {seq}")
                 found.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
@@ -191,23 +223,47 @@ class LogFile:
         """The first `records` records as a WAV file: a head, and the path, offset and bytes of what follows it."""
         with self._in_use("the job's audio cannot be read"):
             samples = self._end_sample(records)
-        return wav_header(samples, sample_rate=SAMPLE_RATE), self._pcm_path, HEADER_BYTES, 2 * samples
+        return wav_header(samples, sample_rate=SAMPLE_RATE), self._pcm.path, self._pcm.start, 2 * samples
 
     def publish(self) -> tuple[str, int]:
         """Make the audio a WAV file, under its name and flushed to disk: the name and the size in bytes.
 
         Doing it again changes nothing.
         """
-        target = self._folder / WAV_NAME
+        header = wav_header(self.samples, sample_rate=SAMPLE_RATE)
         with self._in_use("the WAV file cannot be written"):
-            _write_all(self._pcm, wav_header(self.samples, sample_rate=SAMPLE_RATE), 0)
-            os.ftruncate(self._pcm, HEADER_BYTES + 2 * self.samples)
-            _sync(self._pcm)
-            if self._pcm_path != target:
-                os.rename(self._pcm_path, target)
-                self._pcm_path = target
+            if len(header) == self._pcm.start:
+                self._name(header)
+            else:
+                self._copy(header)
             os.fsync(self._folders[0])
-        return WAV_NAME, HEADER_BYTES + 2 * self.samples
+        return WAV_NAME, len(header) + 2 * self.samples
+
+    def _name(self, header: bytes) -> None:
+        """Make the file a WAV file where it is."""
+        target, pcm = self._folder / WAV_NAME, self._pcm
+        write_all(pcm.fd, header, 0)
+        os.ftruncate(pcm.fd, pcm.start + 2 * self.samples)
+        sync(pcm.fd)
+        if pcm.path != target:
+            os.rename(pcm.path, target)
+            self._pcm = pcm._replace(path=target)
+
+    def _copy(self, header: bytes) -> None:
+        """Make a WAV file with room for another header. Whoever reads the old one may go on."""
+        target, pcm, left = self._folder / WAV_NAME, self._pcm, 2 * self.samples
+        with atomic_write(target, mode=0o600) as file:
+            file.write(header)
+            while left and (
+                block := os.pread(pcm.fd, min(left, COPIED_AT_ONCE), pcm.start + 2 * self.samples - left)
+            ):
+                file.write(block)
+                left -= len(block)
+            if left:
+                raise StorageFailed("the job's audio is not whole: its file is shorter than its log says")
+        self._pcm = _Samples(target, open_file(target, os.O_RDWR, self._files), len(header))
+        if pcm.path != target:
+            pcm.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the files; at once, or when the thread that still reads them is done."""
@@ -232,26 +288,3 @@ class LogFile:
                 self._busy -= 1
                 if self._closing and not self._busy:
                     self._files.close()
-
-
-def _open(path: Path, how: int, files: ExitStack) -> int:
-    """Open a file, which `files` closes."""
-    file = os.open(path, how | os.O_CLOEXEC, 0o600)
-    files.callback(os.close, file)
-    return file
-
-
-def _write_all(fd: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(fd, view, offset)
-        view, offset = view[written:], offset + written
-
-
-def _sync(fd: int) -> None:
-    if sys.platform == "darwin":  # there, fsync leaves the data in the drive's cache
-        import fcntl
-
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
-    else:
-        os.fdatasync(fd)
