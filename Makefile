@@ -24,7 +24,7 @@ FAST := tests/text tests/inference tests/process tests/store/test_chunks.py test
     tests/scheduler/test_fairness.py tests/scheduler/test_feed.py tests/scheduler/test_finisher.py tests/scheduler/test_job_run.py \
     tests/scheduler/test_pauses.py tests/scheduler/test_plan.py tests/scheduler/test_progress.py \
     tests/test_config.py tests/test_docs.py tests/test_english.py tests/test_house.py
-.PHONY: help demo test test-fast test-long test-tauri lint contract sabotage format bench bundle lock platforms clean
+.PHONY: help demo test test-fast test-long test-tauri lint contract sabotage format client bench bundle lock platforms clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,12 +41,13 @@ test: $(VENV)/.dev  ## Run the test suite, in minutes
 test-long: $(VENV)/.dev  ## Run the tests that take longest: batches at random, real time, benchmarks
 	@$(BIN)/python -m pytest -n auto -m "long or fuzz" --hypothesis-profile thorough
 
-lint: $(VENV)/.dev  ## Check style, types, import rules and English
+lint: $(VENV)/.dev  ## Check style, types, import rules, English and what is generated
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.english
+	$(BIN)/python clients/python/generate.py --check
 
 contract: $(VENV)/.dev $(VENV)/.contract  ## Compare a running engine with its OpenAPI document
 	@$(BIN)/python -m tests.contract
@@ -57,6 +58,9 @@ sabotage: $(VENV)/.dev  ## Remove one check at a time and see the tests turn red
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+client: $(VENV)/.dev  ## Make what the Python client has from the OpenAPI document, and its sync half
+	$(BIN)/python clients/python/generate.py
 
 bench: $(VENV)/.dev  ## Measure the engine; see docs/performance.md
 	$(BIN)/python -m bench.service

@@ -30,6 +30,7 @@ COVERED = (
     "Makefile",
     "README.md",
     "app",
+    "clients",
     "bench",
     "demo",
     "docs",

@@ -5,7 +5,9 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tauri/*/*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tauri/*/*.md"), *ROOT.glob("clients/*/*.md")]
+)
 PAGE_NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 

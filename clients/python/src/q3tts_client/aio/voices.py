@@ -1,0 +1,59 @@
+"""`/v1/voices`."""
+
+import builtins
+from typing import Unpack
+from urllib.parse import quote
+
+from q3tts_client.aio.http import AsyncHttp
+from q3tts_client.answers import Deleted, NewVoice, Transcript, Voice, VoiceList
+from q3tts_client.files import Recording, ref_audio
+from q3tts_client.requests import CloneArguments, DesignArguments, TranscribeArguments, VoiceFilter
+
+
+class AsyncVoices:
+    """The voices of an engine."""
+
+    def __init__(self, http: AsyncHttp) -> None:
+        self._http = http
+
+    async def list(self, **filters: Unpack[VoiceFilter]) -> builtins.list[Voice]:
+        """Voices that were made here, newest first, then the presets. `language="en"` finds `en-GB` too."""
+        return (await self._http.json(VoiceList, "GET", "/voices", query=filters)).voices
+
+    async def get(self, voice_id: str) -> Voice:
+        """One voice."""
+        return await self._http.json(Voice, "GET", path_of(voice_id))
+
+    async def preview(self, voice_id: str) -> bytes:
+        """A short WAV file in the voice."""
+        return await self._http.bytes("GET", path_of(voice_id, "/preview"))
+
+    async def clone(self, display_name: str, recording: Recording, **options: Unpack[CloneArguments]) -> NewVoice:
+        """Make a voice of the active model from a recording of 1 to 30 seconds, which is a file or its bytes.
+        `ref_text` is exactly what is said in it.
+        """
+        body = {**options, "display_name": display_name, "ref_audio": ref_audio(recording)}
+        return await self._http.json(NewVoice, "POST", "/voices/clone", body=body, once=True)
+
+    async def transcribe(self, recording: Recording, **options: Unpack[TranscribeArguments]) -> Transcript:
+        """What is said in a recording, by the active speech-to-text model."""
+        body = {**options, "ref_audio": ref_audio(recording)}
+        return await self._http.json(Transcript, "POST", "/voices/clone/transcribe", body=body)
+
+    async def design(self, display_name: str, description: str, **options: Unpack[DesignArguments]) -> NewVoice:
+        """Make a voice of the active model from a description."""
+        body = {**options, "display_name": display_name, "description": description}
+        return await self._http.json(NewVoice, "POST", "/voices/design", body=body, once=True)
+
+    async def rename(self, voice_id: str, display_name: str) -> Voice:
+        """Give a voice that was made here another name."""
+        return await self._http.json(Voice, "PATCH", path_of(voice_id), body={"display_name": display_name})
+
+    async def delete(self, voice_id: str) -> None:
+        """Delete a voice that was made here."""
+        await self._http.json(Deleted, "DELETE", path_of(voice_id), once=True)
+
+
+def path_of(voice_id: str, rest: str = "") -> str:
+    """Where a voice is."""
+    return f"/voices/{quote(voice_id, safe='')}{rest}"
