@@ -17,10 +17,10 @@ from app.text.sentences import sentence_starts
 
 MIN_CHARS, MAX_CHARS = 100, 2000  #: the limits of `max_chars`, in code points
 
-_TINY_WORDS = 3
-_TINY_CHARS = 48  # three words can be long ones
+TINY_WORDS = 3
+TINY_CHARS = 48  # three words can be long ones
 #: Where words are not parted by spaces, two characters count as one.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\s\u3000-\u9fff\uff00-\uff1f]+")
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{1,2}|[^\s\u3000-\u9fff\uff00-\uff1f]+")
 
 
 class Boundary(StrEnum):
@@ -46,11 +46,11 @@ class Chunk(msgspec.Struct, frozen=True):
     boundary: Boundary
 
 
-class _Unit(NamedTuple):
+class Unit(NamedTuple):
     """What is kept together: a sentence, tiny ones with their neighbour, or a piece of a long one."""
 
     start: int
-    visible_end: int  # without the white space after it
+    visible_end: int  #: without the white space after it
     end: int
     boundary: Boundary
 
@@ -64,18 +64,18 @@ def chunk_text(text: str, *, max_chars: int = 400, language: str = "") -> list[C
     if not MIN_CHARS <= max_chars <= MAX_CHARS:
         raise ValueError(f"max_chars must be between {MIN_CHARS} and {MAX_CHARS}, not {max_chars}")
 
-    def fit(unit: _Unit, following: _Unit) -> bool:
+    def fit(unit: Unit, following: Unit) -> bool:
         return following.visible_end - unit.start <= max_chars
 
-    def tiny_follows(unit: _Unit, following: _Unit) -> bool:
+    def tiny_follows(unit: Unit, following: Unit) -> bool:
         # What finds no room before it comes first in the next chunk, and so before its other neighbour.
-        return fit(unit, following) and _is_tiny(text, following)
+        return fit(unit, following) and is_tiny(text, following)
 
     chunks: list[Chunk] = []
     start = 0
     for paragraph, last in _ended(paragraphs(text)):
-        units = _joined(_units(text, paragraph, last, max_chars, language), tiny_follows)
-        for unit in _joined(units, fit):
+        found = units(text, paragraph.start, paragraph.end, last, max_chars, language)
+        for unit in _joined(_joined(found, tiny_follows), fit):
             chunks.append(Chunk(len(chunks), start, unit.end, unit.boundary))
             start = unit.end
     if start < len(text):  # white space alone
@@ -88,45 +88,51 @@ def _ended(found: Iterator[Paragraph]) -> Iterator[tuple[Paragraph, Boundary]]:
     held: Paragraph | None = None
     for paragraph in found:
         if held is not None:
-            yield held, _boundary(held.kind, paragraph.kind)
+            yield held, boundary_after(held.kind, paragraph.kind)
         held = paragraph
     if held is not None:
-        yield held, _boundary(held.kind, None)
+        yield held, boundary_after(held.kind, None)
 
 
-def _boundary(kind: ParagraphKind, following: ParagraphKind | None) -> Boundary:
+def boundary_after(kind: ParagraphKind, following: ParagraphKind | None) -> Boundary:
+    """What ends a paragraph of a kind, before one of another or the end of the text."""
     if kind is ParagraphKind.HEADING:
         return Boundary.HEADING
     return Boundary.ITEM if kind is following is ParagraphKind.ITEM else Boundary.PARAGRAPH
 
 
-def _units(text: str, paragraph: Paragraph, last: Boundary, max_chars: int, language: str) -> Iterator[_Unit]:
-    """The sentences of a paragraph, the long ones in pieces."""
-    for sentence in _sentences(text, paragraph.start, paragraph.end, language, last):
-        if sentence.visible_end - sentence.start <= max_chars:
-            yield sentence
-            continue
-        for part in _sentences(text, sentence.start, sentence.end, language, sentence.boundary, inside_quotes=True):
-            start = part.start
-            for cut in clause_cuts(text, start, part.visible_end, max_chars):
-                visible_end = _visible_end(text, start, cut.at)
-                yield _Unit(start, visible_end, cut.at, Boundary.CLAUSE if cut.clause else Boundary.WORD)
-                start = cut.at
-            yield part._replace(start=start)
+def units(text: str, start: int, end: int, last: Boundary, max_chars: int, language: str) -> Iterator[Unit]:
+    """The sentences of a paragraph that `last` ends, the long ones in pieces."""
+    for sentence in _sentences(text, start, end, language, last):
+        yield from pieces(text, sentence, max_chars, language)
+
+
+def pieces(text: str, sentence: Unit, max_chars: int, language: str) -> Iterator[Unit]:
+    """A sentence, if need be in pieces that are short enough."""
+    if sentence.visible_end - sentence.start <= max_chars:
+        yield sentence
+        return
+    for part in _sentences(text, sentence.start, sentence.end, language, sentence.boundary, inside_quotes=True):
+        start = part.start
+        for cut in clause_cuts(text, start, part.visible_end, max_chars):
+            visible_end = visible_end_of(text, start, cut.at)
+            yield Unit(start, visible_end, cut.at, Boundary.CLAUSE if cut.clause else Boundary.WORD)
+            start = cut.at
+        yield part._replace(start=start)
 
 
 def _sentences(
     text: str, start: int, end: int, language: str, last: Boundary, *, inside_quotes: bool = False
-) -> Iterator[_Unit]:
+) -> Iterator[Unit]:
     for cut in sentence_starts(text, start, end, language=language, inside_quotes=inside_quotes):
-        yield _Unit(start, _visible_end(text, start, cut), cut, Boundary.SENTENCE)
+        yield Unit(start, visible_end_of(text, start, cut), cut, Boundary.SENTENCE)
         start = cut
-    yield _Unit(start, _visible_end(text, start, end), end, last)
+    yield Unit(start, visible_end_of(text, start, end), end, last)
 
 
-def _joined(units: Iterator[_Unit], together: Callable[[_Unit, _Unit], bool]) -> Iterator[_Unit]:
+def _joined(units: Iterator[Unit], together: Callable[[Unit, Unit], bool]) -> Iterator[Unit]:
     """Join each unit with those after it as long as they go `together`."""
-    held: _Unit | None = None
+    held: Unit | None = None
     for unit in units:
         if held is None:
             held = unit
@@ -139,12 +145,13 @@ def _joined(units: Iterator[_Unit], together: Callable[[_Unit, _Unit], bool]) ->
         yield held
 
 
-def _is_tiny(text: str, unit: _Unit) -> bool:
+def is_tiny(text: str, unit: Unit) -> bool:
     """Whether it is so short that a model would say it badly on its own."""
-    if unit.visible_end - unit.start > _TINY_CHARS:
+    if unit.visible_end - unit.start > TINY_CHARS:
         return False
-    return len(_WORD.findall(text, unit.start, unit.visible_end)) <= _TINY_WORDS
+    return len(WORD.findall(text, unit.start, unit.visible_end)) <= TINY_WORDS
 
 
-def _visible_end(text: str, start: int, end: int) -> int:
+def visible_end_of(text: str, start: int, end: int) -> int:
+    """Where a stretch ends without the white space after it."""
     return start + len(text[start:end].rstrip())
