@@ -12,8 +12,9 @@ from msgspec import Struct
 from app.api.paging import cursor_of
 from app.inference.model import Lane
 from app.store.history import Position
+from app.store.pairs import pair_token
 from app.store.rows import HistoryFilter
-from bench.seeding import COMMON_WORD, DAY_US, FIRST_US, RARE_WORD, YEARS, Common
+from bench.seeding import COMMON_PAIR, COMMON_WORD, DAY_US, FIRST_US, RARE_PAIR, RARE_WORD, YEARS, Common
 
 LIMIT = 50
 
@@ -54,6 +55,8 @@ def filters() -> dict[str, Wanted]:
         "rare tag": {"tag": common.rare_tag},
         "text in all": {"text": COMMON_WORD},
         "text in few": {"text": RARE_WORD},
+        "two characters in many": {"text": COMMON_PAIR},
+        "two characters in few": {"text": RARE_PAIR},
         "text in none": {"text": "surprised no one at the quay"},
         "lane and status": {"lane": "render", "status": "paused"},
         "tag and status": {"tag": common.tag, "status": "paused"},
@@ -81,8 +84,9 @@ def _wanted(query: Mapping[str, str]) -> Wanted:
     if "tag" in query:
         conditions.append(f"seq IN (SELECT job_seq FROM job_tags WHERE tag = '{query['tag']}')")  # noqa: S608
     if "text" in query:
-        phrase = f"'\"{query['text']}\"'"
-        conditions.append(f"seq IN (SELECT rowid FROM job_search WHERE job_search MATCH {phrase})")  # noqa: S608
+        words = query["text"]
+        index, phrase = ("job_search", f'"{words}"') if len(words) > 2 else ("job_search_pairs", pair_token(words))
+        conditions.append(f"seq IN (SELECT rowid FROM {index} WHERE {index} MATCH '{phrase}')")  # noqa: S608
     lane = query.get("lane")
     wanted = HistoryFilter(
         status=() if status is None else tuple(status.split(",")),

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from app.config import DATABASE_FILE
 from app.store.database import Database
+from app.store.pairs import pairs_of
 from bench.prose import sentence
 
 DAY_US = 86_400_000_000
@@ -20,6 +21,8 @@ YEARS = 3
 #: One job in a thousand has it in its title, and no other sentence does.
 RARE_WORD = "Zanzibar"
 COMMON_WORD = "the"
+#: One job in ten has the first in its title, one in a thousand the second.
+COMMON_PAIR, RARE_PAIR = "東京", "京都"
 
 _STATUSES = (("completed", 930), ("canceled", 40), ("failed", 28), ("paused", 2))
 _VOICES = [str(UUID(int=0x9D0C << 112 | number)) for number in range(12)]
@@ -52,6 +55,7 @@ class Made(Struct, frozen=True):
     text: Row
     tags: list[Row]
     search: Row
+    pairs: list[Row]
 
 
 def seed(data_dir: Path, count: int) -> Path:
@@ -71,6 +75,10 @@ def seed(data_dir: Path, count: int) -> Path:
         )
         connection.executemany(
             "INSERT INTO job_search (rowid, words) VALUES (?, ?)", [made.search for made in batch]
+        )
+        connection.executemany(
+            "INSERT INTO job_search_pairs (rowid, pairs) VALUES (?, ?)",
+            [pairs for made in batch for pairs in made.pairs],
         )
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -103,6 +111,8 @@ def _made(seq: int, dice: random.Random, sentences: list[str], apart: int) -> Ma
     tags = {tag for tag in (dice.choice(_TAGS), "library") if dice.random() < 0.33}
     text = dice.choice(sentences)
     title = f"{RARE_WORD}, part {seq}" if seq % 1000 == 7 else (f"Part {seq}" if lane == "render" else None)
+    if seq % 10 == 3:
+        title = f"{COMMON_PAIR}の物語、第{seq}話" + (f"、{RARE_PAIR}" if seq % 1000 == 3 else "")
     length = len(text)
     error = (
         '{"code":"INFERENCE_FAILED","message":"the model gave no audio","details":{}}'
@@ -116,4 +126,7 @@ def _made(seq: int, dice: random.Random, sentences: list[str], apart: int) -> Ma
         *(created, created + 4000, created + 30_000 if status != "paused" else None, error),
         f"{dice.getrandbits(256):064x}",
     )
-    return Made(job, (seq, text), [(tag, created, seq) for tag in sorted(tags)], (seq, f"{title or ''}\n{text}"))
+    words = f"{title or ''}\n{text}"
+    pairs = pairs_of(words)
+    tagged: list[Row] = [(tag, created, seq) for tag in sorted(tags)]
+    return Made(job, (seq, text), tagged, (seq, words), [(seq, pairs)] if pairs else [])

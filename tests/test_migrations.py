@@ -25,6 +25,7 @@ from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.rows import Artifact, Changes, HistoryFilter, Job, Voice
 from app.store.tables import SEARCH_TABLE, metadata
+from app.store.totals import Grouping, JobTotals, TotalsFilter
 from app.store.voices import VoiceStore
 from tests.store.samples import added, plan_of, row_counts, scalar
 
@@ -239,6 +240,48 @@ async def test_a_file_of_the_first_engine_keeps_its_voices(tmp_path: Path) -> No
         id="v", kind=VoiceKind.CLONE, display_name="Mine", model_id="m", name="", language_hint="en",
         transcript="Said.", created_at=5, description=None,
     )  # fmt: skip
+    await database.close()
+
+
+async def test_the_jobs_of_an_older_file_are_in_the_totals_and_found_by_two_characters(tmp_path: Path) -> None:
+    path = tmp_path / "q3tts.db"
+    migrated(path, "0003")
+    job = (
+        "INSERT INTO jobs (id, lane, status, voice_id, model_id, language, settings, formats, seed, tags,"
+        " characters, samples, work_us, created_at, warnings, request_sha256)"
+        " VALUES (?, 'render', ?, 'v', 'm', 'zh', '{}', '[]', 1, '[]', 7, 24000, 5, 86400000001, '[]', '')"
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(job, [("a", "completed"), ("b", "failed")])
+        connection.execute("INSERT INTO job_search (rowid, words) VALUES (1, '我去北京'), (2, 'no such word')")
+        connection.execute(
+            "INSERT INTO chunks (job_seq, chunk_index, start_char, end_char, boundary, attempts)"
+            " VALUES (1, 0, 0, 3, 'sentence', 2), (1, 1, 3, 7, 'sentence', 1)"
+        )
+
+    database = await Database.open(path)
+
+    total, groups = await JobTotals(database).of(TotalsFilter(), (Grouping.DAY,), limit=5)
+    assert (total.jobs, total.completed, total.failed, total.refused_takes) == (2, 1, 1, 3)
+    assert (total.characters, total.samples, total.work_us) == (14, 48000, 10)
+    assert [(group.day, group.jobs) for group in groups] == [(1, 2)]
+    found, _ = await History(database).page(HistoryFilter(text="北京"), after=None, limit=5)
+    assert [one.id for one in found] == ["a"]
+    await database.close()
+
+
+async def test_an_upgrade_that_makes_the_table_of_jobs_anew_goes_on_counting(
+    tmp_path: Path, revise: Revise
+) -> None:
+    path = tmp_path / "q3tts.db"
+    await with_a_job(path)
+    revise(REBUILD)
+
+    database = await Database.open(path)
+    await added(JobStore(database))
+
+    total, _ = await JobTotals(database).of(TotalsFilter(), (), limit=1)
+    assert total.jobs == 2
     await database.close()
 
 

@@ -19,6 +19,7 @@ from app.api.models import ModelController
 from app.api.options import AllowedMethods
 from app.api.queries import KnownParameters
 from app.api.speak import cancel, speak
+from app.api.stats import stats
 from app.api.stream import Encoded, events, stream
 from app.api.voices import VoiceController
 from app.errors import SpeechError
@@ -33,6 +34,7 @@ def make_app(parts: Parts) -> Litestar:
         speak,
         cancel,
         audio,
+        stats,
         JobController,
         VoiceController,
         ModelController,

@@ -1,37 +1,28 @@
 """`/v1/jobs`: submit, history, one job, control. Its audio is in `audio.py`."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, MediaType, Response, delete, get, post, put
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from app import SAMPLE_RATE
+from app.api.filters import history_filter
 from app.api.links import AnyRequest, ws_url
 from app.api.paging import cursor_of, position_of
-from app.api.schemas import SubmitRequest, both_voices
+from app.api.schemas import SubmitRequest
 from app.api.text_operation import SubmitOperation
 from app.api.views.jobs import ArtifactList, ArtifactView, ChunkList, ChunkView, JobPage, JobView
-from app.api.views.shared import Deleted, JobStatusWord, LaneWord
-from app.errors import InvalidRequest
+from app.api.views.shared import Deleted
 from app.inference.model import Lane
 from app.scheduler.progress import progress_of
 from app.scheduler.scheduler import Scheduler
-from app.store.history import MIN_SEARCH, MIN_UNSPACED, is_searchable
 from app.store.rows import HistoryFilter, Job, JobStatus
 from app.store.stores import Stores
 from app.usecases.jobs import Jobs
-from app.usecases.voice_chooser import VoiceChooser
 
-#: A date is its beginning. Litestar would take a number for seconds since 1970.
-Moment = Annotated[str | None, QueryParameter(description="ISO 8601: a date, or a date and a time")]
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
-
-#: In a query "+" means a space, unless it is sent as %2B, which `date -Is` in a shell does not do.
-_LOST_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)\Z", re.DOTALL)
 
 
 class JobController(Controller):
@@ -67,21 +58,12 @@ class JobController(Controller):
         job, fresh = await jobs.submit(data.job(Lane.RENDER), job_id=str(job_id))
         return await _submitted(job, fresh, stores, request)
 
-    @get(operation_id="listJobs", summary="Page")
+    @get(operation_id="listJobs", summary="Page", dependencies={"wanted": Provide(history_filter)})
     async def list_jobs(
         self,
         stores: NamedDependency[Stores],
-        chooser: NamedDependency[VoiceChooser],
+        wanted: NamedDependency[HistoryFilter],
         request: AnyRequest,
-        status: FromQuery[list[JobStatusWord] | None] = None,
-        lane: FromQuery[LaneWord | None] = None,
-        voice_id: FromQuery[UUID | None] = None,
-        voice: FromQuery[str | None] = None,
-        model_id: FromQuery[str | None] = None,
-        tag: FromQuery[str | None] = None,
-        text: FromQuery[str | None] = None,
-        created_from: Moment = None,
-        created_before: Moment = None,
         cursor: FromQuery[str | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     ) -> JobPage:
@@ -90,28 +72,6 @@ class JobController(Controller):
         `text` finds its words, three characters or more (two in Chinese, Japanese, Korean, Thai and the like),
         anywhere in the title and the first 2,000 characters.
         """
-        if text is not None and not is_searchable(text):
-            raise InvalidRequest.about(
-                "text",
-                f"text must have {MIN_SEARCH} characters or more to be searched for, or {MIN_UNSPACED} of a script "
-                "that has no spaces between its words",
-            )
-        if text is not None and "\0" in text:
-            raise InvalidRequest.about("text", "text has a NUL character; search for text without it")
-        if voice is not None:
-            if voice_id is not None:
-                raise both_voices()
-            voice_id = UUID((await chooser.named(voice)).id)
-        wanted = HistoryFilter(
-            status=tuple(dict.fromkeys(status or ())),
-            lane=None if lane is None else Lane(lane),
-            voice_id=None if voice_id is None else str(voice_id),
-            model_id=model_id,
-            tag=tag,
-            text=text,
-            created_from=None if created_from is None else _microseconds("created_from", created_from),
-            created_before=None if created_before is None else _microseconds("created_before", created_before),
-        )
         found, next_position = await stores.history.page(wanted, after=position_of(cursor), limit=limit)
         views = [JobView.of(job, progress_of(job), ws_url(request, job.id)) for job in found]
         return JobPage(views, cursor_of(next_position))
@@ -210,18 +170,3 @@ async def _submitted(job: Job, fresh: bool, stores: Stores, request: AnyRequest)
 async def _view(job: Job, stores: Stores, request: AnyRequest) -> JobView:
     place = await stores.jobs.place(job) if job.status is JobStatus.QUEUED else None
     return JobView.of(job, progress_of(job, queue_position=place), ws_url(request, job.id))
-
-
-def _microseconds(name: str, said: str) -> int:
-    """Since 1970. A time without a zone is taken as UTC, like every time that the engine gives."""
-    try:
-        moment = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", said))
-    except ValueError as error:
-        message = "this is not a date or a time of ISO 8601, such as 2026-11-30 or 2026-11-30T09:30:00Z"
-        raise InvalidRequest(
-            f"the request is not valid: {name}: {message}", fields=[{"field": name, "message": message}]
-        ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return delta // timedelta(microseconds=1)

@@ -96,7 +96,10 @@ def _name_of(entry: dict[str, Any]) -> str:
 def _message(request: Request[Any, Any, Any], entry: dict[str, Any]) -> str:
     """What is wrong with a parameter, and what it can be where that is a choice."""
     message = str(entry.get("message", ""))
-    parameter = request.route_handler.parsed_fn_signature.parameters.get(str(entry.get("key", "")))
+    handler = request.route_handler
+    asking = [handler, *handler.resolve_dependencies().values()]
+    name = str(entry.get("key", ""))
+    parameter = next((found for one in asking if (found := one.parsed_fn_signature.parameters.get(name))), None)
     if parameter is None or not message.startswith("Invalid enum value"):
         return message
     kind = parameter.annotation

@@ -14,6 +14,7 @@ from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, job_id_of, jobs_matching, voice_of
 from app.cli.job_control import CONTROLS
 from app.cli.job_deletion import delete
+from app.cli.job_stats import stats
 from app.cli.terminal import (
     Column,
     clock,
@@ -71,7 +72,11 @@ def jobs() -> None:
 @click.option(
     "--voice", metavar="VOICE", shell_complete=completion.voices, help="A voice's name, or the beginning of its id."
 )
-@click.option("--text", metavar="WORDS", help="Words in the title or the text, 3 characters or more.")
+@click.option(
+    "--text",
+    metavar="WORDS",
+    help="Words in the title or the text, 3 characters or more, or 2 of a script without spaces.",
+)
 @click.option("--tag", help="Only those with this tag.")
 @click.option("--since", type=Since(), metavar="DATE", help="A date, or how long ago: 7d, 12h, 30m.")
 @click.option("--all", "every", is_flag=True, help="All of them.  [default: in a pipe, and with --json]")
@@ -147,7 +152,7 @@ def show(job: str, as_json: bool, where: Where) -> None:
         print_facts(_facts(found, _voice_name(engine, found), files))
 
 
-for _control in (*CONTROLS, delete):
+for _control in (*CONTROLS, delete, stats):
     jobs.add_command(_control)
 
 

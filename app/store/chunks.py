@@ -84,7 +84,12 @@ class ChunkStore:
                 update(chunks).where(chunks.c.job_seq == job.seq, chunks.c.chunk_index == index).values(values)
             )
             kept = [*job.warnings, warning][-MAX_WARNINGS:]
-            statement = update(jobs).where(jobs.c.seq == job.seq).values(warnings=kept).returning(*COLUMNS)
+            statement = (
+                update(jobs)
+                .where(jobs.c.seq == job.seq)
+                .values(warnings=kept, refused_takes=jobs.c.refused_takes + 1)
+                .returning(*COLUMNS)
+            )
             return job_of((await connection.execute(statement)).one())
 
     async def reopen(self, job: Job, *, first: int) -> Job:

@@ -2,32 +2,26 @@
 come while somebody pages can neither shift nor repeat a row.
 """
 
-import re
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Select, literal_column, select, table, tuple_, union_all
+from sqlalchemy import Select, literal_column, select, table, tuple_, union_all
 from sqlalchemy import column as sql_column
 
 from app.store.database import Database
 from app.store.jobs import COLUMNS, job_of
+from app.store.pairs import has_unspaced, pair_token
 from app.store.rows import HistoryFilter, Job
-from app.store.tables import SEARCH_TABLE, job_tags, jobs
+from app.store.tables import PAIRS_TABLE, SEARCH_TABLE, job_tags, jobs
 
-_search = table(SEARCH_TABLE, sql_column("rowid"), sql_column("words"))
-
-#: A trigram index cannot find less. Words of two characters are found without it, where they are usual.
+#: A trigram index cannot find less. Words of two characters have an index of their own, where they are usual.
 MIN_SEARCH, MIN_UNSPACED = 3, 2
-#: Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Chinese characters; and Hangul syllables.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]"
-)
 
 
 def is_searchable(words: str) -> bool:
     """Whether there is enough to search for."""
-    return len(words) >= MIN_SEARCH or (len(words) >= MIN_UNSPACED and _UNSPACED.search(words) is not None)
+    return len(words) >= MIN_SEARCH or (len(words) >= MIN_UNSPACED and has_unspaced(words))
 
 
 class Position(Struct, frozen=True, array_like=True):
@@ -83,10 +77,12 @@ def _matching(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
     if wanted.text is not None:
         # The full-text index walks backwards by its rowid, one match after the other; any other order would
         # have to gather all matches first.
-        statement = statement.join(_search, _search.c.rowid == jobs.c.seq)
-        statement = statement.where(_matches(wanted.text))
-        order = [_search.c.rowid.desc()]
-        behind = None if after is None else _search.c.rowid < after.seq
+        index, phrase = _asked(wanted.text)
+        rowid = table(index, sql_column("rowid")).c.rowid
+        statement = statement.join(rowid.table, rowid == jobs.c.seq)
+        statement = statement.where(literal_column(index).op("MATCH", is_comparison=True)(phrase))
+        order = [rowid.desc()]
+        behind = None if after is None else rowid < after.seq
     for column, value in (
         (jobs.c.lane, wanted.lane),
         (jobs.c.voice_id, wanted.voice_id),
@@ -107,8 +103,8 @@ def _matching(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
     return statement.order_by(*order)
 
 
-def _matches(words: str) -> ColumnElement[bool]:
+def _asked(words: str) -> tuple[str, str]:
+    """The full-text index that can find the words, and what it is asked for."""
     if len(words) < MIN_SEARCH:
-        return _search.c.words.contains(words, autoescape=True)
-    phrase = '"' + words.replace('"', '""') + '"'
-    return literal_column(SEARCH_TABLE).op("MATCH", is_comparison=True)(phrase)
+        return PAIRS_TABLE, pair_token(words)
+    return SEARCH_TABLE, '"' + words.replace('"', '""') + '"'

@@ -15,8 +15,9 @@ from app.errors import ErrorBody, IdempotencyConflict, JobNotFound
 from app.inference.model import Lane
 from app.store.clock import now_us
 from app.store.database import Database, Transaction
+from app.store.pairs import pairs_of
 from app.store.rows import FINAL, UNFINISHED, Artifact, Changes, Job, JobStatus, Kept, NewJob, struct_of
-from app.store.tables import SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
+from app.store.tables import PAIRS_TABLE, SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
 
 #: A job's columns but the ones that only the statements use.
 COLUMNS = tuple(jobs.c[name] for name in Job.__struct_fields__)
@@ -25,6 +26,9 @@ COLUMNS = tuple(jobs.c[name] for name in Job.__struct_fields__)
 _QUEUED: ColumnElement[Any] = literal_column(f"'{JobStatus.QUEUED}'")
 
 _SEARCHABLE = text(f"INSERT INTO {SEARCH_TABLE} (rowid, words) VALUES (:seq, :words)")  # noqa: S608
+_WORDS = text(f"SELECT words FROM {SEARCH_TABLE} WHERE rowid = :seq")  # noqa: S608
+_PAIRED = text(f"INSERT INTO {PAIRS_TABLE} (rowid, pairs) VALUES (:seq, :pairs)")  # noqa: S608
+_UNPAIRED = text(f"INSERT INTO {PAIRS_TABLE} ({PAIRS_TABLE}, rowid, pairs) VALUES ('delete', :seq, :pairs)")  # noqa: S608
 _UNSEARCHABLE = text(f"DELETE FROM {SEARCH_TABLE} WHERE rowid = :seq")  # noqa: S608
 
 
@@ -72,6 +76,8 @@ class JobStore:
         job = job_of((await connection.execute(statement)).one())
         await connection.execute(insert(job_texts), {"job_seq": job.seq, "text": new.text})
         await connection.execute(_SEARCHABLE, {"seq": job.seq, "words": words})
+        if pairs := pairs_of(words):
+            await connection.execute(_PAIRED, {"seq": job.seq, "pairs": pairs})
         if new.tags:
             await connection.execute(
                 insert(job_tags),
@@ -171,7 +177,7 @@ class JobStore:
                 delete(jobs).where(jobs.c.seq == job.seq, jobs.c.status.in_(list(FINAL)))
             )
             if gone.rowcount:
-                await connection.execute(_UNSEARCHABLE, {"seq": job.seq})
+                await _make_unsearchable(connection, job.seq)
             return bool(gone.rowcount)
 
     async def known(self, job_ids: Iterable[str]) -> set[str]:
@@ -234,3 +240,10 @@ async def _repeated(
 async def _change(connection: Transaction, statement: Any) -> Job | None:
     row = (await connection.execute(statement.returning(*COLUMNS))).first()
     return None if row is None else job_of(row)
+
+
+async def _make_unsearchable(connection: Transaction, seq: int) -> None:
+    words: str = (await connection.execute(_WORDS, {"seq": seq})).scalar_one()
+    if pairs := pairs_of(words):
+        await connection.execute(_UNPAIRED, {"seq": seq, "pairs": pairs})
+    await connection.execute(_UNSEARCHABLE, {"seq": seq})

@@ -98,6 +98,7 @@ class Job(Struct, frozen=True, kw_only=True):
     error: ErrorBody | None
     warnings: list[dict[str, Any]]
     request_sha256: str
+    refused_takes: int = 0
 
     @property
     def final(self) -> bool:

@@ -7,6 +7,7 @@ from app.store.database import Database
 from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.preferences import Preferences
+from app.store.totals import JobTotals
 from app.store.voices import VoiceStore
 
 
@@ -18,10 +19,16 @@ class Stores(NamedTuple):
     history: History
     voices: VoiceStore
     preferences: Preferences
+    totals: JobTotals
 
     @classmethod
     def over(cls, database: Database) -> Self:
         """Those of an open database."""
         return cls(
-            JobStore(database), ChunkStore(database), History(database), VoiceStore(database), Preferences(database)
+            JobStore(database),
+            ChunkStore(database),
+            History(database),
+            VoiceStore(database),
+            Preferences(database),
+            JobTotals(database),
         )

@@ -80,6 +80,7 @@ jobs = Table(
     Column("warnings", JSON, nullable=False),
     Column("idempotency_key", String, unique=True),
     Column("request_sha256", String, nullable=False),
+    Column("refused_takes", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # a number is never used again, so a page of history cannot be re-ordered
 )
 # Every filter of the history has an index that ends in the order of the pages, (created_at, seq): SQLite
@@ -139,10 +140,75 @@ artifacts = Table(
     sqlite_with_rowid=False,
 )
 
+#: The day of the rows that are about all days together.
+ALL_DAYS = -1
+
+#: Sums over the jobs that were submitted on a day, deleted ones too, kept by the triggers below.
+job_totals = Table(
+    "job_totals",
+    metadata,
+    Column("day", Integer, primary_key=True),  # days since 1970 in UTC, or ALL_DAYS
+    Column("lane", String, primary_key=True),
+    Column("model_id", String, primary_key=True),
+    Column("voice_id", String, primary_key=True),
+    Column("jobs", Integer, nullable=False),
+    Column("completed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("canceled", Integer, nullable=False),
+    Column("characters", Integer, nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("work_us", Integer, nullable=False),
+    Column("refused_takes", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Nothing that writes a job can forget the totals. A migration that makes the table of jobs anew loses the
+#: triggers; `schema.py` makes them again after every upgrade.
+TOTALS_TRIGGERS = {
+    "job_totals_added": """
+CREATE TRIGGER job_totals_added AFTER INSERT ON jobs BEGIN
+ INSERT INTO job_totals
+ SELECT day, NEW.lane, NEW.model_id, NEW.voice_id, 1,
+  NEW.status = 'completed', NEW.status = 'failed', NEW.status = 'canceled',
+  NEW.characters, NEW.samples, NEW.work_us, NEW.refused_takes
+ FROM (SELECT -1 AS day UNION ALL SELECT NEW.created_at / 86400000000)
+ WHERE true
+ ON CONFLICT (day, lane, model_id, voice_id) DO UPDATE SET
+  jobs = jobs + 1,
+  completed = completed + excluded.completed,
+  failed = failed + excluded.failed,
+  canceled = canceled + excluded.canceled,
+  characters = characters + excluded.characters,
+  samples = samples + excluded.samples,
+  work_us = work_us + excluded.work_us,
+  refused_takes = refused_takes + excluded.refused_takes;
+END""",
+    "job_totals_changed": """
+CREATE TRIGGER job_totals_changed AFTER UPDATE OF status, samples, work_us, refused_takes ON jobs BEGIN
+ UPDATE job_totals SET
+  completed = completed + (NEW.status = 'completed') - (OLD.status = 'completed'),
+  failed = failed + (NEW.status = 'failed') - (OLD.status = 'failed'),
+  canceled = canceled + (NEW.status = 'canceled') - (OLD.status = 'canceled'),
+  samples = samples + NEW.samples - OLD.samples,
+  work_us = work_us + NEW.work_us - OLD.work_us,
+  refused_takes = refused_takes + NEW.refused_takes - OLD.refused_takes
+ WHERE day IN (-1, NEW.created_at / 86400000000)
+  AND lane = NEW.lane AND model_id = NEW.model_id AND voice_id = NEW.voice_id;
+END""",
+}
+
 #: Searched by `?text=`: title and the beginning of the text, as trigrams, so that a match may start inside a
 #: word and scripts without spaces are found too. The rowid is `jobs.seq`.
 SEARCH_TABLE = "job_search"
 CREATE_SEARCH = f"CREATE VIRTUAL TABLE {SEARCH_TABLE} USING fts5(words, tokenize='trigram')"
 SEARCHED_CHARS = 2_000
 
-event.listen(metadata, "after_create", DDL(CREATE_SEARCH))
+#: For words of two characters, which trigrams cannot find, in scripts without spaces: `pairs.py` has the tokens.
+#: Without a copy of them: they are made again from `words` to delete them.
+PAIRS_TABLE = "job_search_pairs"
+CREATE_PAIRS = (
+    f"CREATE VIRTUAL TABLE {PAIRS_TABLE} USING fts5(pairs, content='', columnsize=0, detail=none, tokenize='ascii')"
+)
+
+for _statement in (CREATE_SEARCH, CREATE_PAIRS, *TOTALS_TRIGGERS.values()):
+    event.listen(metadata, "after_create", DDL(_statement))

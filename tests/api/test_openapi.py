@@ -35,6 +35,7 @@ ROUTES = {
     "POST /v1/models/{model_id}/unload": "unloadModel",
     "DELETE /v1/models/{model_id}": "deleteModel",
     "GET /v1/jobs": "listJobs",
+    "GET /v1/jobs/stats": "getStats",
     "POST /v1/jobs": "submitJob",
     "GET /v1/jobs/{job_id}": "getJob",
     "PUT /v1/jobs/{job_id}": "putJob",
@@ -197,6 +198,7 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
 
     assert names | {"chunking"} == {
         *("status", "lane", "voice_id", "voice", "model_id", "tag", "text", "created_from", "created_before"),
+        *("by", "first_day", "last_day"),
         *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language", "named"),
         *(
             "model",

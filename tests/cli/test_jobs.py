@@ -82,6 +82,17 @@ def test_every_filter_counts(shell: Shell, made: list[dict[str, Any]]) -> None:
     assert found("--limit", "3") == 3
 
 
+def test_totals_are_a_table_with_the_sum_at_its_end(shell: Shell, made: list[dict[str, Any]]) -> None:
+    title, *rows, last = assert_fits(shell.ok("jobs", "stats", "--by", "lane", "--by", "voice"))
+    answer = shell.json("jobs", "stats", "--by", "lane", "--since", "1d")
+
+    assert title.split() == ["LANE", "VOICE", "JOBS", "FAILED", "CHARACTERS", "AUDIO", "WORK", "REFUSED"]
+    assert any(row.split()[0] == "render" for row in rows)
+    assert last.split()[:2] == ["total", str(answer["total"]["jobs"])]
+    assert answer["total"]["jobs"] >= len(made)
+    assert {group["lane"] for group in answer["groups"]} >= {"render"}
+
+
 def test_nothing_found_is_said_to_the_person_alone(shell: Shell) -> None:
     run = shell.run("jobs", "--tag", "nobody has this")
 

@@ -157,6 +157,47 @@ async def test_searched_words_are_words_and_no_query_language(jobs: JobStore, hi
     assert [job.id for job in found] == [match.id]
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("北京", "我明天去北京。"),
+        ("語。", "日本語。"),
+        ("한국", "대한국민"),
+        ("ไท", "ภาษาไทย"),
+        ("A社", "The a社 report"),
+        ("𠮷野", "𠮷野家"),
+        ("を%", "100を%かく"),
+        (" 本", "a 本"),
+    ],
+)
+async def test_words_of_two_characters_are_found_in_scripts_without_spaces(
+    jobs: JobStore, history: History, words: str, text: str
+) -> None:
+    older = await added(jobs, text=text)
+    await added(jobs, text="京北 語 。日 국한 社A 野𠮷 %を")
+    newer = await added(jobs, title=text, text="More.")
+
+    assert [job.id for job in await pages(history, HistoryFilter(text=words), limit=1)] == [newer.id, older.id]
+    (with_filter,) = await pages(history, HistoryFilter(text=words, created_before=newer.created_at), limit=5)
+    assert with_filter.id == older.id
+
+
+async def test_a_deleted_job_is_found_by_two_characters_no_longer(
+    jobs: JobStore, history: History, database: Database
+) -> None:
+    gone = await in_state(jobs, JobStatus.CANCELED, text="東京です")
+    stays = await added(jobs, text="東京です")
+
+    assert await jobs.delete(gone)
+
+    assert [job.id for job in await pages(history, HistoryFilter(text="東京"), limit=5)] == [stays.id]
+    async with database.transaction() as connection:
+        index = await connection.execute(
+            text("SELECT rowid FROM job_search_pairs WHERE job_search_pairs MATCH '6771x4eac'")
+        )
+        assert index.scalars().all() == [stays.seq]
+
+
 async def test_titles_are_searched_too_and_long_texts_up_to_a_limit(jobs: JobStore, history: History) -> None:
     job = await added(jobs, title="A rare title", text="x" * 1_900 + "early" + "x" * 200 + "latelate")
 
@@ -194,6 +235,7 @@ DATES = {"created_from": 1, "created_before": 2**60}
         ({"model_id": "model"}, "ix_jobs_model_id_created_at"),
         ({"tag": "common"}, "PRIMARY KEY (tag="),
         ({"text": "common"}, "VIRTUAL TABLE INDEX"),
+        ({"text": "北京"}, "VIRTUAL TABLE INDEX"),
         (DATES, "ix_jobs_created_at"),
         ({"tag": "common", **DATES}, "PRIMARY KEY (tag="),
         ({"text": "common", **DATES}, "VIRTUAL TABLE INDEX"),

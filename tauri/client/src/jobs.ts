@@ -3,7 +3,17 @@
 import type { ErrorCode } from "./errors.js";
 import type { Asked, Http } from "./http.js";
 import { Offsets } from "./offsets.js";
-import type { Artifact, Chunk, ChunkFilter, Job, JobFilter, JobPage, SubmitRequest } from "./types.js";
+import type {
+  Artifact,
+  Chunk,
+  ChunkFilter,
+  Job,
+  JobFilter,
+  JobPage,
+  JobStats,
+  StatsFilter,
+  SubmitRequest,
+} from "./types.js";
 
 export interface Submitting extends Asked {
   /** With the same key the same request makes one job, however often it is sent. Without one, the client makes one. */
@@ -62,6 +72,11 @@ export class Jobs {
       yield* page.jobs;
       cursor = page.next_cursor;
     } while (cursor !== null);
+  }
+
+  /** Totals over all jobs that there ever were, deleted ones too, and over groups of them. */
+  stats(filter: StatsFilter = {}, asked: Asked = {}): Promise<JobStats> {
+    return this.#http.json("GET", "/jobs/stats", { ...asked, query: filter });
   }
 
   get(jobId: string, asked: Asked = {}): Promise<Job> {

@@ -86,6 +86,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stats
+         * @description Totals over all jobs that there ever were, deleted ones too, and over groups of them.
+         *
+         *     `by` may be given repeatedly: `by=day&by=lane` has a group for each day and lane. A job counts on the day in UTC
+         *     on which it was submitted.
+         */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{job_id}/cancel": {
         parameters: {
             query?: never;
@@ -698,10 +721,42 @@ export interface components {
             text: string;
             language: string | null;
         };
+        /** JobGroup */
+        JobGroup: {
+            jobs: number;
+            completed: number;
+            failed: number;
+            canceled: number;
+            characters: number;
+            audio_seconds: number;
+            work_seconds: number;
+            refused_takes: number;
+            day: string | null;
+            model_id: string | null;
+            voice_id: string | null;
+            /** @enum {null|string} */
+            lane: "speak" | "render" | null;
+        };
         /** JobPage */
         JobPage: {
             jobs: components["schemas"]["JobView"][];
             next_cursor: string | null;
+        };
+        /** JobStats */
+        JobStats: {
+            total: components["schemas"]["JobSums"];
+            groups: components["schemas"]["JobGroup"][];
+        };
+        /** JobSums */
+        JobSums: {
+            jobs: number;
+            completed: number;
+            failed: number;
+            canceled: number;
+            characters: number;
+            audio_seconds: number;
+            work_seconds: number;
+            refused_takes: number;
         };
         /** JobView */
         JobView: {
@@ -1413,6 +1468,43 @@ export interface operations {
             403: components["responses"]["Status403"];
             404: components["responses"]["Status404"];
             409: components["responses"]["Status409"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: {
+                by?: ("day" | "model" | "voice" | "lane")[] | null;
+                /** @description A date, such as 2026-11-30 */
+                first_day?: string | null;
+                /** @description A date, such as 2026-11-30 */
+                last_day?: string | null;
+                lane?: "speak" | "render" | null;
+                voice_id?: string | null;
+                voice?: string | null;
+                model_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStats"];
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
             500: components["responses"]["Status500"];
             503: components["responses"]["Status503"];
             507: components["responses"]["Status507"];

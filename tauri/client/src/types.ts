@@ -11,6 +11,7 @@ export type Download = Schemas["DownloadView"];
 export type Health = Schemas["Health"];
 export type Job = Omit<Schemas["JobView"], "warnings"> & { warnings: Warning[] };
 export type JobPage = Omit<Schemas["JobPage"], "jobs"> & { jobs: Job[] };
+export type JobStats = Schemas["JobStats"];
 export type JobStatus = Job["status"];
 export type Model = Schemas["ModelView"];
 export type Progress = Schemas["Progress"];
@@ -33,6 +34,7 @@ export type Recording = Blob | ArrayBuffer | ArrayBufferView | { path: string };
 
 export type VoiceFilter = Filter<"listVoices">;
 export type JobFilter = Filter<"listJobs">;
+export type StatsFilter = Filter<"getStats">;
 export type ChunkFilter = Filter<"listChunks">;
 
 /** A take that was refused and spoken again, or a chunk that was left out. */

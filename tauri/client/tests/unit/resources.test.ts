@@ -63,6 +63,7 @@ it("the client can ask for every route that the engine has, and for no other but
     c.jobs.submit(request),
     c.jobs.put(ID, request),
     c.jobs.list(),
+    c.jobs.stats(),
     c.jobs.get(ID),
     c.jobs.text(ID),
     c.jobs.chunks(ID),
