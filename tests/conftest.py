@@ -7,14 +7,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import httpx
 import hypothesis
 import pytest
 
 from app.config import Config
 from app.engine.serving import serving
 from app.engine.start import bind
-from tests.support.client import PATIENCE_S, TOKEN, Engine
+from tests.support.client import TOKEN, Engine, http_client
 from tests.support.fakes import fake_entry
 
 # With these set, pytest shows every difference in full; between two recordings it does not find them in hours.
@@ -75,11 +74,9 @@ def start(tmp_path: Path) -> Starter:
         config = Config(
             data_dir=data_dir, token=TOKEN, idle_unload_s=idle_unload_s, hub_cache=data_dir.with_name("hub")
         )
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        url = f"http://127.0.0.1:{port}"
         async with (
             serving(config, sock, builtin=[fake_entry(control, **entry)]) as parts,
-            httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as http,
+            http_client(port) as http,
         ):
             yield Engine(port, http, parts, control, data_dir)
 

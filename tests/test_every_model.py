@@ -6,15 +6,15 @@ import io
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from itertools import pairwise
 
-import httpx
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.selftest.checkpoint import write_checkpoint
 from tests.conftest import Starter
-from tests.support.client import Client, audio_of, next_event
+from tests.support.client import Client, audio_of, http_client, next_event
 from tests.support.fakes import VOICE_ID
 from tests.support.sidecar import TOKEN, sidecar
+from tests.support.variants import in_test_long
 
 pytestmark = pytest.mark.anyio
 
@@ -74,20 +74,18 @@ def calm() -> dict[str, dict[str, bytes]]:
     return {}
 
 
-@pytest.fixture(params=["fake", "espeak-ng", pytest.param("tiny", marks=pytest.mark.long)])
+@pytest.fixture(params=["fake", "espeak-ng", *in_test_long("tiny")])
 async def speaker(
     request: pytest.FixtureRequest, start: Starter, calm: dict[str, dict[str, bytes]]
 ) -> AsyncGenerator[Speaker]:
     made = calm.setdefault(request.param, {})
     if request.param == "fake":
         async with start() as engine:
-            yield Speaker(engine, VOICE_ID, made, many=40)
+            yield Speaker(engine, VOICE_ID, made, many=20)
         return
     slow = request.param == "tiny"
     port: int = request.getfixturevalue("qwen3_port" if slow else "espeak_port")
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
+    async with http_client(port, token=TOKEN) as http:
         client = Client(port, http, token=TOKEN)
         wanted = {"model_id": request.param} if slow else {"language": "en-US"}
         voices = (await client.get("/voices", params=wanted))["voices"]
@@ -186,7 +184,7 @@ async def test_the_same_seed_gives_the_same_file(speaker: Speaker) -> None:
 
 @pytest.mark.parametrize("speaker", ["fake", "espeak-ng"], indirect=True)  # the effects do not know the model
 @pytest.mark.parametrize(
-    "settings", [{"rate": 2.0}, {"rate": 0.5}, {"pitch": 1.5}, {"volume": 0.5}, {"volume": 0.0}]
+    "settings", [{"rate": 2.0}, {"volume": 0.0}, *in_test_long({"rate": 0.5}, {"pitch": 1.5}, {"volume": 0.5})]
 )
 async def test_rate_pitch_and_volume_are_heard_whoever_applies_them(
     speaker: Speaker, settings: dict[str, float]

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Generator
 from itertools import pairwise
 from typing import Any
 
-import httpx
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
-from tests.support.client import Client
+from tests.support.client import Client, http_client
 from tests.support.pauses import MS, PAUSES, loud
 from tests.support.sidecar import TOKEN, sidecar
 
@@ -66,9 +65,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Generator[int]:
 
 @pytest.fixture
 async def client(port: int) -> AsyncGenerator[Client]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    url = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
+    async with http_client(port, token=TOKEN) as http:
         yield Client(port, http, token=TOKEN)
 
 

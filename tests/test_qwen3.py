@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import anyio
-import httpx
 import numpy as np
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from app.selftest.checkpoint import write_checkpoint
 from app.workers.download.fetch import PARTS
 from tests.models.hub import Hub
-from tests.support.client import Client, audio_of, next_event
+from tests.support.client import Client, audio_of, http_client, next_event
 from tests.support.sidecar import TOKEN, Sidecar, sidecar
 from tests.workers import small_models
 
@@ -67,8 +66,7 @@ def process(models: Path, data_dir: Path) -> Generator[Sidecar]:
 @asynccontextmanager
 async def client_of(process: Sidecar) -> AsyncGenerator[Client]:
     port = process.lines[-1]["port"]
-    url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as http:
+    async with http_client(port, token=TOKEN, timeout=PATIENCE_S) as http:
         yield Client(port, http, token=TOKEN)
 
 

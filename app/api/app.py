@@ -42,7 +42,8 @@ def make_app(parts: Parts) -> Litestar:
         events,
     ]
     app = Litestar(
-        route_handlers=[Router("/v1", route_handlers=handlers)],
+        path="/v1",
+        route_handlers=handlers,
         dependencies={
             **{name: _provide(parts, name) for name in Parts._fields},
             "encoded": Provide(lambda: encoded, sync_to_thread=False),
@@ -59,7 +60,7 @@ def make_app(parts: Parts) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="q3tts",
             version=__version__,
-            openapi_router=Router("/v1", route_handlers=[], include_in_schema=False, after_request=_in_our_shape),
+            openapi_router=Router("/", route_handlers=[], include_in_schema=False, after_request=_in_our_shape),
             render_plugins=[ContractPlugin(path="/openapi.json")],
             use_handler_docstrings=True,
         ),

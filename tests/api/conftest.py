@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-import httpx
 import pytest
 
 from app.config import Config
@@ -17,7 +16,7 @@ from app.engine.start import bind
 from app.models import spec
 from app.models.spec import ModelSpec
 from tests.api.models import Program
-from tests.support.client import PATIENCE_S, TOKEN, Engine
+from tests.support.client import TOKEN, Engine, http_client
 from tests.support.fakes import fake_entry
 
 #: What is built in, by the control folder.
@@ -48,7 +47,6 @@ async def opened(
     data_dir.mkdir(exist_ok=True)
     sock = bind("127.0.0.1", 0)
     port: int = sock.getsockname()[1]
-    headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         closing_socket(sock),
         serving(
@@ -56,9 +54,7 @@ async def opened(
             sock,
             builtin=builtin(control),
         ) as parts,
-        httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
-        ) as http,
+        http_client(port) as http,
     ):
         yield Engine(port, http, parts, control, data_dir)
 

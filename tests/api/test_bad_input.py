@@ -15,6 +15,7 @@ from app.store.history import is_searchable
 from tests.api.raw import AUTHORIZATION, error_in, host, wire
 from tests.support.client import Engine
 from tests.support.fakes import VOICE_ID
+from tests.support.variants import mostly_in_test_long
 
 pytestmark = pytest.mark.anyio
 
@@ -122,10 +123,7 @@ HOSTILE = (
 
 
 #: Those that are not like another one.
-DISTINCT = [
-    pytest.param(route, marks=pytest.mark.long if route.startswith(("PUT ", "POST /v1/speak")) else ())
-    for route in BODIES
-]
+DISTINCT = mostly_in_test_long(BODIES, but=("POST /v1/jobs", "POST /v1/voices/clone"))
 
 
 @pytest.mark.parametrize("route", DISTINCT)

@@ -12,6 +12,7 @@ from tests.api.asking import finished, job_in, render, speak
 from tests.api.raw import error_in
 from tests.support.client import Engine
 from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.variants import in_test_long
 
 pytestmark = pytest.mark.anyio
 
@@ -116,8 +117,8 @@ async def test_the_history_is_newest_first(shared: Engine) -> None:
 @pytest.mark.parametrize(
     "search",
     [
-        *({}, {"tag": "TAG", "text": "paged with"}),
-        *(pytest.param(one, marks=pytest.mark.long) for one in ({"tag": "TAG"}, {"text": "paged with"})),
+        {"tag": "TAG", "text": "paged with"},
+        *in_test_long({}, {"tag": "TAG"}, {"text": "paged with"}),
     ],
 )
 async def test_pages_neither_skip_nor_repeat_while_jobs_come_and_go(shared: Engine, search: dict[str, str]) -> None:

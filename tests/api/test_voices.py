@@ -18,6 +18,7 @@ from tests.api.raw import error_in
 from tests.api.wavs import EXTENSIBLE, FLOAT, PCM, chunk, floats, fmt, pcm, riff, samples, tone
 from tests.support.client import Engine
 from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
+from tests.support.variants import mostly_in_test_long
 
 pytestmark = pytest.mark.anyio
 
@@ -275,7 +276,9 @@ GOOD: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize(
+    "name", mostly_in_test_long(GOOD, but=("30 seconds in stereo", "extensible", "just loud enough"))
+)
 async def test_a_recording_in_any_of_the_usual_forms_is_taken(shared: Engine, name: str) -> None:
     ref_text = "La la la. " * (50 if name.startswith("30 seconds") else 1)
 
@@ -328,7 +331,11 @@ BAD: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+#: One of each kind: what the decoder says of each case is held by tests/workers/test_decoding.py.
+@pytest.mark.parametrize(
+    "name",
+    mostly_in_test_long(BAD, but=("AVI", "rate of 2^32-1", "ADPCM", "too long", "all but silent", "NaN inside")),
+)
 async def test_a_recording_that_cannot_be_used_is_refused_with_what_would_be_right(
     shared: Engine, name: str
 ) -> None:
@@ -338,6 +345,7 @@ async def test_a_recording_that_cannot_be_used_is_refused_with_what_would_be_rig
     assert any(word in answer["error"]["message"] for word in ("send", "numbers", "samples"))
 
 
+@pytest.mark.long
 async def test_a_recording_that_is_cut_anywhere_is_refused_or_taken_but_never_a_defect(shared: Engine) -> None:
     wav = tone(1.0)
     for end in (*range(0, 60, 3), 1_000, len(wav) - 1):

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
-import httpx
 import pytest
 
 from app.audio.playback.speakers import Played
@@ -23,7 +22,7 @@ from app.errors import NoSpeakers
 from app.models.spec import ModelSpec
 from tests.daemon import small_handlers
 from tests.daemon.asking import jobs_of
-from tests.support.client import PATIENCE_S, TOKEN, Engine
+from tests.support.client import TOKEN, Engine, http_client
 from tests.support.fakes import fake_entry
 
 HANDLERS = Path(small_handlers.__file__).read_text()
@@ -146,14 +145,11 @@ async def both_doors(
     port: int = sock.getsockname()[1]
     config = Config(data_dir=data_dir, token=TOKEN, socket_path=path, **settings)
     speakers, stopped = FakeSpeakers(), asyncio.Event()
-    headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         serving(
             config, sock, builtin=builtin or [fake_entry(control)], speakers=speakers, on_stop=stopped.set
         ) as parts,
-        httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE_S, trust_env=False
-        ) as http,
+        http_client(port) as http,
     ):
         yield Running(path, Engine(port, http, parts, control, data_dir), speakers, stopped)
 

@@ -20,6 +20,7 @@ from tests.daemon.asking import jobs_of, ok, refused
 from tests.daemon.conftest import Opener, Running
 from tests.support.client import Engine
 from tests.support.fakes import OTHER_VOICE_ID, fake_entry
+from tests.support.variants import in_test_long
 
 pytestmark = pytest.mark.anyio
 
@@ -140,16 +141,18 @@ class Api:
     ("said", "number"),
     [
         ("Ann", 1),  # the active model's
-        ("bob", 3),
-        ("uncle_bob", 3),  # a preset's own name
-        ("UNCLE_BOB", 3),
-        (str(UUID(int=3)), 3),
+        ("UNCLE_BOB", 3),  # a preset's own name
         ("beef", 0xBEEF << 112),
-        ("face", 4),  # a name goes before the beginning of an id
         ("twin", None),
-        ("nobody", None),
-        ("", None),
-        ("bee", None),
+        *in_test_long(
+            ("bob", 3),
+            ("uncle_bob", 3),
+            (str(UUID(int=3)), 3),
+            ("face", 4),  # a name goes before the beginning of an id
+            ("nobody", None),
+            ("", None),
+            ("bee", None),
+        ),
     ],
 )
 async def test_every_interface_means_the_same_voice(
@@ -190,30 +193,30 @@ PRESETS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("language", "display_name"),
-    [
-        (None, "C American"),
-        ("English", "C American"),
-        ("auto", "C American"),
-        ("en-GB", "D British"),
-        ("en-AU", "C American"),
-        ("German", "B German"),
-        ("de-AT", "An Austrian"),
-        ("de-CH", "An Austrian"),
-        ("da", "A Dane"),
-        ("fr", "Anybody"),
-    ],
-)
+FIRST_OF: dict[str | None, str] = {
+    None: "C American",
+    "English": "C American",
+    "auto": "C American",
+    "en-GB": "D British",
+    "en-AU": "C American",
+    "German": "B German",
+    "de-AT": "An Austrian",
+    "de-CH": "An Austrian",
+    "da": "A Dane",
+    "fr": "Anybody",
+}
+
+
 async def test_a_model_with_presets_speaks_with_the_first_one_of_the_language(
-    opened: Opener, tmp_path: Path, language: str | None, display_name: str
+    opened: Opener, tmp_path: Path
 ) -> None:
     async with opened([entry(tmp_path / "control", presets=PRESETS)]) as running:
-        spoken = await voice_of(running, language=language)
-        assert spoken["display_name"] == display_name
-        body = {"text": TEXT, "language": {"English": "en", "German": "de"}.get(language or "", language)}
-        for path, status in (("/jobs", 201), ("/speak", 200)):
-            assert (await running.engine.post(path, body, status))["voice_id"] == spoken["voice_id"]
+        for language, display_name in FIRST_OF.items():
+            spoken = await voice_of(running, language=language)
+            assert spoken["display_name"] == display_name, language
+            body = {"text": TEXT, "language": {"English": "en", "German": "de"}.get(language or "", language)}
+            for path, status in (("/jobs", 201), ("/speak", 200)):
+                assert (await running.engine.post(path, body, status))["voice_id"] == spoken["voice_id"]
 
 
 async def test_a_language_that_nobody_speaks_is_reported(opened: Opener, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.api.models import audio
 from tests.daemon.asking import framed, jobs_of, line, ok, refused
 from tests.daemon.conftest import Opener, Running
 from tests.support.fakes import VOICE_ID
+from tests.support.variants import in_test_long
 from tests.support.waiting import until, until_answered
 
 pytestmark = pytest.mark.anyio
@@ -197,7 +198,7 @@ async def test_texts_that_wait_to_be_heard_leave_room_for_other_listeners(runnin
     assert len(running.speakers.heard) == 12
 
 
-@pytest.mark.parametrize("silent", ["=", "* ", "…\n\n"])
+@pytest.mark.parametrize("silent", ["=", *in_test_long("* ", "…\n\n")])
 async def test_a_long_stretch_that_has_no_sound_does_not_stop_it(running: Running, silent: str) -> None:
     """Nobody hears of it that it is over; what comes after it is spoken all the same."""
     text = f"Hello there.\n\n{silent * (2 * MAX_UNHEARD_CHARS // len(silent))}\n\nThe end."

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import anyio
 import pytest
 
 from app import __version__
-from tests.support.client import Client, audio_of, next_event
+from tests.support.client import Client, audio_of, http_client, next_event
 from tests.support.sidecar import TOKEN, Sidecar, sidecar, told
 
 pytestmark = pytest.mark.anyio
@@ -30,10 +30,7 @@ DOCUMENT = "\n\n".join(
 @asynccontextmanager
 async def client_of(engine: Sidecar) -> AsyncGenerator[Client]:
     port = engine.ready()["port"]
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, trust_env=False
-    ) as http:
+    async with http_client(port, token=TOKEN) as http:
         yield Client(port, http, token=TOKEN)
 
 
@@ -54,16 +51,21 @@ async def in_the_middle(client: Client, job_id: str) -> None:
     assert event["progress"]["chunks_done"] < event["progress"]["chunks_total"]
 
 
-async def undisturbed(folder: Path) -> bytes:
-    with sidecar(folder) as engine:
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of an undisturbed run."""
+
+    async def render(engine: Sidecar) -> bytes:
         async with client_of(engine) as client:
             job = await submitted(client)
             await client.ended(job["job_id"])
             return await client.wav(job["job_id"])
 
+    with sidecar(tmp_path_factory.mktemp("calm") / "data") as engine:
+        return anyio.run(render, engine)
 
-async def test_a_killed_worker_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
-    expected = await undisturbed(tmp_path / "calm")
+
+async def test_a_killed_worker_leaves_no_trace_in_the_file(tmp_path: Path, expected: bytes) -> None:
     with sidecar(tmp_path / "data") as engine:
         async with client_of(engine) as client:
             job = await submitted(client)
@@ -77,8 +79,7 @@ async def test_a_killed_worker_leaves_no_trace_in_the_file(tmp_path: Path) -> No
             assert await client.wav(job["job_id"]) == expected
 
 
-async def test_a_killed_engine_goes_on_after_its_restart(tmp_path: Path) -> None:
-    expected = await undisturbed(tmp_path / "calm")
+async def test_a_killed_engine_goes_on_after_its_restart(tmp_path: Path, expected: bytes) -> None:
     with sidecar(tmp_path / "data") as engine:
         async with client_of(engine) as client:
             job = await submitted(client)

@@ -17,6 +17,17 @@ TOKEN = "a-token-of-the-tests"
 PATIENCE_S = 30.0
 
 
+def http_client(port: int, *, token: str = TOKEN, timeout: float = PATIENCE_S) -> httpx.AsyncClient:
+    """Speaks HTTP with the engine at this port. It reads no certificates, which would take longer than a test."""
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=timeout,
+        trust_env=False,
+        verify=False,
+    )
+
+
 class Client:
     """One engine, over its real sockets."""
 

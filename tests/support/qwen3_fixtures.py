@@ -16,6 +16,7 @@ from app.workers.synthesis.qwen3.generator import BatchGenerator
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.sequence import SpeechSequence
 from tests.support.qwen3_checkpoints import DEEP, RYAN, Models, clone, tone
+from tests.support.variants import in_test_long
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def the(frames: list[Frame]) -> Frame:
     return frame
 
 
-@pytest.fixture(params=["custom_voice", pytest.param("voice_design", marks=pytest.mark.long), "base"])
+@pytest.fixture(params=["base", *in_test_long("custom_voice", "voice_design")])
 def speaker(request: pytest.FixtureRequest, models: Models, cloned: VoiceSpec) -> Iterator[tuple[Qwen3, VoiceSpec]]:
     """A model of each kind, and a voice for it."""
     kind: str = request.param

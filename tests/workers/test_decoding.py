@@ -29,6 +29,7 @@ from tests.audio.recordings import (
     with_flac_samples,
     with_wav_size,
 )
+from tests.support.variants import in_test_long
 
 PATIENCE_S = 60.0
 
@@ -379,11 +380,8 @@ def test_what_is_just_good_enough_is_taken() -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        *("wav", "mp3", "m4a", "ogg opus"),
-        *(
-            pytest.param(kind, marks=pytest.mark.long)
-            for kind in ("wav float", "flac", "m4a lossless", "ogg vorbis")
-        ),
+        *("wav", "m4a"),
+        *in_test_long("mp3", "ogg opus", "wav float", "flac", "m4a lossless", "ogg vorbis"),
     ],
 )
 def test_an_accident_to_a_file_makes_it_a_recording_or_a_refusal_and_nothing_else(kind: str) -> None:

@@ -17,6 +17,7 @@ from app.workers.synthesis.espeak import model as espeak_module
 from app.workers.synthesis.espeak.library import EspeakLibrary, SpeechRequest
 from app.workers.synthesis.espeak.model import Espeak
 from tests.support.speaking import speak, utterance
+from tests.support.variants import in_test_long
 
 SPEECH = SpeechRequest(text="Hello, world.", voice="gmw/en-US", seed=1, rate=175, pitch=50, pitch_range=50)
 
@@ -84,9 +85,11 @@ def test_a_listener_that_has_enough_hears_no_more() -> None:
     "speech",
     [
         SPEECH,  # its file has upper case in its name, so the library makes a list of voices
-        replace(SPEECH, voice="gmw/de+f3"),
-        replace(SPEECH, rate=500),  # is sped up in buffers of their own
-        replace(SPEECH, voice="gmw/xx"),
+        *in_test_long(
+            replace(SPEECH, voice="gmw/de+f3"),
+            replace(SPEECH, rate=500),  # is sped up in buffers of their own
+            replace(SPEECH, voice="gmw/xx"),
+        ),
     ],
 )
 def test_nothing_of_a_text_stays_in_memory(speech: SpeechRequest) -> None:

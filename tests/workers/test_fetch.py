@@ -18,6 +18,7 @@ from app.workers.download import fetch
 from app.workers.download.hub import FetchFailed, explained, is_safe
 from tests.models.hub import PATIENCE_S, Hub
 from tests.support.downloads import FILES, MODEL, TOTAL, WEIGHTS, environment, files_in, whole
+from tests.support.variants import in_test_long
 from tests.support.waiting import wait_until
 
 UNSAFE = {
@@ -226,7 +227,9 @@ def test_a_file_with_other_bytes_is_removed_and_brought_anew_by_the_next_try(hub
     assert [name for name in FILES if hub.asked_for(name)] == ["model.safetensors"]
 
 
-@pytest.mark.parametrize("length", [None, len(FILES["merges.txt"]) - 1, len(FILES["merges.txt"]) + 1])
+@pytest.mark.parametrize(
+    "length", [len(FILES["merges.txt"]) - 1, *in_test_long(None, len(FILES["merges.txt"]) + 1)]
+)
 def test_a_small_file_that_is_not_as_listed_is_not_kept(length: int | None, hub: Hub, folder: Path) -> None:
     if length is None:
         hub.corrupt.add("merges.txt")
@@ -330,9 +333,11 @@ def test_a_model_of_pickles_is_unsuitable(hub: Hub, folder: Path) -> None:
     ("config", "words"),
     [
         (b'{"model_type": "gemma"}', "'gemma', which is neither a text-to-speech nor a speech-to-text model"),
-        (b'{"model_type": "llama"}', "'llama' is a text model"),
-        (b"{", "config.json is malformed"),
-        (None, "has no config.json"),
+        *in_test_long(
+            (b'{"model_type": "llama"}', "'llama' is a text model"),
+            (b"{", "config.json is malformed"),
+            (None, "has no config.json"),
+        ),
     ],
 )
 def test_a_model_that_does_not_speak_is_refused_before_its_weights_come(

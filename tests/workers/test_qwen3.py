@@ -41,6 +41,7 @@ from tests.support.qwen3_fixtures import other as other
 from tests.support.qwen3_fixtures import preset as preset
 from tests.support.qwen3_fixtures import speaker as speaker
 from tests.support.speaking import Spoken, collect, finish, speak
+from tests.support.variants import in_test_long
 from tests.support.worker import Worker, stop
 from tests.workers.conftest import BLAS
 
@@ -114,16 +115,15 @@ def test_the_same_utterances_give_the_same_bytes_in_every_order_with_every_distu
 @pytest.mark.parametrize(
     "changes",
     [
-        {"seed": 2},
         {"seed": 2**64 - 1},
         {"voice": VoiceSpec(VoiceKind.PRESET, "vivian")},
         {"instruct": "Whisper."},
         {"language": "de"},
-        {"text": "No."},
-        {"sampling": Sampling(temperature=0.3)},
         {"sampling": Sampling(top_k=1)},
-        {"sampling": Sampling(top_p=0.2)},
         {"text_layout": "beside"},
+        *in_test_long(
+            {"seed": 2}, {"text": "No."}, {"sampling": Sampling(temperature=0.3)}, {"sampling": Sampling(top_p=0.2)}
+        ),
     ],
 )
 def test_whatever_an_utterance_says_is_heard(preset: Qwen3, alone: Alone, changes: dict[str, Any]) -> None:
@@ -226,7 +226,7 @@ def test_a_model_that_would_end_at_once_gives_the_two_frames_of_the_official_cod
     assert (len(spoken.pcm), spoken.reason) == (2 * FRAME_BYTES, STOP)
 
 
-@pytest.mark.parametrize("bits", [4, *(pytest.param(bits, marks=pytest.mark.long) for bits in (6, 8))])
+@pytest.mark.parametrize("bits", [4, *in_test_long(6, 8)])
 def test_a_quantized_model_speaks(models: Models, bits: int) -> None:
     model = models.model(type="custom_voice", bits=bits)
 

@@ -35,6 +35,7 @@ from tests.support.qwen3_checkpoints import (
 from tests.support.qwen3_codes import Codes, their_codes
 from tests.support.qwen3_codes import generated as generated
 from tests.support.speaking import Spoken, collect, finish, speak
+from tests.support.variants import mostly_in_test_long
 
 GREEDY = Sampling(temperature=0)
 
@@ -98,9 +99,7 @@ def test_codes_are_those_of_mlx_audio_in_a_batch_that_grows_and_shrinks(
         assert np.array_equal(np.stack(generated[id])[:FRAMES], expected)
 
 
-@pytest.mark.parametrize(
-    "width", [pytest.param(width, marks=() if width in (1, 3, 8) else pytest.mark.long) for width in range(1, 9)]
-)
+@pytest.mark.parametrize("width", mostly_in_test_long(range(1, 9), but=(1, 5)))
 def test_codes_are_those_of_mlx_audio_in_a_batch_of_any_width(
     models: Models, preset: Qwen3, generated: dict[int, list[Codes]], width: int
 ) -> None:

@@ -22,6 +22,7 @@ from tests.support.qwen3_checkpoints import (
     utterance,
 )
 from tests.support.speaking import Spoken, collect, finish, speak
+from tests.support.variants import in_test_long
 
 VIVIAN = VoiceSpec(VoiceKind.PRESET, "vivian")
 
@@ -52,7 +53,7 @@ def steps(preset: Qwen3, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     return request.param
 
 
-@pytest.mark.parametrize("width", [pytest.param(1, marks=pytest.mark.long), 3, 8])
+@pytest.mark.parametrize("width", [3, *in_test_long(1, 8)])
 def test_each_frame_is_waited_for_once_however_many_sequences_and_launch_units_there_are(
     preset: Qwen3, waits: list[int], width: int, steps: str
 ) -> None:

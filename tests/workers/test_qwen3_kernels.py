@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from tests.support.running import command
+from tests.support.variants import in_test_long
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="the names are those of OpenBLAS for x86-64"
 )
 
 
-@pytest.mark.parametrize("core", ["Haswell", "Sandybridge", "SkylakeX"])
+@pytest.mark.parametrize("core", ["Haswell", *in_test_long("Sandybridge", "SkylakeX")])
 def test_a_result_is_the_same_whatever_is_computed_beside_it(core: str) -> None:
     done = subprocess.run(
         command("blas_results"),

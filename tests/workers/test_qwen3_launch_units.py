@@ -15,6 +15,7 @@ from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.sampling import SamplingParams, stack_sampling
 from tests.support.qwen3_checkpoints import LONGER, Models, endless, utterance
 from tests.support.speaking import Spoken, collect, finish, speak
+from tests.support.variants import in_test_long, mostly_in_test_long
 
 RENDERS = [endless(id=number, seed=number, max_seconds=2) for number in (1, 2, 3)]
 RENDERS[1] = replace(RENDERS[1], text="∞ " + LONGER * 3, text_layout="beside")
@@ -39,7 +40,7 @@ def a_unit_at_a_time(model: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model.generator, "max_iteration_s", 0.0)
 
 
-@pytest.fixture(params=["preempted", "go on"])
+@pytest.fixture(params=["go on", *in_test_long("preempted")])
 def renders(model: Qwen3, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """What becomes of renders while somebody listens."""
     share = 0.0 if request.param == "preempted" else 1e9
@@ -62,9 +63,7 @@ def has_slot(model: Qwen3, one: Utterance) -> bool:
     return model.generator.stats().sequences[one.id].has_slot
 
 
-@pytest.mark.parametrize(
-    "units", [pytest.param(n, marks=() if n == 9 else pytest.mark.long) for n in range(1, UNITS)]
-)
+@pytest.mark.parametrize("units", mostly_in_test_long(range(1, UNITS), but=(9,)))
 def test_a_listener_who_comes_in_the_middle_of_a_step_does_not_wait_for_the_rest(
     model: Qwen3, alone: dict[int, bytes], renders: str, units: int
 ) -> None:

@@ -35,6 +35,7 @@ from tests.support.qwen3_checkpoints import Models, clone
 from tests.support.qwen3_codes import Codes
 from tests.support.qwen3_codes import generated as generated
 from tests.support.speaking import finish
+from tests.support.variants import mostly_in_test_long
 
 pytestmark = pytest.mark.skipif(mlx_runtime.device() != "cpu", reason="elsewhere, talkers are not in float32")
 
@@ -139,9 +140,7 @@ def expected_reason(case: Case, kept: dict[str, NDArray[Any]]) -> FinishReason:
     return FinishReason.LENGTH if limited else FinishReason.STOP
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=() if kind == "base" else pytest.mark.long) for kind in CHECKPOINTS]
-)
+@pytest.mark.parametrize("kind", mostly_in_test_long(CHECKPOINTS, but=("base",)))
 def test_takes_of_both_layouts_beside_each_other_are_those_of_the_makers_code(
     model: Callable[[Kind], Qwen3],
     voices: dict[str, VoiceSpec],
