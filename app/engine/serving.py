@@ -19,6 +19,7 @@ from app.engine.http import KEEP_ALIVE_S, DeadlineHttp
 from app.engine.websocket import AcknowledgedWebSocket
 from app.errors import StorageFailed
 from app.models.spec import ModelSpec, espeak
+from app.process.waiting import end_task
 from app.scheduler.finisher import STORAGE_RETRY_S
 from app.usecases.parts import Parts
 
@@ -131,7 +132,7 @@ async def working(parts: Parts, watch: Callable[[asyncio.Task[None]], None]) -> 
         scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
         stack.push_async_callback(_settle, parts, scheduling)
         sweep = asyncio.create_task(_sweep(parts), name="sweep")
-        stack.push_async_callback(_cancel, sweep)
+        stack.push_async_callback(end_task, sweep)
         watch(scheduling)
         yield
 
@@ -148,7 +149,7 @@ async def _settle(parts: Parts, scheduling: asyncio.Task[None]) -> None:
                 supervisor.kill_worker()  # it does not come to its next step
     parts.logs.cut_off()
     parts.feed.close()
-    await _cancel(scheduling)
+    await end_task(scheduling)
 
 
 async def _stop_serving(server: Server, task: asyncio.Task[None]) -> None:
@@ -175,9 +176,3 @@ async def _sweep(parts: Parts) -> None:
         await parts.voices.sweep()
     except Exception:
         logger.exception("what a crash left behind cannot be removed")
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -1,8 +1,8 @@
-"""Waiting for work that must not be abandoned halfway."""
+"""Waiting for work that must not be abandoned halfway, and for tasks that are ended."""
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -25,3 +25,18 @@ async def wait_uncancelled(work: Awaitable[Result]) -> Result:
     if not task.cancelled():
         task.exception()  # retrieved, or asyncio would complain that it never was
     raise canceled
+
+
+async def end_task(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task and wait until it has ended. Raises what it failed with.
+
+    A cancellation of the caller is raised afterwards, as by `wait_uncancelled`: to suppress what awaiting the task
+    raises would suppress that, too, and the caller would go on for ever.
+    """
+    task.cancel()
+    try:
+        await wait_uncancelled(asyncio.wait({task}))
+    finally:
+        failure = None if task.cancelled() else task.exception()
+    if failure is not None:
+        raise failure

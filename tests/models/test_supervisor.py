@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from app.errors import InferenceFailed, ModelNotReady
@@ -21,6 +22,7 @@ from app.models.worker.take import Take
 from tests.support.descriptors import no_descriptors
 from tests.support.fakes import fake_pcm
 from tests.support.takes import LONG, PATIENCE_S, begun, fake, heard, utterance, whole
+from tests.support.variants import in_test_long
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -142,6 +144,14 @@ async def test_what_is_submitted_while_an_idle_worker_ends_is_spoken_by_the_next
                 await anyio.sleep(0.0005)
 
             await whole(supervisor.submit(utterance(text, seed=number + 1)))
+
+
+async def test_the_moment_in_which_an_idle_worker_ends_is_one_to_close_at(control: Path) -> None:
+    with anyio.fail_after(PATIENCE_S):
+        async with supervising(*fake(control), idle_unload_s=0.001, ping_s=0.001) as supervisor:
+            await whole(supervisor.submit(utterance(LONG)))
+            while supervisor.loaded:
+                await anyio.lowlevel.checkpoint()
 
 
 async def test_a_worker_that_dies_leaves_no_seam_in_the_audio(
@@ -490,7 +500,9 @@ async def test_free_slots_are_those_for_renders_and_are_announced(control: Path)
         assert wakeup.is_set()
 
 
-@pytest.mark.parametrize("text", [LONG, f"[hold:never] {LONG}", f"[hang:once] {LONG}", f"[die] {LONG}"])
+@pytest.mark.parametrize(
+    "text", [LONG, f"[die] {LONG}", *in_test_long(f"[hold:never] {LONG}", f"[hang:once] {LONG}")]
+)
 async def test_a_pool_that_is_left_in_the_middle_leaves_nothing_behind(
     control: Path, text: str, spawned: Spawned
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from app.process.waiting import wait_uncancelled
+from app.process.waiting import end_task, wait_uncancelled
 
 pytestmark = pytest.mark.anyio
 
@@ -60,3 +60,52 @@ async def test_work_that_is_canceled_itself_cancels_whoever_waits() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def endless() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_task_that_is_ended_has_ended_and_its_failure_is_the_callers() -> None:
+    async def fail() -> None:
+        try:
+            await endless()
+        finally:
+            raise ZeroDivisionError
+
+    for work, error in ((endless(), None), (fail(), ZeroDivisionError)):
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0)
+
+        if error is None:
+            await end_task(task)
+        else:
+            with pytest.raises(error):
+                await end_task(task)
+
+        assert task.done()
+
+
+async def test_whoever_is_canceled_while_a_task_is_ended_is_canceled_once_it_has() -> None:
+    """Had the two cancellations been taken for one, the caller would have gone on for ever."""
+    gate = asyncio.Event()
+
+    async def end_slowly() -> None:
+        try:
+            await endless()
+        finally:
+            await gate.wait()
+
+    task = asyncio.create_task(end_slowly())
+    await asyncio.sleep(0)
+    caller = asyncio.create_task(end_task(task))
+    await asyncio.sleep(0)
+
+    caller.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    gate.set()
+    await asyncio.wait({caller})
+
+    assert task.cancelled()
+    assert caller.cancelled()

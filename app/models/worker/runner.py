@@ -21,6 +21,7 @@ from app.models.worker.residency import Demand, ModelResidency, ResidencyPolicy,
 from app.models.worker.state import LOADED, Effect, WorkerEvent, WorkerState, transition
 from app.models.worker.watchdog import Watchdog, WorkerHealth
 from app.process.descriptors import are_exhausted
+from app.process.waiting import end_task
 
 #: After this many failed starts in a row, everything that waits for the model is refused.
 MAX_FAILED_STARTS = 3
@@ -145,9 +146,8 @@ class WorkerRunner:
         try:
             await self._watch(watchdog, reader)
         finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError, *LOST):
-                await reader
+            with suppress(*LOST):
+                await end_task(reader)
 
     async def _start_process(self) -> WorkerProcess:
         """Start the process, as soon as there are descriptors for its pipes. Raises OSError."""

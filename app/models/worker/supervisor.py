@@ -4,7 +4,6 @@ loaded and unloaded. How the process comes and goes is in `runner.py`.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 from app.inference import wire
 from app.inference.model import Utterance
@@ -15,6 +14,7 @@ from app.models.worker.residency import ModelResidency, ResidencyPolicy
 from app.models.worker.runner import WorkerRunner, WorkerTimes
 from app.models.worker.state import LOADED, WorkerState
 from app.models.worker.take import Take
+from app.process.waiting import end_task
 
 
 class WorkerSupervisor:
@@ -62,9 +62,7 @@ class WorkerSupervisor:
 
     async def close(self) -> None:
         """Stop the worker and start no other; takes that have not ended never end."""
-        self.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self.task
+        await end_task(self.task)
 
     @property
     def task(self) -> "asyncio.Task[None]":
