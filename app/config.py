@@ -39,6 +39,7 @@ class Config(Struct, frozen=True, kw_only=True):
     hub_cache: Path | None = None  #: where the hub's tools keep models that can be used, too; None for nowhere
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
     idle_unload_s: float = DEFAULT_IDLE_UNLOAD_S
+    audio_links: bool = False  #: whether there may be addresses of a job's audio that need no token
     socket_path: Path | None = None  #: where the daemon's clients come in; None for nowhere
     token_file: Path | None = None  #: where the token is; None when it came from outside, and is written nowhere
     umask: int = 0o077  #: the user's own, for files that are made outside the data folder

@@ -211,6 +211,17 @@ class StartFailed(SpeechError):
         self.exit_code = exit_code
 
 
+def of_body(body: ErrorBody) -> SpeechError:
+    """The error that a job failed with: of its own class, as its code tells."""
+    kinds = [SpeechError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    kind = next((each for each in kinds if each.code == body.code and each is not StartFailed), SpeechError)
+    error = SpeechError.__new__(kind)
+    SpeechError.__init__(error, body.message, **body.details)
+    return error
+
+
 def cannot_open(what: str, error: OSError) -> SpeechError:
     """The failure to open a file: of this machine's disk, or for want of a file descriptor, which passes."""
     if are_exhausted(error):

@@ -10,15 +10,17 @@ from litestar.routes import HTTPRoute
 
 from app import __version__
 from app.api import problems
-from app.api.audio import audio
+from app.api.audio import audio, link
 from app.api.bodies import StrictRequest
 from app.api.contract import ContractPlugin
 from app.api.health import health
 from app.api.jobs import JobController
 from app.api.models import ModelController
+from app.api.openai_errors import has_openai_shape
 from app.api.options import AllowedMethods
 from app.api.queries import KnownParameters
 from app.api.speak import cancel, speak
+from app.api.speech import create_speech, list_speech_voices
 from app.api.stats import stats
 from app.api.stream import Encoded, events, stream
 from app.api.voices import VoiceController
@@ -34,6 +36,9 @@ def make_app(parts: Parts) -> Litestar:
         speak,
         cancel,
         audio,
+        link,
+        create_speech,
+        list_speech_voices,
         stats,
         JobController,
         VoiceController,
@@ -71,9 +76,10 @@ def make_app(parts: Parts) -> Litestar:
     methods.learn(app)
     for route in app.routes:
         if isinstance(route, HTTPRoute):
+            # Instead of Litestar's own shape of failures; `contract.py` adds the others.
+            shape = problems.OPENAI_RESPONSES if has_openai_shape(route.path) else problems.RESPONSES
             for handler in route.route_handlers:
-                # Instead of Litestar's own shape of failures; `contract.py` adds the others.
-                handler.responses = {**problems.RESPONSES, **(handler.responses or {})}
+                handler.responses = {**shape, **(handler.responses or {})}
     return app
 
 
@@ -83,4 +89,4 @@ def _provide(parts: Parts, name: str) -> Provide:
 
 def _in_our_shape(response: Response[Any]) -> Response[Any]:
     """Litestar answers unknown paths beside the OpenAPI document itself, with a page of HTML."""
-    return problems.not_found() if response.status_code == 404 else response
+    return problems.not_found("") if response.status_code == 404 else response

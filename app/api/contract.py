@@ -8,15 +8,22 @@ decided elsewhere.
 from collections.abc import Iterator
 from typing import Any, TypeAlias, cast
 
+import msgspec
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
+
+from app.api.openai_errors import PREFIX, has_openai_shape
+from app.api.problems import body_of
+from app.audio.export.formats import FORMATS, LIVE_FORMATS
+from app.errors import ErrorBody
 
 #: A part of the document, as JSON has it.
 Part: TypeAlias = dict[str, Any]
 
 DESCRIPTION = """A speech engine for one machine: text in, speech out, as a live stream or as a file.
 
-Every request carries `Authorization: Bearer <token>`. A failure has one shape on every route: `Problem`.
+Every request carries `Authorization: Bearer <token>`. A failure has one shape on every route: `Problem`; below
+`/v1/audio`, where OpenAI's clients ask, that of OpenAI: `OpenAIProblem`.
 
 Audio that is being made comes over a WebSocket, which OpenAPI cannot describe. `GET /v1/stream/{job_id}` sends one
 job's events from the first to the last, `AUDIO_CHUNK` with its samples among them; `?after_seq=N` resumes after
@@ -46,8 +53,13 @@ WITH_BODY = {
 QUEUEING = ("submitJob", "putJob")
 QUEUEING_ANSWERS = {"200": "The job that came with the same id or key before", "201": "The job, which is queued"}
 
-#: What answers with a WAV file.
-AUDIO = ("getAudio", "headAudio", "previewVoice")
+#: What answers with audio, and with which kinds of it.
+AUDIO = {
+    "getAudio": tuple(dict.fromkeys(FORMATS[name].media_type for name in FORMATS)),
+    "headAudio": (),
+    "previewVoice": ("audio/wav",),
+}
+SPEECH = tuple(FORMATS[name].media_type for name in LIVE_FORMATS)
 BINARY: Part = {"type": "string", "format": "binary"}
 AUDIO_HEADERS = {
     "ETag": "Of this very audio, for `If-None-Match` and `If-Range`",
@@ -55,10 +67,21 @@ AUDIO_HEADERS = {
     "Content-Disposition": "The name for a file",
 }
 
+#: What is sent with audio in OpenAI's shape.
+SPEECH_HEADERS = {
+    "X-Request-Id": "The id of the job",
+    "Content-Location": "Where its audio can be fetched again",
+    "X-Ignored-Fields": "Fields of the request that mean nothing here",
+}
+
+#: Requests in which a field that is not known is ignored.
+OPEN = frozenset({"CreateSpeechRequest", "VoiceRef"})
+
 #: Bodies that clients may begin with, by the name of the operation.
 EXAMPLES: dict[str, Part] = {
     "speak": {"text": "The lamp was lit.", "voice": "en-us", "settings": {"rate": 1.2}},
     "cancel": {"job_id": "0c5e5b0e-6f0b-4a55-9a1e-3a3f4f0f7b11"},
+    "createSpeech": {"model": "tts-1", "input": "The lamp was lit.", "voice": "alloy", "response_format": "mp3"},
     "submitJob": {"text": "Chapter one. It was late.", "voice": "en-us", "title": "A book", "tags": ["book"]},
     "putJob": {"text": "Chapter one. It was late.", "voice": "en-us", "title": "A book", "tags": ["book"]},
     "cloneVoice": {"display_name": "Ada", "ref_audio": {"path": "/home/ada/voice.m4a"}, "ref_text": "What I said."},
@@ -80,15 +103,16 @@ def completed(document: Part) -> Part:
     """The document with everything that it did not say yet; what it was made from stays as it is."""
     schemas = {name: dict(schema) for name, schema in document["components"]["schemas"].items()}
     paths = {
-        path: {method: _operation(method, operation) for method, operation in methods.items()}
+        path: {method: _operation(path, method, operation) for method, operation in methods.items()}
         for path, methods in document["paths"].items()
     }
-    for name in _sent(paths, schemas):
+    for name in _sent(paths, schemas) - OPEN:
         schemas[name]["additionalProperties"] = False
     components = document["components"] | {
         "schemas": schemas,
         "responses": {
-            _name(status): _problem(status, what)
+            _name(path, status): _problem(path, status, what)
+            for path in ("", PREFIX)
             for status, what in sorted((ANYWHERE | NAMED | CHANGING | WITH_BODY).items())
         },
         "securitySchemes": {BEARER: {"type": "http", "scheme": "bearer", "description": "The engine's token."}},
@@ -97,7 +121,7 @@ def completed(document: Part) -> Part:
     return document | {"info": info, "paths": paths, "components": components, "security": [{BEARER: []}]}
 
 
-def _operation(method: str, operation: Part) -> Part:
+def _operation(path: str, method: str, operation: Part) -> Part:
     body = operation.get("requestBody")
     name = operation["operationId"]
     failures = dict(ANYWHERE)
@@ -117,11 +141,15 @@ def _operation(method: str, operation: Part) -> Part:
     if name == "speak":
         job = responses["200"]
         responses["200"] = job | {"content": job["content"] | {"audio/wav": {"schema": BINARY}}}
+    if name == "createSpeech":
+        events = {"text/event-stream": {"schema": {"type": "string"}}}
+        content = {kind: {"schema": BINARY} for kind in SPEECH} | events
+        responses = {"200": {"description": "The audio", "headers": _headers(SPEECH_HEADERS), "content": content}}
     if name in AUDIO:
-        responses = _audio_responses(head=method == "head")
+        responses = _audio_responses(AUDIO[name])
         failures |= CHANGING
     for status in sorted(failures):
-        responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+        responses[str(status)] = {"$ref": f"#/components/responses/{_name(path, status)}"}
     changed = operation | {"responses": responses}
     if body is not None and name in EXAMPLES:
         json = body["content"]["application/json"] | {"example": EXAMPLES[name]}
@@ -129,35 +157,40 @@ def _operation(method: str, operation: Part) -> Part:
     return changed
 
 
-def _audio_responses(*, head: bool) -> Part:
-    """RFC 9110: the whole file, a part of it, nothing new, or nothing in that range."""
-    content = {} if head else {"content": {"audio/wav": {"schema": BINARY}}}
-    headers = {name: {"description": what, "schema": {"type": "string"}} for name, what in AUDIO_HEADERS.items()}
+def _headers(meanings: dict[str, str]) -> Part:
+    return {name: {"description": what, "schema": {"type": "string"}} for name, what in meanings.items()}
+
+
+def _audio_responses(kinds: tuple[str, ...]) -> Part:
+    """RFC 9110: the whole file, a part of it, nothing new, or nothing in that range; without kinds for HEAD."""
+    content = {"content": {kind: {"schema": BINARY} for kind in kinds}} if kinds else {}
+    headers = _headers(AUDIO_HEADERS)
     known = {"304": {"description": "The audio is the one that `If-None-Match` names", "headers": headers}}
     whole = {"200": {"description": "The audio", "headers": headers, **content}} | known
-    if head:
+    if not kinds:
         return whole
-    extent = {"Content-Range": {"description": "Which bytes these are", "schema": {"type": "string"}}}
+    extent = _headers({"Content-Range": "Which bytes these are"})
     return whole | {
         "206": {
             "description": "The part of the audio that `Range` asks for",
             "headers": headers | extent,
             **content,
         },
-        "416": {**_problem(416, "The range lies beyond the end of the file"), "headers": extent},
+        "416": {**_problem("", 416, "The range lies beyond the end of the file"), "headers": extent},
     }
 
 
-def _problem(status: int, what: str) -> Part:
+def _problem(path: str, status: int, what: str) -> Part:
     code = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "JOB_NOT_FOUND", 408: "REQUEST_TIMEOUT", 409: "WRONG_STATE"}
     code |= {413: "TOO_LARGE", 500: "INTERNAL", 503: "OVERLOADED", 507: "STORAGE_FAILED"}
-    example: Part = {"error": {"code": code.get(status, "INVALID_REQUEST"), "message": what.lower(), "details": {}}}
-    schema = {"$ref": "#/components/schemas/Problem"}
+    shown = body_of(path, status, ErrorBody(code.get(status, "INVALID_REQUEST"), what.lower()))
+    schema = {"$ref": f"#/components/schemas/{type(shown).__name__}"}
+    example = msgspec.to_builtins(shown)
     return {"description": what, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
-def _name(status: int) -> str:
-    return f"Status{status}"
+def _name(path: str, status: int) -> str:
+    return f"{'Speech' if has_openai_shape(path) else ''}Status{status}"
 
 
 def _sent(paths: Part, schemas: Part) -> set[str]:

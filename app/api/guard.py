@@ -7,21 +7,24 @@ check has been bypassed twice; so the check is in front of it, on raw bytes, and
   names a path and no other host;
 - Origin, when a browser sends one, is on the list;
 - the bearer token, in the Authorization header or, for WebSockets of browsers, offered as a subprotocol
-  `bearer.<token>` beside `q3tts.v1`, of which only the latter is ever echoed;
+  `bearer.<token>` beside `q3tts.v1`, of which only the latter is ever echoed; or, where links are on, the signature
+  of a link to one job's audio, which is taken out of the address before anybody else sees that;
 - a body no larger than allowed, counted as it comes.
 """
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from hashlib import sha256
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import msgspec
 from litestar.exceptions import HTTPException
 
-from app.api.problems import Problem
-from app.errors import ErrorBody
+from app.api.problems import body_of, status_of
+from app.errors import ErrorBody, SpeechError
+from app.usecases.audio_links import EXPIRES, SIGNATURE, AudioLinks
 from app.usecases.fields import NOT_VALID
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -36,15 +39,20 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 #: In the scope of a request that was let in, for the server.
 AUTHORIZED = "q3tts.authorized"
 
+_LINKED = re.compile(r"/v1/jobs/(?P<job_id>[^/]+)/audio")
+
 SUBPROTOCOL = "q3tts.v1"
 BEARER_PREFIX = "bearer."
 
+_RESOURCE_POLICY = b"cross-origin-resource-policy"
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'"),
-    (b"cross-origin-resource-policy", b"same-origin"),
+    (_RESOURCE_POLICY, b"same-origin"),
 ]
+#: A link may be the `src` of an <audio> of any page that was given it.
+_LINK_HEADERS = [*_HEADERS[:-1], (_RESOURCE_POLICY, b"cross-origin")]
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (
@@ -55,7 +63,8 @@ _PREFLIGHT = [
 ]
 _EXPOSED = (
     b"access-control-expose-headers",
-    b"content-range, content-length, etag, location, content-location, idempotent-replayed, accept-ranges",
+    b"content-range, content-length, etag, location, content-location, idempotent-replayed, accept-ranges, "
+    b"x-request-id, x-ignored-fields",
 )
 
 
@@ -69,9 +78,11 @@ class Guard:
         token: str,
         hosts: Iterable[str],
         origins: Iterable[str],
+        links: AudioLinks | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._app = app
+        self._links = links
         self._token = sha256(token.encode()).digest()
         self._hosts = frozenset(host.encode().lower() for host in hosts)
         self._origins = frozenset(origin.encode() for origin in origins)
@@ -105,6 +116,14 @@ class Guard:
                 cors.append(_EXPOSED)
             if not allowed:
                 problem = (403, "FORBIDDEN", "this Origin is not allowed; see --allow-origin")
+            elif (link := _link_in(scope, headers)) and self._links is not None and self._links.enabled:
+                try:
+                    self._links.check(*link)
+                except SpeechError as error:
+                    problem = (status_of(error), error.code, error.message)
+                else:
+                    await self._pass(scope, receive, send, cors, _LINK_HEADERS)
+                    return
             elif not self._authorized(scope, headers):
                 problem = (401, "UNAUTHORIZED", "send the header Authorization: Bearer <token>")
             elif _length(headers) > self._max_body_bytes:
@@ -135,7 +154,14 @@ class Guard:
         # Hashed first: the comparison takes the same time whatever the lengths are.
         return hmac.compare_digest(sha256(token).digest(), self._token)
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send, cors: list[tuple[bytes, bytes]]) -> None:
+    async def _pass(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        cors: list[tuple[bytes, bytes]],
+        usual: list[tuple[bytes, bytes]] = _HEADERS,
+    ) -> None:
         scope[AUTHORIZED] = True
         if scope["type"] == "websocket":
             # What Litestar sees, and might log, is without the token.
@@ -159,7 +185,7 @@ class Guard:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name for name, _ in message.get("headers", [])}
-                extra = [header for header in _HEADERS if header[0] not in given]
+                extra = [header for header in usual if header[0] not in given]
                 message["headers"] = [*message.get("headers", []), *extra, *cors]
             await send(message)
 
@@ -196,6 +222,21 @@ def _answering(scope: Scope, send: Send, cors: list[tuple[bytes, bytes]]) -> Sen
     return answer
 
 
+def _link_in(scope: Scope, headers: list[tuple[bytes, bytes]]) -> tuple[str, str, str] | None:
+    """The job, the end and the signature of a link to a job's audio. They are in the scope no longer then."""
+    found = _LINKED.fullmatch(scope["path"])
+    if found is None or scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return None
+    given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    expires, signature = given.pop(EXPIRES, []), given.pop(SIGNATURE, [])
+    if not signature:
+        return None
+    scope["query_string"] = urlencode(given, doseq=True).encode()
+    if any(name == b"authorization" for name, _ in headers):
+        return None
+    return found["job_id"], expires[0] if len(expires) == 1 else "", signature[0] if len(signature) == 1 else ""
+
+
 def _length(headers: list[tuple[bytes, bytes]]) -> int:
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
@@ -219,7 +260,7 @@ async def _refuse(
     field: str | None = None,
 ) -> None:
     details = {} if field is None else {"fields": [{"field": field, "message": message}]}
-    body = msgspec.json.encode(Problem(ErrorBody(code, message, details)))
+    body = msgspec.json.encode(body_of(scope["path"], status, ErrorBody(code, message, details)))
     extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
     await _respond(scope, send, status, body, cors + extra)
 

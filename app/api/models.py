@@ -5,6 +5,7 @@ from litestar.di import NamedDependency, Provide
 
 from app.api.model_paths import model_id_of
 from app.api.views.models import CheckedModel, ModelList, ModelView, SkippedView
+from app.api.views.openai import OpenAIModel
 from app.api.views.shared import Deleted
 from app.models.registry import ModelRegistry
 from app.usecases.models import Models
@@ -24,11 +25,14 @@ class ModelController(Controller):
     @get(operation_id="listModels", summary="Every")
     async def list_models(self, models: NamedDependency[Models]) -> ModelList:
         """What is built in, what is on this machine, then what could be downloaded; each with its state. `skipped`
-        is what lies in the models folder and is not taken for a model, with the reason.
+        is what lies in the models folder and is not taken for a model, with the reason. `data` has those that can
+        speak, as OpenAI's clients read them.
         """
         found, skipped = await models.every()
         return ModelList(
-            [ModelView.of(listed) for listed in found], [SkippedView(one.name, one.reason) for one in skipped]
+            [ModelView.of(listed) for listed in found],
+            [SkippedView(one.name, one.reason) for one in skipped],
+            [OpenAIModel.of(listed) for listed in found if listed.entry is not None and not listed.reason],
         )
 
     @get("/{model_id:str}", operation_id="getModel", summary="One")

@@ -1,4 +1,5 @@
-"""Every failure as an answer, in one shape: `{"error": {"code", "message", "details"}}`.
+"""Every failure as an answer, in one shape: `{"error": {"code", "message", "details"}}`; below `/v1/audio` in
+OpenAI's.
 
 The one place where the engine's errors become HTTP statuses, and where Litestar's own become the engine's shape.
 """
@@ -12,6 +13,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
 
 from app import errors
+from app.api.openai_errors import OpenAIProblem, has_openai_shape, openai_problem, retry_headers
 from app.usecases.fields import choices_of
 
 STATUS: dict[type[errors.SpeechError], int] = {
@@ -51,6 +53,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 #: The shape of every failure, for the OpenAPI document.
 RESPONSES = {400: ResponseSpec(Problem, description="The request is not valid", generate_examples=False)}
+OPENAI_RESPONSES = {400: ResponseSpec(OpenAIProblem, description="As OpenAI tells it", generate_examples=False)}
 
 
 def status_of(error: errors.SpeechError) -> int:
@@ -58,25 +61,32 @@ def status_of(error: errors.SpeechError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def answer(status: int, error: errors.ErrorBody) -> Response[Problem]:
-    """A failure as a response."""
-    return Response(Problem(error), status_code=status, media_type=MediaType.JSON)
+def body_of(path: str, status: int, error: errors.ErrorBody) -> Problem | OpenAIProblem:
+    """A failure on a path, in the shape that clients of it read."""
+    return openai_problem(status, error) if has_openai_shape(path) else Problem(error)
 
 
-def not_found() -> Response[Problem]:
+def answer(path: str, status: int, error: errors.ErrorBody) -> Response[Problem | OpenAIProblem]:
+    """A failure on a path as a response."""
+    headers = retry_headers(status) if has_openai_shape(path) else None
+    return Response(body_of(path, status, error), status_code=status, media_type=MediaType.JSON, headers=headers)
+
+
+def not_found(path: str) -> Response[Problem | OpenAIProblem]:
     """There is no such route."""
     return answer(
+        path,
         404,
         errors.ErrorBody("NOT_FOUND", "there is no such route, or an id in it is not a UUID; see /v1/openapi.json"),
     )
 
 
-def on_speech_error(_: Request[Any, Any, Any], error: errors.SpeechError) -> Response[Problem]:
+def on_speech_error(request: Request[Any, Any, Any], error: errors.SpeechError) -> Response[Any]:
     """An error of the engine's own."""
-    return answer(status_of(error), error.body())
+    return answer(request.url.path, status_of(error), error.body())
 
 
-def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     """What the client sent is not what the route takes."""
     entries: list[dict[str, Any]] = cast(Any, error.extra) if isinstance(error.extra, list) else []
     fields = [{"field": _name_of(entry), "message": _message(request, entry)} for entry in entries]
@@ -84,7 +94,9 @@ def on_validation_error(request: Request[Any, Any, Any], error: ValidationExcept
         fields = [{"field": "data", "message": "send a JSON object as the body"}]
     said = "; ".join(f"{entry['field']}: {entry['message']}".removeprefix(": ") for entry in fields)
     message = f"the request is not valid: {said or error.detail}"
-    return answer(400, errors.ErrorBody("INVALID_REQUEST", message, {"fields": fields} if fields else {}))
+    return answer(
+        request.url.path, 400, errors.ErrorBody("INVALID_REQUEST", message, {"fields": fields} if fields else {})
+    )
 
 
 def _name_of(entry: dict[str, Any]) -> str:
@@ -106,24 +118,24 @@ def _message(request: Request[Any, Any, Any], entry: dict[str, Any]) -> str:
     return f"{message}; it can be {' or '.join(choices_of(kind, '') or choices_of(kind, '[0]'))}"
 
 
-def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Litestar's own: no such route, method or media type; a body that is no JSON."""
     status = 400 if error.status_code in (401, 403, 422) else error.status_code
     if status >= 500:
         gone = error.detail == "client disconnected prematurely"  # in the middle of its body: nobody's fault here
         logger.log(logging.INFO if gone else logging.ERROR, "HTTP %d: %s", status, error.detail)
-        return answer(status, DEFECT)
+        return answer(request.url.path, status, DEFECT)
     if status == 404:
-        return not_found()
+        return not_found(request.url.path)
     allowed = (error.headers or {}).get("allow") if status == 405 else None
     said = f"{request.method} is not possible here; these are: {allowed}" if allowed else error.detail
-    response = answer(status, errors.ErrorBody(HTTP_CODES.get(status, "INVALID_REQUEST"), said))
+    response = answer(request.url.path, status, errors.ErrorBody(HTTP_CODES.get(status, "INVALID_REQUEST"), said))
     if allowed:
         response.headers["Allow"] = allowed
     return response
 
 
-def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A defect. What it was is in the log, not in the answer."""
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(500, DEFECT)
+    return answer(request.url.path, 500, DEFECT)

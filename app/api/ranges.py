@@ -60,7 +60,7 @@ async def sent(
     except Unsatisfiable:
         file.close()
         beyond = f"the range lies beyond the end of the file, {total} bytes"
-        refusal = answer(416, ErrorBody("INVALID_REQUEST", beyond))
+        refusal = answer(request.url.path, 416, ErrorBody("INVALID_REQUEST", beyond))
         refusal.headers["Content-Range"] = f"bytes */{total}"
         return refusal
     first, last = wanted or (0, total - 1)

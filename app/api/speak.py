@@ -16,6 +16,7 @@ from app.inference.model import Lane
 from app.scheduler.scheduler import Scheduler
 from app.store.rows import JobStatus
 from app.usecases.jobs import Jobs
+from app.usecases.listened_jobs import ListenedJobs
 
 
 @post(
@@ -29,7 +30,7 @@ from app.usecases.jobs import Jobs
 async def speak(
     data: JSONBody[SpeakRequest],
     jobs: NamedDependency[Jobs],
-    scheduler: NamedDependency[Scheduler],
+    listened: NamedDependency[ListenedJobs],
     request: AnyRequest,
     wait: FromQuery[bool] = False,
     accept: Annotated[str | None, HeaderParameter(name="Accept")] = None,
@@ -38,7 +39,7 @@ async def speak(
     is the finished WAV file; the job is canceled when the client does not wait for it.
     """
     if wait or _wants_wav(accept):
-        return await spoken(data.job(Lane.SPEAK), jobs, scheduler, request)
+        return await spoken(data.job(Lane.SPEAK), jobs, listened, request)
     job, _ = await jobs.submit(data.job(Lane.SPEAK))
     return Response(SpeakStarted(job.id, job.voice_id, ws_url(request, job.id)))
 

@@ -136,6 +136,7 @@ def cli() -> None:
     metavar="SECONDS",
     help="End the model's process after this long without work.",
 )
+@click.option("--audio-links", is_flag=True, help="Allow links to a job's audio that need no token.")
 @click.option(
     "--socket",
     "socket_path",
@@ -155,6 +156,7 @@ def serve(
     token: str | None,
     allow_origin: tuple[str, ...],
     idle_unload: float,
+    audio_links: bool,
     socket_path: Path | None,
     daemon: bool,
     sidecar: bool,
@@ -172,7 +174,9 @@ def serve(
     if daemon and sidecar:
         raise click.UsageError("--daemon and --sidecar exclude each other: a sidecar ends with its app")
     if daemon and not announce:
-        _detach(token)
+        from app.cli.detaching import serve_detached
+
+        serve_detached(click.get_current_context(), token)
         return
     _hide_token()
     from app.engine.start import Options, start
@@ -188,6 +192,7 @@ def serve(
         token=token,
         allowed_origins=allow_origin or TAURI_ORIGINS,
         idle_unload_s=idle_unload,
+        audio_links=audio_links,
         socket_path=None if sidecar else socket_path or default_socket(),
     )
     end_now(start(options, sidecar=sidecar, announce=announce))
@@ -197,35 +202,6 @@ def _hide_token() -> None:
     """Out of the environment at once: what the engine starts must not inherit the token."""
     for name in ("Q3TTS_TOKEN", "Q3TTS_SERVE_TOKEN"):
         os.environ.pop(name, None)
-
-
-def _detach(token: str | None) -> None:
-    """Run the same command in a process of its own, and say where it is."""
-    from app.engine.launch import detach
-
-    if token is not None:
-        os.environ["Q3TTS_TOKEN"] = token  # where nobody else can read it
-    context = click.get_current_context()
-    said = detach(_arguments(context))
-    host = context.params["host"]
-    click.echo(f"q3tts {said['version']} runs in the background, pid {said['pid']}")
-    click.echo(f"  socket   {context.params['socket_path'] or default_socket()}")
-    click.echo(f"  HTTP     http://{f'[{host}]' if ':' in host else host}:{said['port']}/v1")
-    click.echo("  it ends with: q3tts stop")
-
-
-def _arguments(context: click.Context) -> list[str]:
-    """The options of this command, for another process."""
-    arguments: list[str] = []
-    for option in context.command.params:
-        assert isinstance(option, click.Option)
-        value: Any = context.params[option.name or ""]
-        if option.name in ("token", "daemon", "sidecar", "announce", "for_command") or value is None:
-            continue
-        values: tuple[Any, ...] = value if option.multiple else (value,)
-        for one in values:
-            arguments += [option.opts[0], str(one.absolute() if isinstance(one, Path) else one)]
-    return arguments
 
 
 @cli.command(hidden=True)

@@ -1,6 +1,7 @@
 """The composition root: every object is built here, in the order of need. `serving.py` runs what is built."""
 
 import asyncio
+import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ from app.api.app import make_app
 from app.api.guard import App, Guard
 from app.api.model_paths import ModelPaths
 from app.api.models import VERBS
+from app.audio.export.formats import encoding
 from app.audio.log.logs import AudioLogs
 from app.audio.playback.speakers import Speakers as AudioDevice
 from app.audio.recordings.decoder import RecordingDecoder
@@ -32,7 +34,10 @@ from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
 from app.store.database import Database
 from app.store.stores import Stores
+from app.usecases.audio_links import AudioLinks
 from app.usecases.jobs import Jobs
+from app.usecases.listened_jobs import ListenedJobs
+from app.usecases.live_audio import Encoder, LiveAudio
 from app.usecases.models import Models
 from app.usecases.parts import Parts
 from app.usecases.voice_chooser import VoiceChooser
@@ -94,13 +99,26 @@ async def build_parts(
         scheduler=scheduler,
         voice_spec=spec,
     )
-    return Parts(jobs, voices, chooser, models, stores, registry, scheduler, logs, feed)
+    return Parts(
+        jobs,
+        voices,
+        chooser,
+        models,
+        stores,
+        registry,
+        scheduler,
+        logs,
+        feed,
+        listened=ListenedJobs(jobs=jobs, store=stores.jobs, scheduler=scheduler),
+        live_audio=LiveAudio(jobs=jobs, logs=logs, encoder=_encoder),
+        links=AudioLinks(secrets.token_bytes(32) if config.audio_links else None),
+    )
 
 
 def build_app(config: Config, sock: socket.socket, parts: Parts) -> App:
     """The HTTP API, with the guard in front of it."""
     app = ModelPaths(_asgi(make_app(parts)), verbs=VERBS)
-    return Guard(app, token=config.token, hosts=_hosts(sock), origins=config.allowed_origins)
+    return Guard(app, token=config.token, hosts=_hosts(sock), origins=config.allowed_origins, links=parts.links)
 
 
 def build_daemon(
@@ -165,6 +183,13 @@ async def _open_models(models: Models, registry: ModelRegistry, model_id: str | 
         known = ", ".join(entry.card.model_id for entry in registry.entries)
         problem = f"there is no model {model_id!r}" if isinstance(error, ModelNotFound) else str(error)
         raise StartFailed(f"{problem}; there is: {known}", exit_code=64) from error
+
+
+def _encoder(format: str) -> Encoder:
+    """Blocks: the first one loads FFmpeg's libraries."""
+    from app.audio.export.stream_encoder import StreamEncoder
+
+    return StreamEncoder(encoding(format))
 
 
 def _asgi(app: ASGIApp) -> App:

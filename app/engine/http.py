@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from app.api.guard import AUTHORIZED
-from app.api.problems import Problem
+from app.api.problems import body_of
 from app.errors import ErrorBody
 from app.process.descriptors import max_connections
 
@@ -129,7 +129,8 @@ class DeadlineHttp(H11Protocol):
     def _refuse(self, status: int, code: str, message: str) -> None:
         """Answer with an error, unless another answer has begun, and close."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = msgspec.json.encode(Problem(ErrorBody(code, message, {})))
+            path: str = self.scope["path"] if self._receiving is h11.SEND_BODY else ""
+            body = msgspec.json.encode(body_of(path, status, ErrorBody(code, message, {})))
             headers = [
                 ("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close"),
             ]  # fmt: skip

@@ -35,6 +35,7 @@ class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     socket: Annotated[str, Meta(pattern="^[^\\0]+$")] | None = None
     parent_pid: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
+    audio_links: bool | None = None
 
 
 def read_payload(fd: int = 0) -> Payload:

@@ -60,6 +60,7 @@ class Options(Struct, frozen=True, kw_only=True):
     token: str | None
     allowed_origins: tuple[str, ...]
     idle_unload_s: float
+    audio_links: bool = False
     socket_path: Path | None = None
     parent_pid: int | None = None
 
@@ -99,6 +100,7 @@ def _apply_payload(options: Options, payload: Payload) -> Options:
         models_dir=Path(payload.models_dir) if payload.models_dir else options.models_dir,
         token=payload.token,
         allowed_origins=payload.allowed_origins,
+        audio_links=options.audio_links if payload.audio_links is None else payload.audio_links,
         socket_path=Path(payload.socket) if payload.socket else None,
         parent_pid=payload.parent_pid,
     )
@@ -133,6 +135,7 @@ def _start(
         hub_cache=hub_cache(os.environ),
         allowed_origins=options.allowed_origins,
         idle_unload_s=options.idle_unload_s,
+        audio_links=options.audio_links,
         socket_path=None if bound is None else bound.path,
         token_file=data_dir / TOKEN_FILE if options.token is None else None,
         umask=umask,

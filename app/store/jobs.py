@@ -180,6 +180,11 @@ class JobStore:
                 await _make_unsearchable(connection, job.seq)
             return bool(gone.rowcount)
 
+    async def release_key(self, job: Job) -> None:
+        """Let another job have this one's `Idempotency-Key`."""
+        async with self._database.transaction() as connection:
+            await connection.execute(update(jobs).where(jobs.c.seq == job.seq).values(idempotency_key=None))
+
     async def known(self, job_ids: Iterable[str]) -> set[str]:
         """Those of the ids that have a row; at most 32,766 of them, which is how many values a statement takes."""
         statement = select(jobs.c.id).where(jobs.c.id.in_(list(job_ids)))

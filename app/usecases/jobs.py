@@ -128,6 +128,10 @@ class Jobs:
             self._scheduler.wake(job.lane)
         return job, fresh
 
+    async def get(self, job_id: str) -> Job:
+        """The job as it is now. Raises `JobNotFound`."""
+        return await self._jobs.get(job_id)
+
     async def _speaker(self, request: Request) -> tuple[Voice, Settings]:
         """The voice that is asked for or the usual one, and the settings to speak with it."""
         said, settings = request.voice, request.settings

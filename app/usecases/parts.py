@@ -7,7 +7,10 @@ from app.models.registry import ModelRegistry
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
 from app.store.stores import Stores
+from app.usecases.audio_links import AudioLinks
 from app.usecases.jobs import Jobs
+from app.usecases.listened_jobs import ListenedJobs
+from app.usecases.live_audio import LiveAudio
 from app.usecases.models import Models
 from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voices import Voices
@@ -25,3 +28,6 @@ class Parts(NamedTuple):
     scheduler: Scheduler
     logs: AudioLogs
     feed: Feed
+    listened: ListenedJobs
+    live_audio: LiveAudio
+    links: AudioLinks

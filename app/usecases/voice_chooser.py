@@ -3,13 +3,14 @@
 import asyncio
 
 from app.errors import InvalidRequest, ModelNotReady, VoiceNotFound, perhaps
-from app.inference.languages import AUTO, language_distance
+from app.inference.languages import AUTO, language_distance, language_tag
 from app.inference.model import VoiceKind
 from app.models.registry import ModelRegistry
 from app.models.spec import ModelSpec
 from app.store.rows import Voice
 from app.store.voices import VoiceStore
 from app.usecases.models import Models
+from app.usecases.stock_voices import is_stock_voice, stock_voice
 from app.usecases.voice_names import voices_named
 from app.usecases.voices import Voices
 
@@ -54,6 +55,27 @@ class VoiceChooser:
             why = f"{len(found)} voices are meant by {said!r:.80}; give the id of one, such as {ids}; {_LISTED_BY}"
             raise InvalidRequest.about("voice", why)
         return found[0]
+
+    async def familiar(self, said: str | None, language: str, model: str | None) -> Voice:
+        """The voice that a client of OpenAI's means: one of ours, else one of a model's presets by OpenAI's names,
+        else the usual one. Without a model that of the voice counts, else the active one.
+
+        Raises `VoiceNotFound`, `ModelNotFound`, `ModelNotReady`, `InvalidRequest`.
+        """
+        await self._models.refresh()
+        entry = self._registry.active if model is None else self._registry.get(model).usable
+        if said is None:
+            return await self.usual(language, "", model)
+        try:
+            return await self.named(said, model)
+        except VoiceNotFound:
+            if not is_stock_voice(said):
+                raise
+        presets = await self._store.list(kind=VoiceKind.PRESET, model_id=entry.card.model_id)
+        if entry.card.supports_design or not presets:
+            return await self.usual(language, "", model)
+        wanted = language_tag(language)
+        return stock_voice(said, presets, USUAL_LANGUAGE if wanted in ("", AUTO) else wanted)
 
     async def usual(self, language: str, description: str, model: str | None = None) -> Voice:
         """The voice with which a model, by its id or repository, speaks a language; without a model the active one,

@@ -39,7 +39,11 @@ async def closing_socket(sock: socket.socket) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, builtin: Builtin = lambda control: [fake_entry(control)], *, model_id: str | None = None
+    folder: Path,
+    builtin: Builtin = lambda control: [fake_entry(control)],
+    *,
+    model_id: str | None = None,
+    audio_links: bool = False,
 ) -> AsyncGenerator[Engine]:
     """An engine in that folder, which may be that of one before, with the fake model or other ones."""
     control, data_dir = folder / "control", folder / "data"
@@ -50,7 +54,13 @@ async def opened(
     async with (
         closing_socket(sock),
         serving(
-            Config(data_dir=data_dir, token=TOKEN, model_id=model_id, hub_cache=folder / "hub"),
+            Config(
+                data_dir=data_dir,
+                token=TOKEN,
+                model_id=model_id,
+                hub_cache=folder / "hub",
+                audio_links=audio_links,
+            ),
             sock,
             builtin=builtin(control),
         ) as parts,

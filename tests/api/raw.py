@@ -61,6 +61,18 @@ class Wire:
         await self.send(b"\r\n".join((line.encode("latin-1"), *headers, b"", b"")) + body)
         return await self.answer(head=line.startswith("HEAD "))
 
+    async def chunk(self) -> bytes:
+        """The next chunk of a body that comes in chunks; empty at its end."""
+        with anyio.fail_after(PATIENCE_S):
+            while b"\r\n" not in self._unread:
+                self._unread += await self._stream.receive()
+            size, _, self._unread = self._unread.partition(b"\r\n")
+            count = int(size, 16)
+            while len(self._unread) < count + 2:
+                self._unread += await self._stream.receive()
+            data, self._unread = self._unread[:count], self._unread[count + 2 :]
+            return data
+
     async def closed(self) -> bool:
         """Whether the engine closes the connection; waits for it."""
         with anyio.fail_after(PATIENCE_S):
@@ -86,6 +98,15 @@ async def ask(engine: Engine, line: str, *headers: bytes, body: bytes = b"") -> 
 
 def host(engine: Engine) -> bytes:
     return f"Host: 127.0.0.1:{engine.port}".encode()
+
+
+def code_in(answer: Answer | httpx.Response) -> str:
+    """The code of an answer's error, which has OpenAI's shape on the routes that OpenAI has."""
+    error: dict[str, Any] = json.loads(answer.body if isinstance(answer, Answer) else answer.content)["error"]
+    if "param" in error:
+        assert set(error) == {"message", "type", "param", "code"}
+        return error["code"].upper()
+    return error_in(answer)["code"]
 
 
 def error_in(answer: Answer | httpx.Response) -> dict[str, Any]:

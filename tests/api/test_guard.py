@@ -9,7 +9,7 @@ import pytest
 
 from app.api.guard import MAX_BODY_BYTES, Guard
 from app.config import TAURI_ORIGINS
-from tests.api.raw import AUTHORIZATION, UPGRADE, Answer, ask, error_in, host, wire
+from tests.api.raw import AUTHORIZATION, UPGRADE, Answer, ask, code_in, error_in, host, wire
 from tests.support.client import TOKEN, Engine
 from tests.support.fakes import VOICE_ID
 
@@ -61,13 +61,16 @@ async def paths(shared: Engine) -> list[str]:
 async def test_without_the_token_every_route_gives_the_same_401(
     shared: Engine, paths: list[str], stranger: str
 ) -> None:
-    expected = await ask(shared, "GET /v1/health HTTP/1.1", host(shared))
-    assert expected.status == 401
-    assert error_in(expected)["code"] == "UNAUTHORIZED"
-    assert expected.headers["www-authenticate"] == "Bearer"
+    ours = await ask(shared, "GET /v1/health HTTP/1.1", host(shared))
+    theirs = await ask(shared, "GET /v1/audio/nope HTTP/1.1", host(shared))
+    for answer, code in ((ours, "UNAUTHORIZED"), (theirs, "INVALID_API_KEY")):
+        assert answer.status == 401
+        assert code_in(answer) == code
+        assert answer.headers["www-authenticate"] == "Bearer"
 
     async with wire(shared) as connection:
         for path in paths:
+            expected = theirs if path.startswith("/v1/audio/") else ours
             for method in METHODS:
                 answer = await connection.ask(f"{method} {path} HTTP/1.1", host(shared), *STRANGERS[stranger])
 
@@ -491,7 +494,7 @@ async def test_no_method_on_any_route_is_a_defect(shared: Engine, paths: list[st
 
                 assert answer.status in (200, 400, 404, 405, 409), f"{method} {path}"
                 if answer.status == 405 and method != "HEAD":
-                    assert error_in(answer)["code"] == "METHOD_NOT_ALLOWED"
+                    assert code_in(answer) == "METHOD_NOT_ALLOWED"
                     assert method not in answer.headers.get("allow", "").split(", ")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.api import schemas
 from app.api.contract import EXAMPLES
+from app.api.openai_requests import CreateSpeechRequest
 from app.inference.model import Lane, VoiceKind
 from app.store.rows import JobStatus
 from tests.api.asking import with_ids
@@ -18,6 +19,8 @@ ROUTES = {
     "GET /v1/health": "getHealth",
     "POST /v1/speak": "speak",
     "POST /v1/cancel": "cancel",
+    "POST /v1/audio/speech": "createSpeech",
+    "GET /v1/audio/voices": "listSpeechVoices",
     "GET /v1/voices": "listVoices",
     "POST /v1/voices/clone": "cloneVoice",
     "POST /v1/voices/clone/transcribe": "transcribeRecording",
@@ -45,6 +48,7 @@ ROUTES = {
     "GET /v1/jobs/{job_id}/artifacts": "listArtifacts",
     "GET /v1/jobs/{job_id}/audio": "getAudio",
     "HEAD /v1/jobs/{job_id}/audio": "headAudio",
+    "POST /v1/jobs/{job_id}/link": "linkAudio",
     "POST /v1/jobs/{job_id}/cancel": "cancelJob",
     "POST /v1/jobs/{job_id}/pause": "pauseJob",
     "POST /v1/jobs/{job_id}/resume": "resumeJob",
@@ -54,6 +58,7 @@ ROUTES = {
 REQUESTS = {
     "speak": schemas.SpeakRequest,
     "cancel": schemas.CancelRequest,
+    "createSpeech": CreateSpeechRequest,
     "submitJob": schemas.SubmitRequest,
     "putJob": schemas.SubmitRequest,
     "cloneVoice": schemas.CloneRequest,
@@ -91,7 +96,7 @@ async def test_every_route_says_what_it_does_and_belongs_to_something(document: 
         assert operation["tags"], route
 
 
-async def test_every_failure_has_the_one_shape(document: dict[str, Any]) -> None:
+async def test_every_failure_has_the_shape_of_its_route(document: dict[str, Any]) -> None:
     known = document["components"]["responses"]
     for route, operation in operations(document).items():
         failures = {status: answer for status, answer in operation["responses"].items() if status[0] in "45"}
@@ -101,12 +106,15 @@ async def test_every_failure_has_the_one_shape(document: dict[str, Any]) -> None
         for status, answer in failures.items():
             told = known[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
             (content,) = told["content"].values()
-            assert content["schema"]["$ref"].endswith("/Problem"), route
+            shape = "OpenAIProblem" if "/v1/audio/" in route else "Problem"
+            assert content["schema"]["$ref"].endswith(f"/{shape}"), route
             assert content["example"]["error"]["message"], (route, status)
     problem = document["components"]["schemas"]["Problem"]
     body = document["components"]["schemas"][problem["properties"]["error"]["$ref"].split("/")[-1]]
     assert problem["required"] == ["error"]
     assert set(body["properties"]) == {"code", "message", "details"}
+    theirs = document["components"]["schemas"]["OpenAIError"]
+    assert set(theirs["properties"]) == {"message", "type", "param", "code"}
 
 
 async def test_the_bounds_of_the_settings_are_told(document: dict[str, Any]) -> None:
@@ -136,10 +144,17 @@ async def test_audio_is_told_as_audio(document: dict[str, Any]) -> None:
     for route in ("GET /v1/jobs/{job_id}/audio", "GET /v1/voices/{voice_id}/preview"):
         answers = told[route]["responses"]
         assert {"200", "206", "304", "416"} <= set(answers)
-        assert list(answers["200"]["content"]) == list(answers["206"]["content"]) == ["audio/wav"]
+        assert list(answers["200"]["content"]) == list(answers["206"]["content"])
+        assert "audio/wav" in answers["200"]["content"]
+        assert all(kind.startswith("audio/") for kind in answers["200"]["content"])
         assert "ETag" in answers["200"]["headers"]
         assert "Content-Range" in answers["206"]["headers"]
     assert "content" not in told["HEAD /v1/jobs/{job_id}/audio"]["responses"]["200"]
+    speech = told["POST /v1/audio/speech"]["responses"]["200"]
+    assert set(speech["content"]) == {
+        *("audio/mpeg", "audio/ogg", "audio/aac", "audio/flac", "audio/wav", "audio/pcm", "text/event-stream")
+    }
+    assert "X-Request-Id" in speech["headers"]
 
 
 async def test_what_may_be_sent_again_says_how_it_is_answered_then(document: dict[str, Any]) -> None:
@@ -165,6 +180,7 @@ async def test_in_what_a_client_sends_no_other_field_is_allowed_and_in_answers_t
 
     assert {"SpeakRequest", "SubmitRequest", "SpeechSettings", "Chunking", "RefAudio", "CloneOptions"} <= closed
     assert not {name for name in closed if name.endswith(("View", "List", "Page")) or name == "Problem"}
+    assert "CreateSpeechRequest" not in closed  # programs send it the fields of other servers, too
 
 
 async def test_every_body_has_an_example_that_the_engine_takes(document: dict[str, Any]) -> None:
@@ -199,7 +215,19 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
     assert names | {"chunking"} == {
         *("status", "lane", "voice_id", "voice", "model_id", "tag", "text", "created_from", "created_before"),
         *("by", "first_day", "last_day"),
-        *("cursor", "limit", "job_id", "start", "format", "partial", "kind", "language", "named"),
+        *(
+            "cursor",
+            "limit",
+            "job_id",
+            "start",
+            "format",
+            "partial",
+            "live",
+            "seconds",
+            "kind",
+            "language",
+            "named",
+        ),
         *(
             "model",
             "wait",

@@ -352,7 +352,7 @@ async def test_a_parameter_that_is_wrong_is_named(shared: Engine, query: str, fi
         ("/jobs?status=done", '"canceled" or "completed" or "failed" or "paused" or "queued" or "running"'),
         ("/jobs?lane=fast", '"render" or "speak"'),
         ("/voices?kind=mine", '"clone" or "design" or "preset"'),
-        (f"/jobs/{NOBODY}/audio?format=mp3", '"wav"'),
+        (f"/jobs/{NOBODY}/audio?format=ogg", '"aac" or "flac" or "m4a" or "mp3" or "opus" or "pcm" or "wav"'),
     ],
 )
 async def test_a_choice_that_is_not_there_is_answered_with_those_that_are(

@@ -135,6 +135,13 @@ class ArtifactView(Struct, frozen=True):
         return cls(artifact.format, artifact.bytes, artifact.samples / sample_rate, url)
 
 
+class AudioLink(Struct, frozen=True):
+    """Where a job's audio can be heard without the token, and until when one can begin to."""
+
+    url: str
+    expires_at: datetime
+
+
 class ArtifactList(Struct, frozen=True):
     """The job's files."""
 

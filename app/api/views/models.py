@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from app.api.views.openai import OpenAIModel
 from app.errors import ErrorBody
 from app.inference.model import ModelCard
 from app.models.downloads import Download
@@ -78,6 +79,8 @@ class ModelList(Struct, frozen=True):
 
     models: list[ModelView]
     skipped: list[SkippedView]
+    data: list[OpenAIModel]
+    object: Literal["list"] = "list"
 
 
 class CheckedModel(Struct, frozen=True):

@@ -5,12 +5,14 @@ import type { Asked, Http } from "./http.js";
 import { Offsets } from "./offsets.js";
 import type {
   Artifact,
+  AudioLink,
   Chunk,
   ChunkFilter,
   Job,
   JobFilter,
   JobPage,
   JobStats,
+  LinkFilter,
   StatsFilter,
   SubmitRequest,
 } from "./types.js";
@@ -24,6 +26,9 @@ export interface AudioOptions extends Asked {
   /** The audio so far of a job that is not completed. */
   partial?: boolean | undefined;
 }
+
+/** The format of the audio, and for how many seconds the link is good. */
+export interface LinkOptions extends LinkFilter, Asked {}
 
 export interface ChunksOptions extends ChunkFilter, Asked {
   /** The job's text. With it `start_char` and `end_char` count UTF-16 units; without it, as the engine does. */
@@ -115,6 +120,14 @@ export class Jobs {
   /** The job's WAV file. */
   audio(jobId: string, { partial, signal }: AudioOptions = {}): Promise<Blob> {
     return this.#http.blob(path(jobId, "/audio"), { signal, query: partial ? { partial } : {} });
+  }
+
+  /**
+   * An address of the job's audio, live and without the token, for an `<audio>` or a player. The engine must have been
+   * started with `--audio-links`.
+   */
+  link(jobId: string, { signal, ...query }: LinkOptions = {}): Promise<AudioLink> {
+    return this.#http.json("POST", path(jobId, "/link"), { signal, query });
   }
 
   /** How many bytes the job's WAV file has, without fetching it. */

@@ -71,7 +71,8 @@ export interface paths {
         };
         /**
          * Audio
-         * @description The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed.
+         * @description The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed, `live=true`
+         *     all of it from the beginning, as it is being spoken.
          */
         get: operations["getAudio"];
         put?: never;
@@ -80,9 +81,72 @@ export interface paths {
         options?: never;
         /**
          * Audio
-         * @description The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed.
+         * @description The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed, `live=true`
+         *     all of it from the beginning, as it is being spoken.
          */
         head: operations["headAudio"];
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Link
+         * @description An address of the job's live audio for a player that cannot send the token. It is good for this job alone,
+         *     for so many seconds, and until the engine ends. Links are off unless the engine was started with them.
+         */
+        post: operations["linkAudio"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/speech": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CreateSpeech
+         * @description Speak a text, and send the audio as it is made, in OpenAI's shape. The client that closes the connection
+         *     cancels the job. The status is sent with the first sound; what fails after it breaks the connection off.
+         */
+        post: operations["createSpeech"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/voices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSpeechVoices
+         * @description All voices, by the ids and names that `voice` of a request takes; those of the active model first.
+         */
+        get: operations["listSpeechVoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -551,7 +615,8 @@ export interface paths {
         /**
          * Every
          * @description What is built in, what is on this machine, then what could be downloaded; each with its state. `skipped`
-         *     is what lies in the models folder and is not taken for a model, with the reason.
+         *     is what lies in the models folder and is not taken for a model, with the reason. `data` has those that can
+         *     speak, as OpenAI's clients read them.
          */
         get: operations["listModels"];
         put?: never;
@@ -596,6 +661,12 @@ export interface components {
             bytes: number;
             seconds: number;
             url: string;
+        };
+        /** AudioLink */
+        AudioLink: {
+            url: string;
+            /** Format: date-time */
+            expires_at: string;
         };
         /** CancelRequest */
         CancelRequest: {
@@ -667,6 +738,22 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             tts_model_id: string;
+        };
+        /** CreateSpeechRequest */
+        CreateSpeechRequest: {
+            input: string;
+            model?: string | null;
+            voice?: string | components["schemas"]["VoiceRef"] | null;
+            instructions?: string | null;
+            /** @enum {null|string} */
+            response_format?: "mp3" | "opus" | "aac" | "flac" | "wav" | "pcm" | null;
+            /** @description 0.5 to 2.0 */
+            speed?: number | null;
+            /** @enum {null|string} */
+            stream_format?: "audio" | "sse" | null;
+            /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
+            language?: string | null;
+            seed?: number | null;
         };
         /** Deleted */
         Deleted: {
@@ -788,6 +875,12 @@ export interface components {
         ModelList: {
             models: components["schemas"]["ModelView"][];
             skipped: components["schemas"]["SkippedView"][];
+            data: components["schemas"]["OpenAIModel"][];
+            /**
+             * @default list
+             * @constant
+             */
+            object?: "list";
         };
         /** ModelView */
         ModelView: {
@@ -804,6 +897,29 @@ export interface components {
             capabilities: components["schemas"]["Capabilities"] | null;
             download: components["schemas"]["DownloadView"] | null;
             reason: string | null;
+        };
+        /** OpenAIError */
+        OpenAIError: {
+            message: string;
+            type: string;
+            param: string | null;
+            code: string | null;
+        };
+        /** OpenAIModel */
+        OpenAIModel: {
+            id: string;
+            owned_by: string;
+            /** @default 0 */
+            created?: number;
+            /**
+             * @default model
+             * @constant
+             */
+            object?: "model";
+        };
+        /** OpenAIProblem */
+        OpenAIProblem: {
+            error: components["schemas"]["OpenAIError"];
         };
         /** Problem */
         Problem: {
@@ -878,6 +994,17 @@ export interface components {
             /** @default false */
             allow_gaps?: boolean;
         };
+        /** SpeechVoice */
+        SpeechVoice: {
+            id: string;
+            name: string;
+            model: string;
+            language: string | null;
+        };
+        /** SpeechVoiceList */
+        SpeechVoiceList: {
+            voices: components["schemas"]["SpeechVoice"][];
+        };
         /** SubmitRequest */
         SubmitRequest: {
             text: string;
@@ -903,6 +1030,11 @@ export interface components {
         /** VoiceList */
         VoiceList: {
             voices: components["schemas"]["VoiceView"][];
+        };
+        /** VoiceRef */
+        VoiceRef: {
+            /** @description An id, a name, or the beginning of an id */
+            id: string;
         };
         /** VoiceView */
         VoiceView: {
@@ -1117,6 +1249,215 @@ export interface components {
                 "application/json": components["schemas"]["Problem"];
             };
         };
+        /** @description The request is not valid */
+        SpeechStatus400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the request is not valid",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "invalid_request"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description The token is missing or wrong */
+        SpeechStatus401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the token is missing or wrong",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "invalid_api_key"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description The Host or the Origin is not allowed, or what was asked for is not */
+        SpeechStatus403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the host or the origin is not allowed, or what was asked for is not",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "forbidden"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description There is no such voice, job or model */
+        SpeechStatus404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "there is no such voice, job or model",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "job_not_found"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description The body did not come in time */
+        SpeechStatus408: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the body did not come in time",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "request_timeout"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description The request conflicts with the current state */
+        SpeechStatus409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the request conflicts with the current state",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "wrong_state"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description The body is too large */
+        SpeechStatus413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the body is too large",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "too_large"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description The body has another type than the route takes */
+        SpeechStatus415: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the body has another type than the route takes",
+                 *         "type": "invalid_request_error",
+                 *         "param": null,
+                 *         "code": "invalid_request"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description A defect of the engine, or the model could not speak */
+        SpeechStatus500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "a defect of the engine, or the model could not speak",
+                 *         "type": "server_error",
+                 *         "param": null,
+                 *         "code": "internal"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description Too many connections or files are open, or the engine is stopping */
+        SpeechStatus503: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "too many connections or files are open, or the engine is stopping",
+                 *         "type": "server_error",
+                 *         "param": null,
+                 *         "code": "overloaded"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
+        /** @description The disk is full or cannot be written */
+        SpeechStatus507: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "message": "the disk is full or cannot be written",
+                 *         "type": "server_error",
+                 *         "param": null,
+                 *         "code": "storage_failed"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenAIProblem"];
+            };
+        };
     };
     parameters: never;
     requestBodies: never;
@@ -1329,8 +1670,9 @@ export interface operations {
     getAudio: {
         parameters: {
             query?: {
-                format?: "wav";
+                format?: "wav" | "flac" | "mp3" | "opus" | "m4a" | "aac" | "pcm";
                 partial?: boolean;
+                live?: boolean;
             };
             header?: {
                 Range?: string | null;
@@ -1357,6 +1699,12 @@ export interface operations {
                 };
                 content: {
                     "audio/wav": string;
+                    "audio/flac": string;
+                    "audio/mpeg": string;
+                    "audio/ogg": string;
+                    "audio/mp4": string;
+                    "audio/aac": string;
+                    "audio/pcm": string;
                 };
             };
             /** @description The part of the audio that `Range` asks for */
@@ -1374,6 +1722,12 @@ export interface operations {
                 };
                 content: {
                     "audio/wav": string;
+                    "audio/flac": string;
+                    "audio/mpeg": string;
+                    "audio/ogg": string;
+                    "audio/mp4": string;
+                    "audio/aac": string;
+                    "audio/pcm": string;
                 };
             };
             /** @description The audio is the one that `If-None-Match` names */
@@ -1422,8 +1776,9 @@ export interface operations {
     headAudio: {
         parameters: {
             query?: {
-                format?: "wav";
+                format?: "wav" | "flac" | "mp3" | "opus" | "m4a" | "aac" | "pcm";
                 partial?: boolean;
+                live?: boolean;
             };
             header?: {
                 Range?: string | null;
@@ -1471,6 +1826,122 @@ export interface operations {
             500: components["responses"]["Status500"];
             503: components["responses"]["Status503"];
             507: components["responses"]["Status507"];
+        };
+    };
+    linkAudio: {
+        parameters: {
+            query?: {
+                format?: "wav" | "flac" | "mp3" | "opus" | "aac" | "pcm";
+                seconds?: number;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AudioLink"];
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
+            409: components["responses"]["Status409"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
+    createSpeech: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "tts-1",
+                 *       "input": "The lamp was lit.",
+                 *       "voice": "alloy",
+                 *       "response_format": "mp3"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateSpeechRequest"];
+            };
+        };
+        responses: {
+            /** @description The audio */
+            200: {
+                headers: {
+                    /** @description The id of the job */
+                    "X-Request-Id"?: string;
+                    /** @description Where its audio can be fetched again */
+                    "Content-Location"?: string;
+                    /** @description Fields of the request that mean nothing here */
+                    "X-Ignored-Fields"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                    "audio/flac": string;
+                    "audio/mpeg": string;
+                    "audio/ogg": string;
+                    "audio/aac": string;
+                    "audio/pcm": string;
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["SpeechStatus400"];
+            401: components["responses"]["SpeechStatus401"];
+            403: components["responses"]["SpeechStatus403"];
+            404: components["responses"]["SpeechStatus404"];
+            408: components["responses"]["SpeechStatus408"];
+            409: components["responses"]["SpeechStatus409"];
+            413: components["responses"]["SpeechStatus413"];
+            415: components["responses"]["SpeechStatus415"];
+            500: components["responses"]["SpeechStatus500"];
+            503: components["responses"]["SpeechStatus503"];
+            507: components["responses"]["SpeechStatus507"];
+        };
+    };
+    listSpeechVoices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpeechVoiceList"];
+                };
+            };
+            400: components["responses"]["SpeechStatus400"];
+            401: components["responses"]["SpeechStatus401"];
+            403: components["responses"]["SpeechStatus403"];
+            500: components["responses"]["SpeechStatus500"];
+            503: components["responses"]["SpeechStatus503"];
+            507: components["responses"]["SpeechStatus507"];
         };
     };
     getStats: {

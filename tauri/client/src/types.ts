@@ -5,6 +5,7 @@ import type { components, operations } from "./schema.js";
 type Schemas = components["schemas"];
 
 export type Artifact = Schemas["ArtifactView"];
+export type AudioLink = Schemas["AudioLink"];
 export type Capabilities = Schemas["Capabilities"];
 export type Chunk = Schemas["ChunkView"];
 export type Download = Schemas["DownloadView"];
@@ -35,6 +36,7 @@ export type Recording = Blob | ArrayBuffer | ArrayBufferView | { path: string };
 export type VoiceFilter = Filter<"listVoices">;
 export type JobFilter = Filter<"listJobs">;
 export type StatsFilter = Filter<"getStats">;
+export type LinkFilter = Filter<"linkAudio">;
 export type ChunkFilter = Filter<"listChunks">;
 
 /** A take that was refused and spoken again, or a chunk that was left out. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -17,6 +17,11 @@ class Artifact(Struct, kw_only=True):
 
 class ArtifactList(Struct, kw_only=True):
     artifacts: list[Artifact]
+
+
+class AudioLink(Struct, kw_only=True):
+    url: str
+    expires_at: datetime
 
 
 class Canceled(Struct, kw_only=True):
@@ -83,11 +88,44 @@ class Health(Struct, kw_only=True):
     worker_running: bool
 
 
+class JobGroup(Struct, kw_only=True):
+    jobs: int
+    completed: int
+    failed: int
+    canceled: int
+    characters: int
+    audio_seconds: float
+    work_seconds: float
+    refused_takes: int
+    day: date | None
+    model_id: str | None
+    voice_id: str | None
+    lane: Literal["speak", "render"] | None
+
+
+class JobSums(Struct, kw_only=True):
+    jobs: int
+    completed: int
+    failed: int
+    canceled: int
+    characters: int
+    audio_seconds: float
+    work_seconds: float
+    refused_takes: int
+
+
 class NewVoice(Struct, kw_only=True):
     voice_id: str
     display_name: str
     created_at: datetime
     tts_model_id: str
+
+
+class OpenAIModel(Struct, kw_only=True):
+    id: str
+    owned_by: str
+    created: int
+    object: Literal["model"]
 
 
 class Problem(Struct, kw_only=True):
@@ -130,6 +168,17 @@ class SpeechSettings(Struct, kw_only=True):
     max_seconds: float | None
     instruct: str
     allow_gaps: bool
+
+
+class SpeechVoice(Struct, kw_only=True):
+    id: str
+    name: str
+    model: str
+    language: str | None
+
+
+class SpeechVoiceList(Struct, kw_only=True):
+    voices: list[SpeechVoice]
 
 
 class Transcript(Struct, kw_only=True):
@@ -187,6 +236,11 @@ class JobPage(Struct, kw_only=True):
     next_cursor: str | None
 
 
+class JobStats(Struct, kw_only=True):
+    total: JobSums
+    groups: list[JobGroup]
+
+
 class Model(Struct, kw_only=True):
     model_id: str
     display_name: str
@@ -204,6 +258,8 @@ class Model(Struct, kw_only=True):
 class ModelList(Struct, kw_only=True):
     models: list[Model]
     skipped: list[Skipped]
+    data: list[OpenAIModel]
+    object: Literal["list"]
 
 
 class CheckedModel(Struct, kw_only=True):

@@ -70,6 +70,7 @@ it("the client can ask for every route that the engine has, and for no other but
     c.jobs.artifacts(ID),
     c.jobs.audio(ID),
     c.jobs.audioBytes(ID),
+    c.jobs.link(ID),
     c.jobs.cancel(ID),
     c.jobs.pause(ID),
     c.jobs.resume(ID),
@@ -83,7 +84,8 @@ it("the client can ask for every route that the engine has, and for no other but
     }),
   );
   called.delete("GET /openapi.json");
-  const routes = routesOfTheSchema();
+  // Those in OpenAI's shape are for OpenAI's own clients.
+  const routes = new Set([...routesOfTheSchema()].filter((route) => !route.includes(" /audio/")));
   expect(routes.size).toBeGreaterThan(25);
   expect([...called].sort()).toEqual([...routes].sort());
 });

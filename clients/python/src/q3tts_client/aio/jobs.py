@@ -10,7 +10,7 @@ from uuid import uuid4
 from q3tts_client.aio.http import AsyncHttp
 from q3tts_client.aio.transport import wait
 from q3tts_client.answering import answering
-from q3tts_client.answers import Artifact, ArtifactList, ChunkList, Deleted, Job, JobPage
+from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage
 from q3tts_client.errors import EngineError, error_of
 from q3tts_client.files import FilePath, saved
 from q3tts_client.requests import ChunkFilter, JobFilter, SubmitArguments
@@ -93,6 +93,13 @@ class AsyncJobs:
             with saved(path) as file, answering(self._http.connection):
                 async for piece in response.aiter_bytes():
                     file.write(piece)
+
+    async def link(self, job_id: str, *, format: str = "mp3", seconds: int | None = None) -> AudioLink:
+        """An address of the job's audio, live and without the token. The engine must have been started with
+        `--audio-links`.
+        """
+        query = {"format": format, "seconds": seconds}
+        return await self._http.json(AudioLink, "POST", path_of(job_id, "/link"), query=query)
 
     async def cancel(self, job_id: str) -> Job:
         """Answered when the job is final. The audio so far is kept."""

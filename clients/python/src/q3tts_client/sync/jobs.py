@@ -8,7 +8,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from q3tts_client.answering import answering
-from q3tts_client.answers import Artifact, ArtifactList, ChunkList, Deleted, Job, JobPage
+from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage
 from q3tts_client.errors import EngineError, error_of
 from q3tts_client.files import FilePath, saved
 from q3tts_client.requests import ChunkFilter, JobFilter, SubmitArguments
@@ -91,6 +91,13 @@ class Jobs:
             with saved(path) as file, answering(self._http.connection):
                 for piece in response.iter_bytes():
                     file.write(piece)
+
+    def link(self, job_id: str, *, format: str = "mp3", seconds: int | None = None) -> AudioLink:
+        """An address of the job's audio, live and without the token. The engine must have been started with
+        `--audio-links`.
+        """
+        query = {"format": format, "seconds": seconds}
+        return self._http.json(AudioLink, "POST", path_of(job_id, "/link"), query=query)
 
     def cancel(self, job_id: str) -> Job:
         """Answered when the job is final. The audio so far is kept."""
