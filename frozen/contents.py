@@ -56,6 +56,9 @@ LEFT_OUT = (
     "transformers.trainer_pt_utils", "transformers.training_args",
     # of MLX: it trains nothing here, and computes on one machine
     "mlx.optimizers", "mlx.extension",
+    # `q3tts mcp` says that it is not there: its packages are as large as espeak-ng and its voices
+    "mcp", "mcp_types", "starlette", "sse_starlette", "python_multipart", "jsonschema", "jsonschema_specifications",
+    "referencing", "rpds", "opentelemetry", "jwt", "attr", "attrs",
     # of others: what would be wanted by someone else
     "alembic.testing", "sqlalchemy.testing", "litestar.testing", "litestar.cli", "litestar.contrib", "numpy.f2py",
     "pydantic", "pydantic_core", "faker", "polyfactory", "rich_click", "typer", "shellingham", "pygments",

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 
 from app import __version__
@@ -330,6 +332,35 @@ def test_a_bundle_that_lacks_a_part_says_so(program: Program) -> None:
         assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_it_says_that_it_has_no_mcp(program: Program) -> None:
+    done = program.run("mcp")
+
+    assert done.returncode == 69
+    assert "without MCP" in done.stderr
+
+
+def test_it_reads_forms(program: Program) -> None:
+    """Of two modules of one name, the one that Litestar reads them with."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    process = program.sidecar(port=port)
+    job = httpx.post(
+        f"http://127.0.0.1:{port}/v1/jobs",
+        files={"text": ("tide.txt", b"The tide is out.", "text/plain")},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=PATIENCE_S,
+        trust_env=False,
+    )
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        pipe.close()
+
+    assert (job.status_code, job.json()["progress"]["characters_total"]) == (201, 16)
+
+
 @ON_LINUX
 def test_the_folder_has_no_links_for_an_app_to_turn_into_second_copies(moved: Path) -> None:
     links = [path for path in (moved / "renamed").rglob("*") if path.is_symlink()]
@@ -348,5 +379,5 @@ def test_its_sizes_are_printed_and_within_the_budget(moved: Path) -> None:
     assert told["file_bytes"] == (moved / "single").stat().st_size
     assert {"mlx", "numpy", "av", "transformers", "q3tts"} <= told["packages"].keys()
     assert told["packages"]["numpy"]["version"]
-    never = {"scipy", "torch", "faker", "polyfactory", "pydantic", "pytest", "uvloop", "PIL", "hypothesis"}
+    never = {"scipy", "torch", "faker", "polyfactory", "pydantic", "pytest", "uvloop", "PIL", "hypothesis", "mcp"}
     assert not never & told["packages"].keys()

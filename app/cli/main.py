@@ -35,6 +35,7 @@ _COMMANDS = {
     "models": "models:models",
     "logs": "logs:logs",
     "open": "opening:open_",
+    "mcp": "mcp:mcp",
     "service": "service:service",
     "selftest": "selftest:selftest",
     "completion": "help:completion",
