@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -127,16 +128,19 @@ def named(shape: Node, places: set[str]) -> Node:
 
 
 def filters(api: Node) -> Node:
-    """The queries of lists, as shapes: `listJobs` has a `JobFilter`."""
+    """The queries of what answers with JSON: `listJobs` has a `JobFilter`, `getStats` a `StatsFilter`."""
     found: Node = {}
     for operation in operations(api):
-        name = operation["operationId"]
+        name: str = operation["operationId"]
+        verb = re.split("[A-Z]", name)[0]
+        noun = name.removeprefix(verb)
         queries = {
             each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] == "query"
         }
-        if name.startswith("list") and queries:
+        is_json = "application/json" in operation["responses"].get("200", {}).get("content", {})
+        if verb in ("list", "get") and queries and is_json:
             shape: Node = {"type": "object", "properties": queries, "required": []}
-            found[f"{name.removeprefix('list').removesuffix('s')}Filter"] = shape
+            found[f"{noun.removesuffix('s') if verb == 'list' else noun}Filter"] = shape
     return found
 
 

@@ -68,6 +68,16 @@ class DesignArguments(TypedDict):
     language: NotRequired[str | None]
 
 
+class StatsFilter(TypedDict):
+    by: NotRequired[list[Literal["day", "model", "voice", "lane"]] | None]
+    first_day: NotRequired[str | None]
+    last_day: NotRequired[str | None]
+    lane: NotRequired[Literal["speak", "render"] | None]
+    voice_id: NotRequired[str | None]
+    voice: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+
+
 class ChunkFilter(TypedDict):
     start: NotRequired[int]
     limit: NotRequired[int]

@@ -10,10 +10,10 @@ from uuid import uuid4
 from q3tts_client.aio.http import AsyncHttp
 from q3tts_client.aio.transport import wait
 from q3tts_client.answering import answering
-from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage
+from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage, JobStats
 from q3tts_client.errors import EngineError, error_of
 from q3tts_client.files import FilePath, saved
-from q3tts_client.requests import ChunkFilter, JobFilter, SubmitArguments
+from q3tts_client.requests import ChunkFilter, JobFilter, StatsFilter, SubmitArguments
 
 FINAL = ("completed", "failed", "canceled")
 
@@ -53,6 +53,10 @@ class AsyncJobs:
             if page.next_cursor is None:
                 return
             page = await self.list(**{**filters, "cursor": page.next_cursor})
+
+    async def stats(self, **filters: Unpack[StatsFilter]) -> JobStats:
+        """Totals over all jobs that there ever were, deleted ones too, and over groups of them."""
+        return await self._http.json(JobStats, "GET", "/jobs/stats", query=filters)
 
     async def get(self, job_id: str) -> Job:
         """One job."""

@@ -8,10 +8,10 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from q3tts_client.answering import answering
-from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage
+from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage, JobStats
 from q3tts_client.errors import EngineError, error_of
 from q3tts_client.files import FilePath, saved
-from q3tts_client.requests import ChunkFilter, JobFilter, SubmitArguments
+from q3tts_client.requests import ChunkFilter, JobFilter, StatsFilter, SubmitArguments
 from q3tts_client.sync.http import Http
 from q3tts_client.sync.transport import wait
 
@@ -51,6 +51,10 @@ class Jobs:
             if page.next_cursor is None:
                 return
             page = self.list(**{**filters, "cursor": page.next_cursor})
+
+    def stats(self, **filters: Unpack[StatsFilter]) -> JobStats:
+        """Totals over all jobs that there ever were, deleted ones too, and over groups of them."""
+        return self._http.json(JobStats, "GET", "/jobs/stats", query=filters)
 
     def get(self, job_id: str) -> Job:
         """One job."""
