@@ -6,6 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PROGRAMS := .cache/programs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The locks are complete: pip resolves nothing, and requirements/check.py sees that nothing is amiss.
 LOCKED := $(PIP) install --no-deps --require-hashes
@@ -24,7 +25,7 @@ FAST := tests/text tests/inference tests/process tests/store/test_chunks.py test
     tests/scheduler/test_fairness.py tests/scheduler/test_feed.py tests/scheduler/test_finisher.py tests/scheduler/test_job_run.py \
     tests/scheduler/test_pauses.py tests/scheduler/test_plan.py tests/scheduler/test_progress.py \
     tests/test_config.py tests/test_docs.py tests/test_english.py tests/test_house.py
-.PHONY: help demo test test-fast test-long test-tauri lint contract sabotage format client bench bundle lock platforms clean
+.PHONY: help demo test test-fast test-long test-tauri lint contract programs sabotage format client bench bundle lock platforms clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +52,9 @@ lint: $(VENV)/.dev  ## Check style, types, import rules, English and what is gen
 
 contract: $(VENV)/.dev $(VENV)/.contract  ## Compare a running engine with its OpenAPI document
 	@$(BIN)/python -m tests.contract
+
+programs: $(VENV)/.dev $(PROGRAMS)/.python $(PROGRAMS)/.node  ## Let programs made for OpenAI speak with the engine; needs Node
+	@$(BIN)/python -m tests.programs
 
 sabotage: $(VENV)/.dev  ## Remove one check at a time and see the tests turn red
 	@$(BIN)/python -m tests.sabotage
@@ -101,6 +105,18 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 $(VENV)/.contract: $(VENV)/.dev requirements/contract.txt
 	@$(LOCKED) -r requirements/contract.txt
 	@$(CHECKED)
+	@touch $@
+
+$(PROGRAMS)/.python: $(VENV)/.dev requirements/programs.txt
+	@$(BIN)/python -m venv $(PROGRAMS)/python
+	@$(PROGRAMS)/python/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r requirements/programs.txt
+	@$(PROGRAMS)/python/bin/python -m pip --disable-pip-version-check --quiet check
+	@touch $@
+
+$(PROGRAMS)/.node: tests/programs/unchanged/package-lock.json
+	@mkdir -p $(PROGRAMS)/node
+	@cp tests/programs/unchanged/package.json tests/programs/unchanged/package-lock.json tests/programs/unchanged/.npmrc $(PROGRAMS)/node
+	@npm ci --prefix $(PROGRAMS)/node --no-fund --no-audit --silent
 	@touch $@
 
 $(VENV)/.bundle: $(VENV)/.runtime requirements/bundle.txt

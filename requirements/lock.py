@@ -33,4 +33,5 @@ if __name__ == "__main__":
     lock("runtime", "pyproject.toml", *asked)
     for group in ("build", "bundle", "dev"):
         lock(group, f"--group={group}", f"--constraint={RUNTIME}", *asked)
+    lock("programs", "--group=programs", *asked)  # in an environment of their own
     lock("contract", "--group=contract", f"--constraint={RUNTIME}", f"--constraint={DEV}", *asked)

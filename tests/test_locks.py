@@ -23,6 +23,7 @@ from requirements.platforms import PROMISED_PYTHONS
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ("runtime", "build", "bundle", "dev", "contract")
+APART = ("programs",)  # installed in an environment of their own
 
 Environment = dict[str, str]
 
@@ -128,6 +129,12 @@ def environment(request: pytest.FixtureRequest) -> Environment:
     return request.param
 
 
+def test_no_lock_is_left_out() -> None:
+    assert {f"{lock}.txt" for lock in LOCKS + APART} == {
+        path.name for path in (ROOT / "requirements").glob("*.txt")
+    }
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_has_all_that_its_packages_ask_for(lock: str, environment: Environment) -> None:
     assert list(missing(lock, environment)) == []
@@ -154,7 +161,7 @@ def test_locks_agree_on_what_both_have(one: str, other: str, environment: Enviro
     }
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", LOCKS + APART)
 def test_every_pin_has_a_hash_and_no_lock_an_address(lock: str) -> None:
     assert all(pin.hashes for pin in pins_of(lock))
     assert "://" not in (ROOT / "requirements" / f"{lock}.txt").read_text()
@@ -185,7 +192,14 @@ def test_this_environment_is_complete() -> None:
 def commands_of_make() -> list[str]:
     """What make would do if nothing were there yet."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    targets = (".venv/.runtime", ".venv/.dev", ".venv/.bundle", ".venv/.contract", "lock")
+    targets = (
+        ".venv/.runtime",
+        ".venv/.dev",
+        ".venv/.bundle",
+        ".venv/.contract",
+        ".cache/programs/.python",
+        "lock",
+    )
     asked = subprocess.run(
         ["make", "--dry-run", "--always-make", *targets],
         cwd=ROOT,
@@ -200,7 +214,7 @@ def commands_of_make() -> list[str]:
 def test_make_installs_without_resolving_and_checks_what_it_has() -> None:
     commands = commands_of_make()
     installs = [line for line in commands if re.search(r"\bpip\b.* install ", line)]
-    assert len(installs) == 5
+    assert len(installs) == 6
     assert all("--no-deps" in line for line in installs)
     assert all("--require-hashes" in line for line in installs if "--editable" not in line)
     for lock in ("build", "dev", "bundle", "contract"):
