@@ -19,6 +19,7 @@ from bench.fanout import fanout
 from bench.figures import WIDTH, Measurement, table
 from bench.first_audio import first_audio
 from bench.history import history
+from bench.http_audio import http_audio
 from bench.process import load, machine
 from bench.startup import ready
 from bench.submit import submissions
@@ -36,7 +37,16 @@ class Measure(Protocol):
         ...
 
 
-MEASUREMENTS: tuple[Measure, ...] = (ready, terminal, efficiency, first_audio, history, submissions, fanout)
+MEASUREMENTS: tuple[Measure, ...] = (
+    ready,
+    terminal,
+    efficiency,
+    first_audio,
+    http_audio,
+    history,
+    submissions,
+    fanout,
+)
 
 
 class Taken(Struct, frozen=True, kw_only=True):

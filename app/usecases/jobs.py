@@ -5,7 +5,6 @@ which voice may speak what, what may be deleted. The interfaces translate; the s
 
 import asyncio
 import logging
-import re
 import secrets
 import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -35,6 +34,7 @@ from app.store.jobs import JobStore
 from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
 from app.store.voices import VoiceStore
 from app.usecases.voice_chooser import VoiceChooser
+from app.usecases.voice_names import is_voice_id
 
 #: Enough for the longest novels; over HTTP a body may be larger only for reference audio.
 MAX_TEXT_CHARS = 5_000_000
@@ -44,8 +44,6 @@ NO_AUDIO = 1 << 62
 
 #: Folders that are looked up in one transaction at the start; the others wait that long, no longer.
 SWEPT_AT_ONCE = 500
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +139,7 @@ class Jobs:
             if voice.kind is VoiceKind.DESIGN:  # the instruction is how the voice sounds
                 settings = msgspec.structs.replace(settings, instruct="")
             return voice, settings
-        if _UUID.fullmatch(said) and model is None:
+        if model is None and is_voice_id(said):
             return await self._voices.get(said), settings
         return await self._chooser.named(said, model), settings
 

@@ -76,8 +76,9 @@ class LiveAudio:
                 stream.end()
 
     async def _encode(self, stream: "_Stream", job_id: str, format: str) -> None:
+        making = asyncio.ensure_future(asyncio.to_thread(self._encoder, format))  # while the model begins to speak
         try:
-            async with self._jobs.follow(job_id) as events, aclosing(self._encoded(events, format)) as pieces:
+            async with self._jobs.follow(job_id) as events, aclosing(_encoded(events, making)) as pieces:
                 async for piece in pieces:
                     await stream.add(piece)
             stream.close()
@@ -86,32 +87,30 @@ class LiveAudio:
         except Exception:
             logger.exception("job %s cannot be encoded as %s", job_id, format)
             stream.close(SpeechError("the audio cannot be encoded; see the engine's log"))
-
-    async def _encoded(self, events: AsyncGenerator[LogEvent], format: str) -> AsyncGenerator[bytes]:
-        """The stream's bytes, none before the first sound."""
-        making = asyncio.ensure_future(asyncio.to_thread(self._encoder, format))  # while the model begins to speak
-        try:
-            async for event in events:
-                match event:
-                    case AudioChunk():
-                        encoder, pcm = await making, event.audio.data_base64
-                        for start in range(0, len(pcm), SLICE_BYTES):
-                            made = await asyncio.to_thread(encoder.push, pcm[start : start + SLICE_BYTES])
-                            if made:
-                                yield made
-                    case JobDone():
-                        if made := await asyncio.to_thread((await making).finish):
-                            yield made
-                        return
-                    case JobCanceled():
-                        raise WrongState("somebody canceled the job")
-                    case JobError():
-                        raise errors.of_body(event.error)
-                    case _:
-                        pass
         finally:
             making.cancel()
-        raise EngineRestarted("the engine was stopped before the job was done")
+
+
+async def _encoded(events: AsyncGenerator[LogEvent], making: asyncio.Future[Encoder]) -> AsyncGenerator[bytes]:
+    """The stream's bytes, none before the first sound. Raises what ends the job before its audio is complete."""
+    async for event in events:
+        match event:
+            case AudioChunk():
+                encoder, pcm = await making, event.audio.data_base64
+                for start in range(0, len(pcm), SLICE_BYTES):
+                    if made := await asyncio.to_thread(encoder.push, pcm[start : start + SLICE_BYTES]):
+                        yield made
+            case JobDone():
+                if made := await asyncio.to_thread((await making).finish):
+                    yield made
+                return
+            case JobCanceled():
+                raise WrongState("somebody canceled the job")
+            case JobError():
+                raise errors.of_body(event.error)
+            case _:
+                pass
+    raise EngineRestarted("the engine was stopped before the job was done")
 
 
 class _Stream:

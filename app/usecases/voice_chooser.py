@@ -11,7 +11,7 @@ from app.store.rows import Voice
 from app.store.voices import VoiceStore
 from app.usecases.models import Models
 from app.usecases.stock_voices import is_stock_voice, stock_voice
-from app.usecases.voice_names import voices_named
+from app.usecases.voice_names import is_voice_id, voices_named
 from app.usecases.voices import Voices
 
 #: The language of somebody who says nothing about it, if the model has voices of it.
@@ -62,6 +62,8 @@ class VoiceChooser:
 
         Raises `VoiceNotFound`, `ModelNotFound`, `ModelNotReady`, `InvalidRequest`.
         """
+        if said is not None and model is None and is_voice_id(said):
+            return await self._store.get(said)
         await self._models.refresh()
         entry = self._registry.active if model is None else self._registry.get(model).usable
         if said is None:

@@ -1,11 +1,19 @@
 """Which voices a name means. All interfaces resolve the names that people type with this one function."""
 
+import re
 from collections.abc import Sequence
 
 from app.store.rows import Voice
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 #: At least this many characters of an id can stand for all of it.
 MIN_ID_CHARS = 4
+
+
+def is_voice_id(said: str) -> bool:
+    """Whether it is a whole id, which nothing else needs to be looked at for."""
+    return _UUID.fullmatch(said) is not None
 
 
 def voices_named(voices: Sequence[Voice], said: str, *, active_model_id: str) -> list[Voice]:
