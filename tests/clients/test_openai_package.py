@@ -141,7 +141,7 @@ async def test_what_would_fail_again_is_not_tried_again(shared: Engine) -> None:
     assert len(await jobs_saying(shared, "would fail again")) == 1
 
 
-async def test_a_request_that_is_sent_again_leaves_no_job_behind_that_nobody_hears(shared: Engine) -> None:
+async def test_a_request_that_is_sent_again_leaves_no_job_that_nobody_hears(shared: Engine) -> None:
     text = "[hold:impatient] It takes longer than the client will wait for it."
     heard: list[bytes] = []
     async with client_of(shared, timeout=1.0, max_retries=20) as client, anyio.create_task_group() as tasks:
@@ -179,7 +179,7 @@ async def test_with_a_key_a_request_is_spoken_once_however_often_it_is_sent(shar
     assert len(await jobs_saying(shared, "Said once.")) == 1
 
 
-async def test_to_close_the_response_is_to_cancel(shared: Engine) -> None:
+async def test_closing_the_response_cancels(shared: Engine) -> None:
     async with (
         client_of(shared) as client,
         client.audio.speech.with_streaming_response.create(
