@@ -17,6 +17,7 @@ from app.audio.log.log import LogEvent
 from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, SpeechError, WrongState
 from app.events import AudioChunk, JobCanceled, JobDone, JobError
+from app.process.waiting import end_task
 from app.usecases.jobs import Jobs
 
 #: How far an encoder may be ahead of the fastest listener: a job that is long finished is encoded as it is heard.
@@ -73,7 +74,7 @@ class LiveAudio:
             if not stream.followers:
                 if self._streams.get(key) is stream:
                     del self._streams[key]
-                stream.end()
+                await stream.end()
 
     async def _encode(self, stream: "_Stream", job_id: str, format: str) -> None:
         making = asyncio.ensure_future(asyncio.to_thread(self._encoder, format))  # while the model begins to speak
@@ -142,11 +143,13 @@ class _Stream:
         self._ended, self._error = True, error
         self._wake()
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Nobody follows any more."""
-        if self.task is not None:
-            self.task.cancel()
-        self._spool.close()
+        try:
+            if self.task is not None:
+                await end_task(self.task)
+        finally:
+            self._spool.close()
 
     def _wake(self) -> None:
         self._changed.set()
