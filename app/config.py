@@ -28,6 +28,19 @@ class EngineKind(StrEnum):
     SIDECAR = "sidecar"  #: to serve an app
 
 
+class KeepLimits(Struct, frozen=True, kw_only=True):
+    """What is kept of the jobs that have ended; None for no limit."""
+
+    days: float | None = None  #: since they ended
+    jobs: int | None = None
+    bytes: int | None = None  #: of their audio
+
+    @property
+    def given(self) -> bool:
+        """Whether there is any limit."""
+        return self != KeepLimits()
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """All settings of an engine."""
 
@@ -40,6 +53,7 @@ class Config(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = TAURI_ORIGINS
     idle_unload_s: float = DEFAULT_IDLE_UNLOAD_S
     audio_links: bool = False  #: whether there may be addresses of a job's audio that need no token
+    keep: KeepLimits = KeepLimits()
     socket_path: Path | None = None  #: where the daemon's clients come in; None for nowhere
     token_file: Path | None = None  #: where the token is; None when it came from outside, and is written nowhere
     umask: int = 0o077  #: the user's own, for files that are made outside the data folder

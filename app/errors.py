@@ -18,6 +18,7 @@ have one style: lower case, no full stop, what is wrong; then what to do.
     │   ├── ModelNotReady              MODEL_NOT_READY
     │   ├── JobNotCompleted            JOB_NOT_COMPLETED
     │   ├── WrongState                 WRONG_STATE
+    │   ├── CountChanged               COUNT_CHANGED
     │   └── IdempotencyConflict        IDEMPOTENCY_CONFLICT
     ├── InferenceFailed                INFERENCE_FAILED
     ├── EngineRestarted                ENGINE_RESTARTED
@@ -162,6 +163,12 @@ class IdempotencyConflict(Conflict):
     """The same id or Idempotency-Key was used before with another request."""
 
     code = "IDEMPOTENCY_CONFLICT"
+
+
+class CountChanged(Conflict):
+    """Another number of jobs matches than was expected; ask for the count again with dry_run=true."""
+
+    code = "COUNT_CHANGED"
 
 
 class InferenceFailed(SpeechError):

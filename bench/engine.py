@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -58,6 +58,13 @@ class Client:
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
         return content
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """GET; the body of the answer, a piece at a time."""
+        self._connection.request("GET", path, headers=self._headers)
+        response = self._connection.getresponse()
+        while piece := response.read1(256 * 1024):
+            yield piece
 
     def get(self, path: str) -> Any:
         """GET, decoded."""

@@ -17,6 +17,8 @@ from bench.process import resident_mb, scratch
 from bench.seeding import seed
 
 MAX_MS = 10.0
+#: How much the engine may grow while it exports, however many jobs there are.
+MAX_EXPORT_MB = 20.0
 #: Of totals: by nothing, by each of what they can be grouped by, and of a year.
 MAX_STATS_MS = 50.0
 STATS = {
@@ -40,7 +42,8 @@ def history(*, quick: bool) -> Measurement:
     client, one connection; p50 and p99 are over the rounds. The table shows the page without a filter, then the
     single filter and page with the highest p50, then medians and quartiles of what no index can answer alone (pairs
     of filters, a phrase that no job has), which is asked less often. Then `GET /v1/jobs/stats`, the slowest way of
-    asking for totals. The details have all.
+    asking for totals, and `GET /v1/jobs/export`, read to its end, with the engine's resident memory at each piece.
+    The details have all.
     """
     small, large = (200, 2_000) if quick else (1_000, 1_000_000)
     figures: list[Figure] = []
@@ -67,6 +70,7 @@ def _of_size(data_dir: Path, count: int, *, walk: bool, rounds: int) -> Measurem
             last = {name: _walked(client, one) for name, one in asked.items()}
         http = _over_http(client, asked, last, rounds)
         totals = _stats(client, rounds)
+        exported = _export(client, running.pid, count)
         details: dict[str, object] = {
             "database_mb": database_mb,
             "ready_s": running.ready_s,
@@ -81,7 +85,24 @@ def _of_size(data_dir: Path, count: int, *, walk: bool, rounds: int) -> Measurem
     slowest = max(totals, key=lambda name: percentile(totals[name], 50))
     figures = [*_shown(count, "HTTP", http), *_shown(count, "store", store)]
     figures += _two(f"{_short(count)}: HTTP, {slowest}", totals[slowest], at_most=MAX_STATS_MS)
+    figures += exported
     return Measurement(figures=figures, details=details)
+
+
+def _export(client: Client, pid: int, count: int) -> list[Figure]:
+    """All jobs as JSON lines: how much memory that takes in the engine, and how fast it is."""
+    before, started = resident_mb(pid), time.perf_counter()
+    most, lines = before, 0
+    for piece in client.pieces("/v1/jobs/export"):
+        lines += piece.count(b"\n")
+        most = max(most, resident_mb(pid))
+    took_s = time.perf_counter() - started
+    if lines != count:
+        raise AssertionError(f"{lines} of {count} jobs were exported")
+    grown = Figure(
+        what=f"{_short(count)}: export, memory grown", value=most - before, unit="MB", at_most=MAX_EXPORT_MB
+    )
+    return [grown, Figure(what=f"{_short(count)}: export, jobs a second", value=count / took_s, unit="")]
 
 
 def _stats(client: Client, rounds: int) -> dict[str, list[float]]:

@@ -13,6 +13,8 @@ from app.api import problems
 from app.api.audio import audio, link
 from app.api.bodies import StrictRequest
 from app.api.contract import ContractPlugin
+from app.api.deletion import prune
+from app.api.export import export
 from app.api.health import health
 from app.api.jobs import JobController
 from app.api.models import ModelController
@@ -40,6 +42,8 @@ def make_app(parts: Parts) -> Litestar:
         create_speech,
         list_speech_voices,
         stats,
+        export,
+        prune,
         JobController,
         VoiceController,
         ModelController,

@@ -60,6 +60,8 @@ AUDIO = {
     "previewVoice": ("audio/wav",),
 }
 SPEECH = tuple(FORMATS[name].media_type for name in LIVE_FORMATS)
+#: What an export of the history is.
+EXPORTS = ("application/x-ndjson", "text/csv")
 BINARY: Part = {"type": "string", "format": "binary"}
 AUDIO_HEADERS = {
     "ETag": "Of this very audio, for `If-None-Match` and `If-Range`",
@@ -84,6 +86,7 @@ EXAMPLES: dict[str, Part] = {
     "createSpeech": {"model": "tts-1", "input": "The lamp was lit.", "voice": "alloy", "response_format": "mp3"},
     "submitJob": {"text": "Chapter one. It was late.", "voice": "en-us", "title": "A book", "tags": ["book"]},
     "putJob": {"text": "Chapter one. It was late.", "voice": "en-us", "title": "A book", "tags": ["book"]},
+    "pruneJobs": {"keep_days": 30, "keep_bytes": 20_000_000_000, "dry_run": True},
     "cloneVoice": {"display_name": "Ada", "ref_audio": {"path": "/home/ada/voice.m4a"}, "ref_text": "What I said."},
     "transcribeRecording": {"ref_audio": {"path": "/home/ada/voice.m4a"}, "language": "en"},
     "renameVoice": {"display_name": "Ada, reading"},
@@ -131,7 +134,7 @@ def _operation(path: str, method: str, operation: Part) -> Part:
         failures |= NAMED
     if method not in ("get", "head"):
         failures |= CHANGING
-    responses = {status: answer for status, answer in operation["responses"].items() if status < "400"}
+    responses: Part = {status: answer for status, answer in operation["responses"].items() if status < "400"}
     if name in QUEUEING:
         (answer,) = responses.values()
         headers = {"Location": {"description": "Where the job is", "schema": {"type": "string"}}}
@@ -145,6 +148,9 @@ def _operation(path: str, method: str, operation: Part) -> Part:
         events = {"text/event-stream": {"schema": {"type": "string"}}}
         content = {kind: {"schema": BINARY} for kind in SPEECH} | events
         responses = {"200": {"description": "The audio", "headers": _headers(SPEECH_HEADERS), "content": content}}
+    if name == "exportJobs":
+        lines = {kind: {"schema": {"type": "string"}} for kind in EXPORTS}
+        responses = {"200": {"description": "The jobs, newest first", "content": lines}}
     if name in AUDIO:
         responses = _audio_responses(AUDIO[name])
         failures |= CHANGING

@@ -8,11 +8,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from app import SAMPLE_RATE
+from app.api.deletion import deleted
 from app.api.filters import history_filter
 from app.api.links import AnyRequest, ws_url
 from app.api.paging import cursor_of, position_of
 from app.api.schemas import SubmitRequest
 from app.api.text_operation import SubmitOperation
+from app.api.views.deletion import JobsDeleted
 from app.api.views.jobs import ArtifactList, ArtifactView, ChunkList, ChunkView, JobPage, JobView
 from app.api.views.shared import Deleted
 from app.inference.model import Lane
@@ -20,9 +22,11 @@ from app.scheduler.progress import progress_of
 from app.scheduler.scheduler import Scheduler
 from app.store.rows import HistoryFilter, Job, JobStatus
 from app.store.stores import Stores
+from app.usecases.deletion import JobDeletion
 from app.usecases.jobs import Jobs
 
 IdempotencyKey = Annotated[str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)]
+Expected = Annotated[int | None, QueryParameter(ge=0, description="The count that dry_run=true has given")]
 
 
 class JobController(Controller):
@@ -75,6 +79,27 @@ class JobController(Controller):
         found, next_position = await stores.history.page(wanted, after=position_of(cursor), limit=limit)
         views = [JobView.of(job, progress_of(job), ws_url(request, job.id)) for job in found]
         return JobPage(views, cursor_of(next_position))
+
+    @delete(
+        operation_id="deleteJobs",
+        summary="ForgetAll",
+        status_code=200,
+        dependencies={"wanted": Provide(history_filter)},
+    )
+    async def delete_jobs(
+        self,
+        wanted: NamedDependency[HistoryFilter],
+        deletion: NamedDependency[JobDeletion],
+        dry_run: FromQuery[bool] = False,
+        expected: Expected = None,
+        all: FromQuery[bool] = False,
+    ) -> JobsDeleted:
+        """Forget all jobs that match the filters of `GET /v1/jobs`; those that are not final are canceled first.
+
+        First ask with `dry_run=true` how many they are, then send that number as `expected`: if another number
+        matches by then, nothing is deleted. Without a filter it takes `all=true`.
+        """
+        return await deleted(deletion, wanted, dry_run=dry_run, expected=expected, every=all)
 
     @get("/{job_id:uuid}", operation_id="getJob", summary="One")
     async def get_job(

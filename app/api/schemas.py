@@ -117,6 +117,15 @@ class SubmitRequest(SpeakRequest, frozen=True):
         return msgspec.structs.replace(asked, formats=self.formats, title=self.title, tags=self.tags)
 
 
+class PruneRequest(_Body, frozen=True):
+    """What is kept of the jobs that have ended; without any limit, what the engine's settings say."""
+
+    keep_days: Annotated[float, Meta(gt=0)] | None = None
+    keep_jobs: Annotated[int, Meta(ge=1)] | None = None
+    keep_bytes: Annotated[int, Meta(ge=1)] | None = None
+    dry_run: bool = False
+
+
 class RefAudio(_Body, frozen=True):
     """A recording: a WAV, FLAC, MP3, M4A or Ogg file on this machine, or the bytes of one as base64."""
 

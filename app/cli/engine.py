@@ -24,6 +24,8 @@ from app.errors import NotRunning, SpeechError, StartFailed, Unauthorized
 
 #: What is asked of the engine is answered in milliseconds, but for what has to load a model first.
 ANSWER_S, LOADING_S = 60.0, 1800.0
+#: How long a command waits until a great many jobs are deleted.
+DELETING_S = 3600.0
 STATUS_S = 2.0
 
 #: How long a command waits for a data folder whose engine has just started or is about to stop, and how often it
@@ -74,9 +76,9 @@ class EngineClient:
         """PATCH; the JSON of the answer."""
         return self._asked("PATCH", path, body)
 
-    def delete(self, path: str) -> Any:
+    def delete(self, path: str, *, answer_s: float = ANSWER_S) -> Any:
         """DELETE; the JSON of the answer."""
-        return self._asked("DELETE", path)
+        return self._asked("DELETE", path, answer_s=answer_s)
 
     def download(self, path: str, file: BinaryIO, *, answer_s: float = ANSWER_S) -> None:
         """GET into a file. What the file cannot take is an OSError."""
@@ -87,6 +89,12 @@ class EngineClient:
                 left -= len(piece)
         if left:
             raise NotRunning(f"the engine ended {left:,} bytes before the end of the file")
+
+    def stream(self, path: str, file: BinaryIO, *, answer_s: float = ANSWER_S) -> None:
+        """GET of what has no length that is known before, into a file. What the file cannot take is an OSError."""
+        with self._answer("GET", path, None, answer_s) as response:
+            while piece := _piece(response):
+                file.write(piece)
 
     def _asked(self, method: str, path: str, body: Any = None, answer_s: float = ANSWER_S) -> Any:
         # Escaped to ASCII: bytes that are not text, as a terminal may give them, are for the engine to refuse.

@@ -1,7 +1,6 @@
 """`q3tts jobs delete`: the jobs that are named, or all that match, after a question."""
 
 import sys
-from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -9,11 +8,10 @@ import click
 from app.cli import completion
 from app.cli.command import USAGE, Command, CommandFailed, Where, which_engine
 from app.cli.dates import Since
-from app.cli.engine import EngineClient, RequestRefused, connected
-from app.cli.finding import SHOWN, Fields, job_ids_of, jobs_matching
-from app.cli.terminal import clock, note, say
-from app.errors import JobNotFound
-from app.store.rows import FINAL, JobStatus
+from app.cli.engine import DELETING_S, connected
+from app.cli.finding import SHOWN, Fields, job_ids_of, query
+from app.cli.terminal import clock, counted, note, say
+from app.store.rows import JobStatus
 
 
 @click.command(cls=Command)
@@ -62,38 +60,27 @@ def delete(
                 engine.delete(f"/jobs/{job_id}")
                 say(f"{job_id[:SHOWN]} is deleted")
             return
-        filters: Fields = {"status": list(status) or None, "created_before": before and before.isoformat()}
-        found, _ = jobs_matching(engine, filters, None)
-        if not found:
+        filters = query(
+            status=list(status) or None,
+            created_before=before and before.isoformat(),
+            all="true" if every else None,
+        )
+        found = engine.delete(f"/jobs?{filters}&dry_run=true", answer_s=DELETING_S)
+        if not found["jobs"]:
             note("there are no such jobs" if chosen else "there are no jobs")
             return
         if not yes:
             _ask(found)
-        _delete(engine, found)
-        say(f"{_counted(found)} deleted")
+        found = engine.delete(f"/jobs?{filters}&expected={found['jobs']}", answer_s=DELETING_S)
+        say(f"{counted(found['jobs'])} deleted")
 
 
-def _ask(found: Sequence[Fields]) -> None:
+def _ask(found: Fields) -> None:
     """Raises `CommandFailed` where nobody can be asked, or the answer is no."""
-    seconds = sum(job["progress"]["audio_seconds"] for job in found)
-    unfinished = sum(job["status"] not in FINAL for job in found)
-    what = f"{_counted(found)} with {clock(seconds)} of speech"
-    if unfinished:
-        what += f", {unfinished} of them not finished"
+    what = f"{counted(found['jobs'])} with {clock(found['audio_seconds'])} of speech"
+    if found["unfinished"]:
+        what += f", {found['unfinished']:,} of them not finished"
     if not sys.stdin.isatty():
         raise CommandFailed(f"{what} would be deleted; nobody can be asked here, so say it with --yes", USAGE)
     if not click.confirm(f"Delete {what}?", err=True):
         raise CommandFailed("nothing is deleted")
-
-
-def _delete(engine: EngineClient, found: Sequence[Fields]) -> None:
-    for job in found:
-        try:
-            engine.delete(f"/jobs/{job['job_id']}")
-        except RequestRefused as error:
-            if error.word != JobNotFound.code:  # somebody else was faster
-                raise
-
-
-def _counted(found: Sequence[Fields]) -> str:
-    return f"{len(found):,} job{'s' if len(found) > 1 else ''}"

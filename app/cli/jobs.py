@@ -14,6 +14,8 @@ from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, job_id_of, jobs_matching, voice_of
 from app.cli.job_control import CONTROLS
 from app.cli.job_deletion import delete
+from app.cli.job_export import export
+from app.cli.job_pruning import prune
 from app.cli.job_stats import stats
 from app.cli.terminal import (
     Column,
@@ -152,7 +154,7 @@ def show(job: str, as_json: bool, where: Where) -> None:
         print_facts(_facts(found, _voice_name(engine, found), files))
 
 
-for _control in (*CONTROLS, delete, stats):
+for _control in (*CONTROLS, delete, export, prune, stats):
     jobs.add_command(_control)
 
 

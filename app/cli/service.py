@@ -17,6 +17,7 @@ from app.cli import completion
 from app.cli.command import CANNOT_WRITE, UNAVAILABLE, Callback, CommandFailed, Group, Where, which_engine
 from app.cli.engine import STATUS_S
 from app.cli.folders import folder_or_name
+from app.cli.sizes import Size
 from app.cli.terminal import note, say
 from app.cli.units import LABEL, UNIT, launch_agent, systemd_unit
 from app.config import default_data_dir
@@ -65,6 +66,11 @@ def _as_served(callback: Callback) -> Callback:
         "--models-dir", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Where models are."
     )
     @click.option("--idle-unload", type=click.FloatRange(min=0.1), metavar="SECONDS", help="As for q3tts serve.")
+    @click.option(
+        "--keep-days", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="As for q3tts serve."
+    )
+    @click.option("--keep-jobs", type=click.IntRange(min=1), metavar="COUNT", help="As for q3tts serve.")
+    @click.option("--keep-size", type=Size(), metavar="SIZE", help="As for q3tts serve.")
     @which_engine
     @wraps(callback)
     def wrapper(*args: Any, where: Where, models_dir: Path | None, **options: Any) -> Any:

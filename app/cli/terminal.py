@@ -114,6 +114,11 @@ def cut(text: str, room: int) -> str:
     return f"{text.rstrip()}…"
 
 
+def counted(jobs: int) -> str:
+    """How many jobs, in words: 1 job, 1,200 jobs."""
+    return f"{jobs:,} job{'' if jobs == 1 else 's'}"
+
+
 def clock(seconds: float) -> str:
     """A length of time as a clock has it: 75 seconds are 1:15, an hour 1:00:00."""
     minutes, rest = divmod(round(seconds), 60)

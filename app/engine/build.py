@@ -35,11 +35,13 @@ from app.scheduler.scheduler import Scheduler
 from app.store.database import Database
 from app.store.stores import Stores
 from app.usecases.audio_links import AudioLinks
+from app.usecases.deletion import JobDeletion
 from app.usecases.jobs import Jobs
 from app.usecases.listened_jobs import ListenedJobs
 from app.usecases.live_audio import Encoder, LiveAudio
 from app.usecases.models import Models
 from app.usecases.parts import Parts
+from app.usecases.retention import Retention
 from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voices import Voices, voice_spec
 
@@ -99,8 +101,12 @@ async def build_parts(
         scheduler=scheduler,
         voice_spec=spec,
     )
+    deletion = JobDeletion(history=stores.history, jobs=stores.jobs, scheduler=scheduler, logs=logs)
+    retention = Retention(limits=config.keep, history=stores.history, deletion=deletion, logs=logs)
     return Parts(
         jobs,
+        deletion,
+        retention,
         voices,
         chooser,
         models,

@@ -133,6 +133,8 @@ async def working(parts: Parts, watch: Callable[[asyncio.Task[None]], None]) -> 
         stack.push_async_callback(_settle, parts, scheduling)
         sweep = asyncio.create_task(_sweep(parts), name="sweep")
         stack.push_async_callback(end_task, sweep)
+        keep = asyncio.create_task(parts.retention.run(), name="retention")
+        stack.push_async_callback(end_task, keep)
         watch(scheduling)
         yield
 

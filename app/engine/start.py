@@ -24,6 +24,7 @@ from app.config import (
     TOKEN_FILE,
     Config,
     EngineKind,
+    KeepLimits,
     default_data_dir,
     loopback,
     private_folder,
@@ -61,6 +62,7 @@ class Options(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...]
     idle_unload_s: float
     audio_links: bool = False
+    keep: KeepLimits = KeepLimits()
     socket_path: Path | None = None
     parent_pid: int | None = None
 
@@ -136,6 +138,7 @@ def _start(
         allowed_origins=options.allowed_origins,
         idle_unload_s=options.idle_unload_s,
         audio_links=options.audio_links,
+        keep=options.keep,
         socket_path=None if bound is None else bound.path,
         token_file=data_dir / TOKEN_FILE if options.token is None else None,
         umask=umask,

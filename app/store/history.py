@@ -2,18 +2,19 @@
 come while somebody pages can neither shift nor repeat a row.
 """
 
-from typing import Any
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Select, literal_column, select, table, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, table, tuple_, union_all
 from sqlalchemy import column as sql_column
 
 from app.store.database import Database
 from app.store.jobs import COLUMNS, job_of
 from app.store.pairs import has_unspaced, pair_token
-from app.store.rows import HistoryFilter, Job
-from app.store.tables import PAIRS_TABLE, SEARCH_TABLE, job_tags, jobs
+from app.store.rows import HistoryFilter, Job, JobMark
+from app.store.tables import PAIRS_TABLE, SEARCH_TABLE, artifacts, job_tags, jobs
 
 #: A trigram index cannot find less. Words of two characters have an index of their own, where they are usual.
 MIN_SEARCH, MIN_UNSPACED = 3, 2
@@ -22,6 +23,22 @@ MIN_SEARCH, MIN_UNSPACED = 3, 2
 def is_searchable(words: str) -> bool:
     """Whether there is enough to search for."""
     return len(words) >= MIN_SEARCH or (len(words) >= MIN_UNSPACED and has_unspaced(words))
+
+
+#: How many marks are read at once.
+MARKS = 2_000
+
+Columns: TypeAlias = Sequence[ColumnElement[Any]]
+
+_encoded_bytes = (
+    select(func.coalesce(func.sum(artifacts.c.bytes), 0))
+    .where(artifacts.c.job_seq == jobs.c.seq, artifacts.c.format != "wav")
+    .scalar_subquery()
+    .label("encoded_bytes")
+)
+_MARKS: Columns = [
+    _encoded_bytes if name == "encoded_bytes" else jobs.c[name] for name in JobMark.__struct_fields__
+]
 
 
 class Position(Struct, frozen=True, array_like=True):
@@ -50,22 +67,38 @@ class History:
             return found, None
         return found, Position(found[-1].created_at, found[-1].seq)
 
+    async def marks(self, wanted: HistoryFilter) -> AsyncGenerator[list[JobMark]]:
+        """Every job that matches, newest first, some thousands at a time: other transactions have their turns
+        between. Jobs that come or go meanwhile change nothing about the others.
+        """
+        after: Position | None = None
+        while True:
+            statement = _newest(wanted, after, MARKS, _MARKS)
+            async with self._database.transaction() as connection:
+                rows = (await connection.execute(statement)).all()
+            if not rows:
+                return
+            page = [JobMark(*row) for row in rows]
+            after = Position(page[-1].created_at, page[-1].seq)
+            yield page
 
-def _newest(wanted: HistoryFilter, after: Position | None, limit: int) -> Select[Any]:
+
+def _newest(wanted: HistoryFilter, after: Position | None, limit: int, columns: Columns = COLUMNS) -> Select[Any]:
     """The first `limit` jobs after `after`."""
     if wanted.text is not None or len(wanted.status) < 2:
-        return _matching(wanted, after).limit(limit)
+        return _matching(wanted, after, columns).limit(limit)
     # Asked for several states at once, SQLite would walk all jobs until it has seen enough of them. Each state has
     # an index in the order of the pages; so it is asked for each, and the newest of what comes are taken.
     parts = [
-        _matching(replace(wanted, status=(status,)), after).limit(limit).subquery() for status in wanted.status
+        _matching(replace(wanted, status=(status,)), after, columns).limit(limit).subquery()
+        for status in wanted.status
     ]
     found = union_all(*(select(part) for part in parts)).subquery()
     return select(found).order_by(found.c.created_at.desc(), found.c.seq.desc()).limit(limit)
 
 
-def _matching(wanted: HistoryFilter, after: Position | None) -> Select[Any]:
-    statement = select(*COLUMNS).select_from(jobs)
+def _matching(wanted: HistoryFilter, after: Position | None, columns: Columns) -> Select[Any]:
+    statement = select(*columns).select_from(jobs)
     created_at, seq = jobs.c.created_at, jobs.c.seq
     if wanted.tag is not None:
         # The tags carry the order of the pages themselves: a tag on every job costs no more than one on few.

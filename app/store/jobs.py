@@ -5,7 +5,7 @@ Each change of state names the states it may come from, in the statement itself:
 nothing and is told so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -184,6 +184,19 @@ class JobStore:
         """Let another job have this one's `Idempotency-Key`."""
         async with self._database.transaction() as connection:
             await connection.execute(update(jobs).where(jobs.c.seq == job.seq).values(idempotency_key=None))
+
+    async def delete_all(self, seqs: Sequence[int]) -> list[tuple[int, str]]:
+        """Forget those of the jobs that are final, all at once: the number and the id of each."""
+        async with self._database.transaction() as connection:
+            statement = (
+                delete(jobs)
+                .where(jobs.c.seq.in_(list(seqs)), jobs.c.status.in_(list(FINAL)))
+                .returning(jobs.c.seq, jobs.c.id)
+            )
+            gone = [(row.seq, row.id) for row in await connection.execute(statement)]
+            for seq, _ in gone:
+                await _make_unsearchable(connection, seq)
+        return gone
 
     async def known(self, job_ids: Iterable[str]) -> set[str]:
         """Those of the ids that have a row; at most 32,766 of them, which is how many values a statement takes."""

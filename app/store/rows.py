@@ -180,6 +180,28 @@ class Voice(Struct, frozen=True, kw_only=True):
     description: str | None = None  #: of a design
 
 
+class JobMark(Struct, frozen=True):
+    """What decides whether a job is deleted, and what comes free then."""
+
+    seq: int
+    id: str
+    status: str
+    samples: int
+    encoded_bytes: int  #: of its files beside the WAV file, which is the log
+    created_at: int
+    finished_at: int | None
+
+    @property
+    def final(self) -> bool:
+        """Nothing will change any more, unless somebody retries it."""
+        return self.status in FINAL
+
+    @property
+    def bytes(self) -> int:
+        """What its audio takes on the disk."""
+        return 2 * self.samples + self.encoded_bytes
+
+
 class HistoryFilter(Struct, frozen=True, kw_only=True):
     """Which jobs a page of history shows. Everything that is set must hold."""
 

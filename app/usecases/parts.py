@@ -8,10 +8,12 @@ from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
 from app.store.stores import Stores
 from app.usecases.audio_links import AudioLinks
+from app.usecases.deletion import JobDeletion
 from app.usecases.jobs import Jobs
 from app.usecases.listened_jobs import ListenedJobs
 from app.usecases.live_audio import LiveAudio
 from app.usecases.models import Models
+from app.usecases.retention import Retention
 from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voices import Voices
 
@@ -20,6 +22,8 @@ class Parts(NamedTuple):
     """One of each. A handler of the HTTP API gets those that it names as parameters."""
 
     jobs: Jobs
+    deletion: JobDeletion
+    retention: Retention
     voices: Voices
     chooser: VoiceChooser
     models: Models

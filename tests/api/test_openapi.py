@@ -38,7 +38,10 @@ ROUTES = {
     "POST /v1/models/{model_id}/unload": "unloadModel",
     "DELETE /v1/models/{model_id}": "deleteModel",
     "GET /v1/jobs": "listJobs",
+    "DELETE /v1/jobs": "deleteJobs",
     "GET /v1/jobs/stats": "getStats",
+    "GET /v1/jobs/export": "exportJobs",
+    "POST /v1/jobs/prune": "pruneJobs",
     "POST /v1/jobs": "submitJob",
     "GET /v1/jobs/{job_id}": "getJob",
     "PUT /v1/jobs/{job_id}": "putJob",
@@ -61,6 +64,7 @@ REQUESTS = {
     "createSpeech": CreateSpeechRequest,
     "submitJob": schemas.SubmitRequest,
     "putJob": schemas.SubmitRequest,
+    "pruneJobs": schemas.PruneRequest,
     "cloneVoice": schemas.CloneRequest,
     "transcribeRecording": schemas.TranscribeRequest,
     "renameVoice": schemas.RenameRequest,
@@ -214,7 +218,7 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
 
     assert names | {"chunking"} == {
         *("status", "lane", "voice_id", "voice", "model_id", "tag", "text", "created_from", "created_before"),
-        *("by", "first_day", "last_day"),
+        *("by", "first_day", "last_day", "dry_run", "expected", "all"),
         *(
             "cursor",
             "limit",

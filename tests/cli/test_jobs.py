@@ -1,5 +1,6 @@
 """`q3tts jobs`, with a real engine: the history, one job, and what is done to jobs."""
 
+import json
 import re
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,17 @@ def test_every_filter_counts(shell: Shell, made: list[dict[str, Any]]) -> None:
     assert found("--since", (datetime.now(UTC) + timedelta(hours=1)).isoformat()) == 0
     assert found("--since", "2026-01-01") == len(made)
     assert found("--limit", "3") == 3
+
+
+def test_the_history_is_exported_as_a_table_or_as_lines(
+    shell: Shell, made: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    shell.ok("jobs", "export", "--tag", "jobs", "-o", str(tmp_path / "jobs.csv"))
+    lines = shell.ok("jobs", "export", "--tag", "jobs", "--status", "completed").splitlines()
+
+    header, *_ = (tmp_path / "jobs.csv").read_text().splitlines()
+    assert header.startswith("job_id,lane,status,title")
+    assert [json.loads(line)["job_id"] for line in lines] == [job["job_id"] for job in reversed(made)]
 
 
 def test_totals_are_a_table_with_the_sum_at_its_end(shell: Shell, made: list[dict[str, Any]]) -> None:
@@ -312,3 +324,18 @@ def test_jobs_are_deleted_by_status_and_age_after_a_question(deletable: Shell) -
     )
     assert statuses(deletable) == []
     assert deletable.run("jobs", "delete", "--all").stderr == "there are no jobs\n"
+
+
+def test_jobs_beyond_a_limit_are_pruned_after_a_question(deletable: Shell) -> None:
+    assert "give keep_days" in deletable.fails(1, "jobs", "prune", "--dry-run")
+    assert "is not a size" in deletable.fails(2, "jobs", "prune", "--keep-size", "much")
+    assert deletable.run("jobs", "prune", "--keep-size", "1T").stderr == "all jobs are within the limits\n"
+    assert "2 jobs with" in deletable.ok("jobs", "prune", "--keep-jobs", "1", "--dry-run")
+    assert "say it with --yes" in deletable.fails(2, "jobs", "prune", "--keep-jobs", "1")
+    assert len(statuses(deletable)) == 3
+
+    code, seen = deletable.on_terminal("jobs", "prune", "--keep-jobs", "1", typed="y\n")
+
+    assert (code, "Delete 2 jobs with" in seen, "deleted" in seen) == (0, True, True)
+    assert statuses(deletable) == ["canceled"]
+    assert deletable.json("jobs", "prune", "--keep-days", "1")["jobs"] == 0

@@ -17,6 +17,7 @@ export type EngineCode =
   | "MODEL_NOT_READY"
   | "JOB_NOT_COMPLETED"
   | "WRONG_STATE"
+  | "COUNT_CHANGED"
   | "IDEMPOTENCY_CONFLICT"
   | "REQUEST_TIMEOUT"
   | "TOO_LARGE"

@@ -8,11 +8,16 @@ import type {
   AudioLink,
   Chunk,
   ChunkFilter,
+  DeletionFilter,
+  ExportFilter,
   Job,
   JobFilter,
   JobPage,
   JobStats,
+  JobsDeleted,
+  JobsPruned,
   LinkFilter,
+  PruneRequest,
   StatsFilter,
   SubmitRequest,
 } from "./types.js";
@@ -82,6 +87,26 @@ export class Jobs {
   /** Totals over all jobs that there ever were, deleted ones too, and over groups of them. */
   stats(filter: StatsFilter = {}, asked: Asked = {}): Promise<JobStats> {
     return this.#http.json("GET", "/jobs/stats", { ...asked, query: filter });
+  }
+
+  /** The history as a file, newest first: a table, or a JSON document on each line. */
+  export({ format = "jsonl", ...filter }: ExportFilter = {}, asked: Asked = {}): Promise<Blob> {
+    return this.#http.blob("/jobs/export", { ...asked, query: { ...filter, format } });
+  }
+
+  /** How many jobs match, and how much speech they have. */
+  count(filter: DeletionFilter, asked: Asked = {}): Promise<JobsDeleted> {
+    return this.#http.json("DELETE", "/jobs", { ...asked, query: { ...filter, dry_run: true } });
+  }
+
+  /** Forget all jobs that match, if they are as many as `count` has said. */
+  deleteAll(filter: DeletionFilter, expected: number, asked: Asked = {}): Promise<JobsDeleted> {
+    return this.#http.json("DELETE", "/jobs", { ...asked, query: { ...filter, expected }, once: true });
+  }
+
+  /** Delete the oldest jobs that have ended, until what is left is within the limits. */
+  prune(limits: PruneRequest = {}, asked: Asked = {}): Promise<JobsPruned> {
+    return this.#http.json("POST", "/jobs/prune", { ...asked, body: limits, once: true });
   }
 
   get(jobId: string, asked: Asked = {}): Promise<Job> {

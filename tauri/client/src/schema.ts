@@ -100,7 +100,7 @@ export interface paths {
         /**
          * Link
          * @description An address of the job's live audio for a player that cannot send the token. It is good for this job alone,
-         *     for so many seconds, and until the engine ends. Links are off unless the engine was started with them.
+         *     for as long as it says, and until the engine ends. Links are off unless the engine was started with them.
          */
         post: operations["linkAudio"];
         delete?: never;
@@ -173,6 +173,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description The history as one file, newest first: CSV with a header, or JSON lines with a job as in `GET /v1/jobs`.
+         *
+         *     Takes the filters of `GET /v1/jobs`. Jobs that are submitted while it is sent are not in it.
+         */
+        get: operations["exportJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prune
+         * @description Delete the oldest jobs that have ended, until what is left is within the limits; with `dry_run` only count.
+         *
+         *     Without a limit in the body, those of the engine's settings count. What somebody hears, follows or downloads at
+         *     the moment stays.
+         */
+        post: operations["pruneJobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{job_id}/cancel": {
         parameters: {
             query?: never;
@@ -216,6 +261,40 @@ export interface paths {
          * @description Forget the job, its audio and its files; one that is not final is canceled first.
          */
         delete: operations["deleteJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Page
+         * @description The history, newest first. Every filter that is given must hold; `status` may be given repeatedly.
+         *
+         *     `text` finds its words, three characters or more (two in Chinese, Japanese, Korean, Thai and the like),
+         *     anywhere in the title and the first 2,000 characters.
+         */
+        get: operations["listJobs"];
+        put?: never;
+        /**
+         * Submit
+         * @description Queue text to be rendered into a file. With an `Idempotency-Key`, sending it again is harmless.
+         */
+        post: operations["submitJob"];
+        /**
+         * ForgetAll
+         * @description Forget all jobs that match the filters of `GET /v1/jobs`; those that are not final are canceled first.
+         *
+         *     First ask with `dry_run=true` how many they are, then send that number as `expected`: if another number
+         *     matches by then, nothing is deleted. Without a filter it takes `all=true`.
+         */
+        delete: operations["deleteJobs"];
         options?: never;
         head?: never;
         patch?: never;
@@ -275,33 +354,6 @@ export interface paths {
         get: operations["listChunks"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Page
-         * @description The history, newest first. Every filter that is given must hold; `status` may be given repeatedly.
-         *
-         *     `text` finds its words, three characters or more (two in Chinese, Japanese, Korean, Thai and the like),
-         *     anywhere in the title and the first 2,000 characters.
-         */
-        get: operations["listJobs"];
-        put?: never;
-        /**
-         * Submit
-         * @description Queue text to be rendered into a file. With an `Idempotency-Key`, sending it again is harmless.
-         */
-        post: operations["submitJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -871,6 +923,20 @@ export interface components {
             }[];
             ws_url: string;
         };
+        /** JobsDeleted */
+        JobsDeleted: {
+            jobs: number;
+            unfinished: number;
+            audio_seconds: number;
+            deleted: boolean;
+        };
+        /** JobsPruned */
+        JobsPruned: {
+            jobs: number;
+            bytes: number;
+            in_use: number;
+            deleted: boolean;
+        };
         /** ModelList */
         ModelList: {
             models: components["schemas"]["ModelView"][];
@@ -936,6 +1002,14 @@ export interface components {
             real_time_factor: number | null;
             seconds_left: number | null;
             queue_position?: number | null;
+        };
+        /** PruneRequest */
+        PruneRequest: {
+            keep_days?: number | null;
+            keep_jobs?: number | null;
+            keep_bytes?: number | null;
+            /** @default false */
+            dry_run?: boolean;
         };
         /** RefAudio */
         RefAudio: {
@@ -1981,6 +2055,89 @@ export interface operations {
             507: components["responses"]["Status507"];
         };
     };
+    exportJobs: {
+        parameters: {
+            query?: {
+                status?: ("queued" | "running" | "paused" | "completed" | "failed" | "canceled")[] | null;
+                lane?: "speak" | "render" | null;
+                voice_id?: string | null;
+                voice?: string | null;
+                model_id?: string | null;
+                tag?: string | null;
+                text?: string | null;
+                /** @description ISO 8601: a date, or a date and a time */
+                created_from?: string | null;
+                /** @description ISO 8601: a date, or a date and a time */
+                created_before?: string | null;
+                format?: "csv" | "jsonl";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The jobs, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
+    pruneJobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "keep_days": 30,
+                 *       "keep_bytes": 20000000000,
+                 *       "dry_run": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["PruneRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsPruned"];
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
+            408: components["responses"]["Status408"];
+            409: components["responses"]["Status409"];
+            413: components["responses"]["Status413"];
+            415: components["responses"]["Status415"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
     cancelJob: {
         parameters: {
             query?: never;
@@ -2229,96 +2386,6 @@ export interface operations {
             507: components["responses"]["Status507"];
         };
     };
-    getText: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
-            400: components["responses"]["Status400"];
-            401: components["responses"]["Status401"];
-            403: components["responses"]["Status403"];
-            404: components["responses"]["Status404"];
-            500: components["responses"]["Status500"];
-            503: components["responses"]["Status503"];
-            507: components["responses"]["Status507"];
-        };
-    };
-    listArtifacts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ArtifactList"];
-                };
-            };
-            400: components["responses"]["Status400"];
-            401: components["responses"]["Status401"];
-            403: components["responses"]["Status403"];
-            404: components["responses"]["Status404"];
-            500: components["responses"]["Status500"];
-            503: components["responses"]["Status503"];
-            507: components["responses"]["Status507"];
-        };
-    };
-    listChunks: {
-        parameters: {
-            query?: {
-                start?: number;
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChunkList"];
-                };
-            };
-            400: components["responses"]["Status400"];
-            401: components["responses"]["Status401"];
-            403: components["responses"]["Status403"];
-            404: components["responses"]["Status404"];
-            500: components["responses"]["Status500"];
-            503: components["responses"]["Status503"];
-            507: components["responses"]["Status507"];
-        };
-    };
     listJobs: {
         parameters: {
             query?: {
@@ -2514,6 +2581,140 @@ export interface operations {
             409: components["responses"]["Status409"];
             413: components["responses"]["Status413"];
             415: components["responses"]["Status415"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
+    deleteJobs: {
+        parameters: {
+            query?: {
+                status?: ("queued" | "running" | "paused" | "completed" | "failed" | "canceled")[] | null;
+                lane?: "speak" | "render" | null;
+                voice_id?: string | null;
+                voice?: string | null;
+                model_id?: string | null;
+                tag?: string | null;
+                text?: string | null;
+                /** @description ISO 8601: a date, or a date and a time */
+                created_from?: string | null;
+                /** @description ISO 8601: a date, or a date and a time */
+                created_before?: string | null;
+                dry_run?: boolean;
+                /** @description The count that dry_run=true has given */
+                expected?: number | null;
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsDeleted"];
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
+            409: components["responses"]["Status409"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
+    getText: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
+    listArtifacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactList"];
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
+            500: components["responses"]["Status500"];
+            503: components["responses"]["Status503"];
+            507: components["responses"]["Status507"];
+        };
+    };
+    listChunks: {
+        parameters: {
+            query?: {
+                start?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChunkList"];
+                };
+            };
+            400: components["responses"]["Status400"];
+            401: components["responses"]["Status401"];
+            403: components["responses"]["Status403"];
+            404: components["responses"]["Status404"];
             500: components["responses"]["Status500"];
             503: components["responses"]["Status503"];
             507: components["responses"]["Status507"];

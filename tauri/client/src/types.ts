@@ -13,6 +13,8 @@ export type Health = Schemas["Health"];
 export type Job = Omit<Schemas["JobView"], "warnings"> & { warnings: Warning[] };
 export type JobPage = Omit<Schemas["JobPage"], "jobs"> & { jobs: Job[] };
 export type JobStats = Schemas["JobStats"];
+export type JobsDeleted = Schemas["JobsDeleted"];
+export type JobsPruned = Schemas["JobsPruned"];
 export type JobStatus = Job["status"];
 export type Model = Schemas["ModelView"];
 export type Progress = Schemas["Progress"];
@@ -24,6 +26,7 @@ export type Transcript = Schemas["Heard"];
 
 export type SpeakRequest = Lenient<Schemas["SpeakRequest"]>;
 export type SubmitRequest = Lenient<Schemas["SubmitRequest"]>;
+export type PruneRequest = Lenient<Schemas["PruneRequest"]>;
 export type DesignRequest = Lenient<Schemas["DesignRequest"]>;
 export type CloneRequest = Lenient<Omit<Schemas["CloneRequest"], "ref_audio">> & { ref_audio: Recording };
 export type TranscribeRequest = Lenient<Omit<Schemas["TranscribeRequest"], "ref_audio">> & {
@@ -37,6 +40,9 @@ export type VoiceFilter = Filter<"listVoices">;
 export type JobFilter = Filter<"listJobs">;
 export type StatsFilter = Filter<"getStats">;
 export type LinkFilter = Filter<"linkAudio">;
+export type ExportFilter = Filter<"exportJobs">;
+/** Which jobs are deleted; without any filter, `all` must say that all are meant. */
+export type DeletionFilter = Omit<Filter<"deleteJobs">, "dry_run" | "expected">;
 export type ChunkFilter = Filter<"listChunks">;
 
 /** A take that was refused and spoken again, or a chunk that was left out. */

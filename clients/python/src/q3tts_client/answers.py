@@ -114,6 +114,20 @@ class JobSums(Struct, kw_only=True):
     refused_takes: int
 
 
+class JobsDeleted(Struct, kw_only=True):
+    jobs: int
+    unfinished: int
+    audio_seconds: float
+    deleted: bool
+
+
+class JobsPruned(Struct, kw_only=True):
+    jobs: int
+    bytes: int
+    in_use: int
+    deleted: bool
+
+
 class NewVoice(Struct, kw_only=True):
     voice_id: str
     display_name: str

@@ -78,11 +78,6 @@ class StatsFilter(TypedDict):
     model_id: NotRequired[str | None]
 
 
-class ChunkFilter(TypedDict):
-    start: NotRequired[int]
-    limit: NotRequired[int]
-
-
 class JobFilter(TypedDict):
     status: NotRequired[list[Literal["queued", "running", "paused", "completed", "failed", "canceled"]] | None]
     lane: NotRequired[Literal["speak", "render"] | None]
@@ -94,6 +89,11 @@ class JobFilter(TypedDict):
     created_from: NotRequired[str | None]
     created_before: NotRequired[str | None]
     cursor: NotRequired[str | None]
+    limit: NotRequired[int]
+
+
+class ChunkFilter(TypedDict):
+    start: NotRequired[int]
     limit: NotRequired[int]
 
 
