@@ -69,6 +69,20 @@ AUDIO_HEADERS = {
     "Content-Disposition": "The name for a file",
 }
 
+#: One event of a stream of them.
+EVENT: Part = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "event": {"type": "string", "description": "`error` for a failure after the first sound"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "`speech.audio.delta` with `audio` in base64, at last `speech.audio.done` with `usage`",
+        },
+    },
+}
+
 #: What is sent with audio in OpenAI's shape.
 SPEECH_HEADERS = {
     "X-Request-Id": "The id of the job",
@@ -145,7 +159,7 @@ def _operation(path: str, method: str, operation: Part) -> Part:
         job = responses["200"]
         responses["200"] = job | {"content": job["content"] | {"audio/wav": {"schema": BINARY}}}
     if name == "createSpeech":
-        events = {"text/event-stream": {"schema": {"type": "string"}}}
+        events = {"text/event-stream": {"schema": EVENT}}
         content = {kind: {"schema": BINARY} for kind in SPEECH} | events
         responses = {"200": {"description": "The audio", "headers": _headers(SPEECH_HEADERS), "content": content}}
     if name == "exportJobs":

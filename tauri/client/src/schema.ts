@@ -1976,7 +1976,12 @@ export interface operations {
                     "audio/ogg": string;
                     "audio/aac": string;
                     "audio/pcm": string;
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        /** @description `error` for a failure after the first sound */
+                        event?: string;
+                        /** @description `speech.audio.delta` with `audio` in base64, at last `speech.audio.done` with `usage` */
+                        data: string;
+                    };
                 };
             };
             400: components["responses"]["SpeechStatus400"];
