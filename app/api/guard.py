@@ -53,18 +53,24 @@ _HEADERS = [
 ]
 #: A link may be the `src` of an <audio> of any page that was given it.
 _LINK_HEADERS = [*_HEADERS[:-1], (_RESOURCE_POLICY, b"cross-origin")]
+#: What OpenAI's package for JavaScript sends of itself, from a page too.
+_OPENAI_HEADERS = (
+    b"user-agent, openai-organization, openai-project, x-stainless-arch, x-stainless-lang, x-stainless-os, "
+    b"x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, "
+    b"x-stainless-timeout"
+)
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (
         b"access-control-allow-headers",
-        b"authorization, content-type, idempotency-key, range, if-range, if-none-match",
+        b"authorization, content-type, idempotency-key, range, if-range, if-none-match, " + _OPENAI_HEADERS,
     ),
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED = (
     b"access-control-expose-headers",
     b"content-range, content-length, etag, location, content-location, idempotent-replayed, accept-ranges, "
-    b"x-request-id, x-ignored-fields",
+    b"x-request-id, x-ignored-fields, x-should-retry",
 )
 
 

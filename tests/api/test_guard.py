@@ -339,6 +339,7 @@ async def test_a_preflight_needs_no_token_and_allows_every_method_of_the_api(sha
         assert methods <= {name.strip() for name in answer.headers["access-control-allow-methods"].split(",")}
         allowed = {name.strip() for name in answer.headers["access-control-allow-headers"].split(",")}
         assert allowed >= {"authorization", "content-type", "idempotency-key", "range", "if-none-match"}
+        assert "x-stainless-retry-count" in allowed  # of OpenAI's package
 
 
 async def test_options_without_an_origin_is_not_a_preflight(shared: Engine) -> None:

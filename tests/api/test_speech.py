@@ -15,6 +15,7 @@ import pytest
 from app.models.spec import ModelSpec
 from tests.api.asking import finished
 from tests.api.conftest import Opener
+from tests.conftest import Starter
 from tests.support.client import PATIENCE_S, Engine, audio_of
 from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 
@@ -272,6 +273,20 @@ async def test_the_list_of_models_has_both_shapes(shared: Engine) -> None:
     assert listed["object"] == "list"
     assert listed["data"] == [{"id": "fake", "object": "model", "created": 0, "owned_by": "q3tts"}]
     assert "fake" in [model["model_id"] for model in listed["models"]]
+
+
+async def test_a_key_whose_job_ended_with_its_engine_speaks_anew(start: Starter) -> None:
+    body = {"input": "[hold:restart] The engine stops, and the client asks the next one.", "response_format": "pcm"}
+    key = {"Idempotency-Key": "restarted"}
+    async with start() as engine, engine.http.stream("POST", PATH, json=body, headers=key) as first:
+        assert await first_bytes(first)
+        await engine.parts.scheduler.shut_down()
+    async with start() as engine:
+        engine.release("restart")
+        second = await engine.http.post(PATH, json=body, headers=key)
+
+        assert (await job_of(engine, first))["status"] in ("failed", "canceled")
+        assert (await job_of(engine, second))["status"] == "completed"
 
 
 async def test_the_engine_stops_while_somebody_listens(open_engine: Opener) -> None:

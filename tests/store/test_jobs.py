@@ -283,6 +283,16 @@ async def test_a_key_is_free_again_when_its_job_is_deleted(jobs: JobStore) -> No
     assert again.seq > job.seq
 
 
+async def test_a_key_that_is_released_is_free_for_another_job(jobs: JobStore) -> None:
+    job, _ = await jobs.add(new_job(idempotency_key="key"))
+    await jobs.release_key(job)
+
+    again, fresh = await jobs.add(new_job(idempotency_key="key", request_sha256="another"))
+    assert fresh
+    assert again.id != job.id
+    assert await jobs.get(job.id) == job
+
+
 async def test_deleting_a_job_deletes_everything_of_it_and_nothing_of_others(
     jobs: JobStore, chunks: ChunkStore, history: History, database: Database
 ) -> None:

@@ -7,11 +7,13 @@ import { Engine } from "./engine";
 const TEXT = "The tide is out. Take good shoes.";
 const MAGIC = { mp3: "ID3", opus: "OggS", aac: "\xff\xf1", flac: "fLaC", wav: "RIFF", pcm: "" };
 
+const PAGE = "https://page.example";
+
 let engine: Engine;
 let client: OpenAI;
 
 beforeAll(async () => {
-  engine = await Engine.start({ origins: [] });
+  engine = await Engine.start({ origins: [PAGE] });
   client = new OpenAI({ baseURL: engine.connection.baseUrl, apiKey: engine.token });
 });
 afterAll(() => engine?.remove());
@@ -74,6 +76,29 @@ it("errors are the classes that they should be, and are not tried again", async 
     .catch((error) => error);
   expect(refused).toBeInstanceOf(AuthenticationError);
   expect(refused).toMatchObject({ code: "invalid_api_key" });
+});
+
+it("a page of an allowed origin may send what the package sends", async () => {
+  const sent = new Set<string>();
+  const { baseUrl: baseURL, token: apiKey } = engine.connection;
+  const watched = new OpenAI({
+    baseURL,
+    apiKey,
+    organization: "ours",
+    project: "this",
+    fetch: (url, init) => {
+      for (const name of new Headers(init?.headers).keys()) sent.add(name);
+      return fetch(url, init);
+    },
+  });
+  await watched.audio.speech.create({ model: "tts-1", voice: "alloy", input: TEXT });
+  const preflight = await fetch(`${baseURL}/audio/speech`, {
+    method: "OPTIONS",
+    headers: { Origin: PAGE, "Access-Control-Request-Method": "POST" },
+  });
+  const allowed = preflight.headers.get("access-control-allow-headers")?.split(", ");
+  expect([...sent].filter((name) => name.startsWith("x-stainless-"))).not.toEqual([]);
+  expect([...sent].filter((name) => name !== "accept" && !allowed?.includes(name))).toEqual([]);
 });
 
 it("leaving in the middle cancels the job", async () => {
