@@ -10,6 +10,7 @@ import pytest
 from app.api import guard, schemas, stream
 from app.api.views.jobs import JobView
 from app.audio import wav
+from app.audio.export import job_export
 from app.audio.log import log, logs
 from app.audio.recordings import reference
 from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT
@@ -57,6 +58,7 @@ def millis_of(rust: str, constant: str) -> float:
 
 ARCHITECTURE = [
     f"writing and syncing audio, up to {logs.WRITERS} |",
+    f"encoding the files of jobs, up to {job_export.ENCODING_THREADS} |",
     f"{WORDS[members(properties=False)]} methods and {WORDS[members(properties=True)]} properties",
     f"after {wav.HEADER_BYTES} bytes that are kept free",
     f"The newest {log.KEPT_RECORDS} records are kept in memory",

@@ -148,7 +148,7 @@ async def test_the_final_event_comes_after_the_file_and_the_row(engine: Engine) 
         job = await engine.get(f"/jobs/{job_id}")
 
         assert job["status"] == "completed"
-        assert len(await engine.wav(job_id)) > 80
+        assert len(await engine.wav(job_id)) > 44
 
 
 async def test_a_paused_render_goes_on_where_it_stopped(engine: Engine) -> None:

@@ -177,7 +177,7 @@ async def with_a_job(path: Path) -> Job:
     assert job is not None
     await ChunkStore(database).plan(job, plan_of(3, 8))
     wav = Artifact(format="wav", file_name="audio.wav", bytes=80, samples=0)
-    completed = await jobs.complete(job, wav, Changes(finished_at=1))
+    completed = await jobs.complete(job, [wav], Changes(finished_at=1))
     assert completed is not None
     await database.close()
     return completed

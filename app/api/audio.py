@@ -16,7 +16,7 @@ from app.api.links import AnyRequest
 from app.api.live import LiveBody, LiveResponse
 from app.api.ranges import sent
 from app.api.views.jobs import AudioLink
-from app.audio.export.formats import FILE_FORMATS, FORMATS, LIVE_FORMATS
+from app.audio.export.formats import FILE_FORMATS, FORMATS, LIVE_FORMATS, WAV
 from app.errors import JobNotFound
 from app.usecases.audio_links import AudioLinks
 from app.usecases.fields import wrong
@@ -42,23 +42,25 @@ async def audio(
     jobs: NamedDependency[Jobs],
     live_audio: NamedDependency[LiveAudio],
     request: AnyRequest,
-    format: FromQuery[AudioFormat] = "wav",
+    format: FromQuery[AudioFormat | None] = None,
     partial: FromQuery[bool] = False,
     live: FromQuery[bool] = False,
     range: Annotated[str | None, HeaderParameter(name="Range")] = None,
     if_range: Annotated[str | None, HeaderParameter(name="If-Range")] = None,
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
 ) -> Response[Any]:
-    """The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed, `live=true`
-    all of it from the beginning, as it is being spoken.
+    """The job's audio as a file in one of its formats: WAV where it has that, else its first. `partial=true` gives
+    the audio so far of a job that is not completed, as WAV; `live=true` all of it from the beginning, in any format
+    that can be sent while it is made, as it is being spoken.
     """
     if live:
         if partial:
             raise wrong("partial", "live=true gives the audio so far, too; leave one of the two out")
-        if format not in LIVE_FORMATS:
+        live_format = format or WAV
+        if live_format not in LIVE_FORMATS:
             raise wrong("format", f"{format} cannot be sent while it is made; take {' or '.join(LIVE_FORMATS)}")
-        return await _live(str(job_id), format, jobs, live_audio, request)
-    if format not in FILE_FORMATS:
+        return await _live(str(job_id), live_format, jobs, live_audio, request)
+    if format is not None and format not in FILE_FORMATS:
         raise wrong("format", f"there is no file of {format}; take {' or '.join(FILE_FORMATS)}, or live=true")
     # A partial file may be published under its final name while it is being opened: then it is found there.
     find = bound(jobs.audio, str(job_id), format=format, partial=partial)
@@ -66,7 +68,7 @@ async def audio(
         return await sent(
             request,
             find,
-            file_name=f"{job_id}.{format}",
+            name=str(job_id),
             range=range,
             if_range=if_range,
             if_none_match=if_none_match,

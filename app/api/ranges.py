@@ -1,4 +1,4 @@
-"""A WAV file as an answer, with Range and ETag (RFC 9110, sections 13 and 14). It may be gigabytes long.
+"""A file of audio as an answer, with Range and ETag (RFC 9110, sections 13 and 14). It may be gigabytes long.
 
 Litestar's own file response knows no ranges. One range is served; a request for several gets the whole, as the RFC
 allows. It does not know whose file it is.
@@ -14,7 +14,7 @@ from litestar.response import Stream
 
 from app.api.links import AnyRequest
 from app.api.problems import answer
-from app.audio.wav import WavFile
+from app.audio.export.audio_file import AudioFile
 from app.errors import ErrorBody, cannot_open
 
 PIECE_BYTES = 256 * 1024
@@ -28,15 +28,17 @@ class Unsatisfiable(Exception):
 
 async def sent(
     request: AnyRequest,
-    find: Callable[[], Awaitable[WavFile]],
+    find: Callable[[], Awaitable[AudioFile]],
     *,
-    file_name: str,
+    name: str,
     range: str | None,
     if_range: str | None,
     if_none_match: str | None,
 ) -> Response[Any]:
-    """The file that `find` gives, or the part of it that the headers ask for. `find` is asked again when its file
-    has gone by the time it is opened. Raises FileNotFoundError when it is gone then, too, and `StorageFailed`.
+    """The file that `find` gives, or the part of it that the headers ask for. `name` is without its ending.
+
+    `find` is asked again when its file has gone by the time it is opened. Raises FileNotFoundError when it is gone
+    then, too, and `StorageFailed`.
     """
     content, file = await _opened(find)
     etag = f'"{content.version}"'
@@ -44,7 +46,7 @@ async def sent(
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
-        "Content-Disposition": f'attachment; filename="{file_name}"',
+        "Content-Disposition": f'attachment; filename="{name}{content.about.suffix}"',
     }
     if if_none_match is not None and (if_none_match.strip() == "*" or etag in _etags(if_none_match)):
         file.close()
@@ -52,7 +54,7 @@ async def sent(
     if request.method == "HEAD":
         file.close()
         headers["Content-Length"] = str(total)
-        return Response(b"", headers=headers, media_type="audio/wav")
+        return Response(b"", headers=headers, media_type=content.about.media_type)
     if if_range is not None and if_range.strip() != etag:
         range = None
     try:
@@ -71,11 +73,11 @@ async def sent(
         _pieces(content, file, first, last + 1),
         status_code=200 if wanted is None else 206,
         headers=headers,
-        media_type="audio/wav",
+        media_type=content.about.media_type,
     )
 
 
-async def _opened(find: Callable[[], Awaitable[WavFile]]) -> tuple[WavFile, BinaryIO]:
+async def _opened(find: Callable[[], Awaitable[AudioFile]]) -> tuple[AudioFile, BinaryIO]:
     content = await find()
     try:
         return content, await asyncio.to_thread(open, content.path, "rb")
@@ -113,7 +115,7 @@ def _wanted(header: str | None, total: int) -> tuple[int, int] | None:
     return int(first), min(int(last), total - 1) if last else total - 1
 
 
-async def _pieces(content: WavFile, file: BinaryIO, first: int, end: int) -> AsyncGenerator[bytes]:
+async def _pieces(content: AudioFile, file: BinaryIO, first: int, end: int) -> AsyncGenerator[bytes]:
     """The bytes of [first, end) of head and file together, some at a time."""
     with file:
         head = content.header[first:end]

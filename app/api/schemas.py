@@ -10,8 +10,10 @@ from app.errors import InvalidRequest
 from app.inference.model import Lane, TextLayout
 from app.store.rows import Settings
 from app.usecases.fields import wrong
+from app.usecases.formats import EncodingChoice
 from app.usecases.jobs import MAX_TEXT_CHARS, Request
 
+FileFormat = Literal["wav", "flac", "mp3", "opus", "m4a"]
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]
 Volume = Annotated[float, Meta(ge=0.0, le=2.0)]
 Language = Annotated[
@@ -102,19 +104,40 @@ class CancelRequest(_Body, frozen=True):
     job_id: UUID
 
 
-class SubmitRequest(SpeakRequest, frozen=True):
-    """Render text into a file."""
+class FormatOptions(_Body, frozen=True):
+    """How a format is encoded; what is null is left to the engine."""
 
-    formats: Annotated[list[Literal["wav"]], Meta(min_length=1, max_length=8)] = field(
-        default_factory=lambda: ["wav"]
-    )
+    bit_rate: Annotated[int, Meta(ge=1, description="Bits per second")] | None = None
+    sample_rate: Annotated[int, Meta(ge=1, description="In Hertz")] | None = None
+
+
+class FormatsOptions(_Body, frozen=True):
+    """How each of the formats is encoded, but for WAV, which has nothing to choose."""
+
+    flac: FormatOptions | None = None
+    mp3: FormatOptions | None = None
+    opus: FormatOptions | None = None
+    m4a: FormatOptions | None = None
+
+
+class SubmitRequest(SpeakRequest, frozen=True):
+    """Render text into files."""
+
+    formats: Annotated[list[FileFormat], Meta(min_length=1, max_length=8)] = field(default_factory=lambda: ["wav"])
+    encoding: FormatsOptions | None = None
     title: Annotated[str, Meta(max_length=200)] | None = None
     tags: Annotated[list[Tag], Meta(max_length=16)] = field(default_factory=list[Tag])
 
     def job(self, lane: Lane) -> Request:
         """As the use cases take it. Raises `InvalidRequest`."""
         asked = super().job(lane)
-        return msgspec.structs.replace(asked, formats=self.formats, title=self.title, tags=self.tags)
+        given = {} if self.encoding is None else msgspec.structs.asdict(self.encoding)
+        encoding = {
+            name: EncodingChoice(how.bit_rate, how.sample_rate) for name, how in given.items() if how is not None
+        }
+        return msgspec.structs.replace(
+            asked, formats=self.formats, encoding=encoding or UNSET, title=self.title, tags=self.tags
+        )
 
 
 class PruneRequest(_Body, frozen=True):

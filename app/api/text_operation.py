@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Parameter, RequestBody, Schema
 
-from app.api.schemas import Chunking, SpeakRequest, SpeechSettings, SubmitRequest
+from app.api.schemas import Chunking, FormatOptions, SpeakRequest, SpeechSettings, SubmitRequest
 from app.api.texts import options_of
 
 #: The parts of a JSON schema that options have, and what Litestar calls them.
@@ -57,11 +57,10 @@ _BESIDE = "For a body that is text or a form; a JSON body has it itself"
 
 
 def _options(kind: type[SpeakRequest]) -> dict[str, Schema]:
-    _, found = msgspec.json.schema_components([kind, SpeechSettings, Chunking])
-    properties = {
-        name: part for each in (Chunking, SpeechSettings, kind) for name, part in _of(found, each).items()
-    }
-    return {name: _schema(properties[name]) for name in options_of(kind)}
+    parts = (FormatOptions, Chunking, SpeechSettings, kind)
+    _, found = msgspec.json.schema_components(parts)
+    properties = {name: part for each in parts for name, part in _of(found, each).items()}
+    return {name: _schema(properties[place[-1]]) for name, place in options_of(kind).items()}
 
 
 def _of(found: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:

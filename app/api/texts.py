@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app.api.schemas import Chunking, SpeakRequest, SpeechSettings
+from app.api.schemas import Chunking, FormatOptions, FormatsOptions, SpeakRequest, SpeechSettings, SubmitRequest
+from app.audio.export.formats import FORMATS
 from app.errors import InvalidRequest
 from app.usecases.fields import refusal, wrong
 
@@ -27,10 +28,20 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 
 def options_of(kind: type[SpeakRequest]) -> dict[str, tuple[str, ...]]:
     """The names that a query or a form may have beside the text, and where each belongs in the request."""
-    own = {name: (name,) for name in kind.__struct_fields__ if name not in ("text", "settings")}
+    own = {name: (name,) for name in kind.__struct_fields__ if name not in ("text", "settings", "encoding")}
     settings = {name: ("settings", name) for name in SpeechSettings.__struct_fields__ if name != "chunking"}
     chunking = {name: ("settings", "chunking", name) for name in Chunking.__struct_fields__}
-    return own | settings | chunking
+    return own | settings | chunking | (encoding_options() if issubclass(kind, SubmitRequest) else {})
+
+
+def encoding_options() -> dict[str, tuple[str, ...]]:
+    """Those about files, such as `mp3_bit_rate`."""
+    return {
+        f"{format}_{name}": ("encoding", format, name)
+        for format in FormatsOptions.__struct_fields__
+        for name in FormatOptions.__struct_fields__
+        if name != "bit_rate" or FORMATS[format].bit_rate is not None
+    }
 
 
 def request_of(kind: type[Asked], text: str, options: Iterable[tuple[str, str]]) -> Asked:
@@ -57,6 +68,8 @@ def request_of(kind: type[Asked], text: str, options: Iterable[tuple[str, str]])
         refused = refusal(error, kind)
         (field,) = refused.details["fields"]
         name = field["field"].removeprefix("settings.").removeprefix("chunking.")
+        if name.startswith("encoding."):
+            name = name.removeprefix("encoding.").replace(".", "_")
         raise wrong(name, field["message"]) from error
 
 

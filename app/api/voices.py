@@ -77,7 +77,7 @@ class VoiceController(Controller):
         return await sent(
             request,
             content,
-            file_name=f"{voice_id}.wav",
+            name=str(voice_id),
             range=range,
             if_range=if_range,
             if_none_match=if_none_match,

@@ -23,7 +23,7 @@ async def spoken(asked: Request, jobs: Jobs, listened: ListenedJobs, request: An
     async with listened.spoken(asked) as job_id:
         await _end_of(job_id, jobs, request)
     find = bound(jobs.audio, job_id, format="wav", partial=False)
-    response = await sent(request, find, file_name=f"{job_id}.wav", range=None, if_range=None, if_none_match=None)
+    response = await sent(request, find, name=job_id, range=None, if_range=None, if_none_match=None)
     response.headers["Content-Location"] = f"/v1/jobs/{job_id}/audio"
     return response
 

@@ -7,8 +7,6 @@ They are the 44 bytes that every reader knows, also one that does not look for c
 import struct
 from pathlib import Path
 
-from msgspec import Struct
-
 from app import SAMPLE_RATE
 from app.process.files import atomic_write
 
@@ -21,23 +19,6 @@ _RIFF = struct.Struct("<4sI4s")
 _DS64 = struct.Struct("<4sIQQQI")
 _FORMAT = struct.Struct("<4sIHHIIHH")
 _DATA = struct.Struct("<4sI")
-
-
-class WavFile(Struct, frozen=True):
-    """A WAV file as it can be sent: `header`, then `size` bytes of the file at `path` from `offset` on."""
-
-    header: bytes
-    path: Path
-    offset: int
-    size: int
-    version: str  #: changes when the bytes do
-
-
-def is_replaceable(path: Path) -> bool:
-    """Whether a file may be replaced by audio: it is empty, or a WAV file itself. Blocks; raises OSError."""
-    with path.open("rb") as file:
-        start = file.read(12)
-    return not start or (start[:4] in (b"RIFF", b"RF64") and start[8:] == b"WAVE")
 
 
 def write_wav(path: Path, pcm: bytes, *, sample_rate: int = SAMPLE_RATE) -> None:

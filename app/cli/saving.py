@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import click
 
-from app.audio.wav import is_replaceable
+from app.audio.export.audio_file import is_replaceable
 from app.cli.command import CANNOT_WRITE, USAGE, Callback, CommandFailed
 from app.cli.engine import ANSWER_S, EngineClient
 from app.process.files import atomic_write

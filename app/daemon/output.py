@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.audio.wav import WavFile, is_replaceable
+from app.audio.export.audio_file import AudioFile, is_replaceable
 from app.errors import InvalidRequest, StorageFailed
 from app.process.files import atomic_write, new_file_beside, sync_folder
 
@@ -37,7 +37,7 @@ def checked_output(wanted: str) -> Path:
     return path
 
 
-def save(wav: WavFile, path: Path, *, umask: int) -> None:
+def save(wav: AudioFile, path: Path, *, umask: int) -> None:
     """Copy the audio there, atomically and durably. Blocks. Raises `StorageFailed`."""
     try:
         with (

@@ -15,6 +15,7 @@ from app.api.guard import App, Guard
 from app.api.model_paths import ModelPaths
 from app.api.models import VERBS
 from app.audio.export.formats import encoding
+from app.audio.export.job_export import Exports
 from app.audio.log.logs import AudioLogs
 from app.audio.playback.speakers import Speakers as AudioDevice
 from app.audio.recordings.decoder import RecordingDecoder
@@ -63,6 +64,8 @@ async def build_parts(
     stores = Stores.over(database)
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
+    exports = Exports()
+    stack.callback(exports.close)
     wakeup = asyncio.Event()  # the scheduler may have something to do
     registry = await stack.enter_async_context(_models(config, builtin, wakeup, watch))
     models = Models(registry=registry, jobs=stores.jobs, voices=stores.voices, preferences=stores.preferences)
@@ -75,6 +78,7 @@ async def build_parts(
         chunks=stores.chunks,
         voices=stores.voices,
         logs=logs,
+        exports=exports,
         models=registry,
         feed=feed,
         voice_spec=spec,

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from app.audio.export.formats import WAV
+from app.audio.export.job_export import JobExport
 from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, SpeechError, StorageFailed, VoiceNotFound
@@ -36,8 +38,8 @@ class StateRows(Protocol):
         """Change a job's state."""
         ...
 
-    async def complete(self, job: Job, made: Artifact, changes: Changes) -> Job | None:
-        """Finish a running job together with the row of its file."""
+    async def complete(self, job: Job, made: Iterable[Artifact], changes: Changes) -> Job | None:
+        """Finish a running job together with the rows of its files."""
         ...
 
 
@@ -48,10 +50,16 @@ class Finisher:
         self._jobs, self._logs, self._feed = jobs, logs, feed
         self._storage_retry_s = storage_retry_s
 
-    async def complete(self, active: ActiveJob, log: AudioLog) -> None:
-        """File, row, event: in this order."""
-        file_name, size = await log.publish_wav()
-        made = Artifact(format="wav", file_name=file_name, bytes=size, samples=active.job.samples)
+    async def complete(self, active: ActiveJob, log: AudioLog, export: JobExport) -> None:
+        """Files, rows, event: in this order. Raises `RunStopped` when it should stop before there are files."""
+        samples = active.job.samples
+        made = [
+            Artifact(format=file.format, file_name=file.file_name, bytes=file.bytes, samples=samples)
+            for file in await export.finish(active.raise_if_stopped)
+        ]
+        if WAV in active.job.formats:
+            file_name, size = await log.publish_wav()
+            made.append(Artifact(format=WAV, file_name=file_name, bytes=size, samples=samples))
         done = await self._jobs.complete(active.job, made, Changes(finished_at=now_us()))
         assert done is not None, "only the scheduler moves a running job"
         self.announce(done)

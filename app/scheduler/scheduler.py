@@ -7,7 +7,11 @@ speak before render.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 
+from app.audio.export.formats import Encoding
+from app.audio.export.job_export import Exports, JobExport
+from app.audio.export.metadata import metadata_of
 from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, Overloaded, SpeechError, StorageFailed, WrongState
@@ -48,6 +52,7 @@ class Scheduler:
         chunks: ChunkStore,
         voices: VoiceStore,
         logs: AudioLogs,
+        exports: Exports,
         models: ModelRegistry,
         feed: Feed,
         voice_spec: Callable[[Voice], VoiceSpec],
@@ -55,7 +60,8 @@ class Scheduler:
         storage_retry_s: float,
     ) -> None:
         self._jobs, self._chunks, self._voices = jobs, chunks, voices
-        self._logs, self._models, self._feed = logs, models, feed
+        self._logs, self._exports = logs, exports
+        self._models, self._feed = models, feed
         self._voice_spec = voice_spec
         self._storage_retry_s = storage_retry_s
         self._finisher = Finisher(jobs, logs, feed, storage_retry_s=storage_retry_s)
@@ -202,10 +208,10 @@ class Scheduler:
         """One job from its claim to its end."""
         job_id = active.job.id
         try:
-            async with self._logs.use(job_id) as log:
+            async with self._logs.use(job_id) as log, aclosing(self._export(active.job, log)) as export:
                 try:
-                    await self._speak(active, log)
-                    await self._finisher.complete(active, log)
+                    await self._speak(active, log, export)
+                    await self._finisher.complete(active, log, export)
                 except RunStopped:
                     await self._finisher.stop(active, log)
                 except SpeechError as error:
@@ -220,17 +226,23 @@ class Scheduler:
             active.notify_done()
             self._wakeup.set()
 
-    async def _speak(self, active: ActiveJob, log: AudioLog) -> None:
+    def _export(self, job: Job, log: AudioLog) -> JobExport:
+        encodings = [Encoding(name, how.sample_rate, how.bit_rate) for name, how in job.encoding.items()]
+        metadata = metadata_of(job.title, job.tags, job.created_at)
+        return self._exports.of(log, self._logs.folder(job.id), encodings, metadata, characters=job.characters)
+
+    async def _speak(self, active: ActiveJob, log: AudioLog, export: JobExport) -> None:
         text = await self._jobs.text(active.job)
         worker = await self._models.worker(active.job.model_id)  # first: the presets of a model go with it
         voice = await self._voices.get(active.job.voice_id)
         plan = await plan_chunks(active.job, text, self._chunks)
-        await self._open_log(active, log)
+        await self._open_files(active, log, export)
         active.job, plan = await reconcile(active.job, plan, log, self._chunks)
         run = self._job_run(active, text, plan, voice, worker, log)
         active.raise_if_stopped()  # while the text was being cut
         active.on_stop(run.stop)
         log.start()
+        export.start()
         self._feed.publish(JobStarted(job_id=active.job.id))
         turns = self._turns[active.job.lane]
         turns.join(run)
@@ -240,12 +252,13 @@ class Scheduler:
         finally:
             turns.leave(run)
 
-    async def _open_log(self, active: ActiveJob, log: AudioLog) -> None:
+    async def _open_files(self, active: ActiveJob, log: AudioLog, export: JobExport) -> None:
         """Open what the job writes to, as soon as there are descriptors for it."""
         waits = False
         while True:
             try:
-                return await log.prepare()
+                await log.prepare()
+                return await export.prepare()
             except Overloaded as error:
                 if not waits:
                     logger.warning("job %s waits: %s", active.job.id, error)

@@ -66,6 +66,7 @@ class JobStore:
         values: dict[str, Any] = {
             **msgspec.structs.asdict(new),
             "settings": msgspec.to_builtins(new.settings),
+            "encoding": msgspec.to_builtins(new.encoding),
             "status": JobStatus.QUEUED,
             "characters": len(new.text),
             "created_at": now_us(),
@@ -124,8 +125,8 @@ class JobStore:
             update(jobs).where(jobs.c.seq == job.seq, jobs.c.status.in_(list(before))).values(status=to, **values)
         )
 
-    async def complete(self, job: Job, made: Artifact, changes: Changes) -> Job | None:
-        """Finish a running job together with the row of its file, which must be on disk by now."""
+    async def complete(self, job: Job, made: Iterable[Artifact], changes: Changes) -> Job | None:
+        """Finish a running job together with the rows of its files, which must be on disk by now."""
         async with self._database.transaction() as connection:
             done = await _change(
                 connection,
@@ -134,8 +135,10 @@ class JobStore:
                 .values(status=JobStatus.COMPLETED, **msgspec.to_builtins(changes)),
             )
             if done is not None:
-                row = {"job_seq": job.seq, "created_at": now_us(), **msgspec.structs.asdict(made)}
-                await connection.execute(insert(artifacts).prefix_with("OR REPLACE"), row)
+                rows = [
+                    {"job_seq": job.seq, "created_at": now_us(), **msgspec.structs.asdict(each)} for each in made
+                ]
+                await connection.execute(insert(artifacts).prefix_with("OR REPLACE"), rows)
             return done
 
     async def artifact(self, job: Job, format: str) -> Artifact | None:

@@ -45,6 +45,13 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     allow_gaps: bool = False  #: a chunk that cannot be spoken is left out instead of failing the job
 
 
+class EncoderSettings(Struct, frozen=True):
+    """How a file of one format is encoded."""
+
+    sample_rate: int
+    bit_rate: int | None = None  #: bits per second; None where there is none to choose
+
+
 class NewJob(Struct, frozen=True, kw_only=True):
     """A job as it is submitted. `request_sha256` tells whether a repeated id or key means the same."""
 
@@ -55,6 +62,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     language: str
     settings: Settings
     formats: list[str]
+    encoding: dict[str, EncoderSettings] = {}
     seed: int
     text: str
     title: str | None = None
@@ -82,6 +90,7 @@ class Job(Struct, frozen=True, kw_only=True):
     language: str
     settings: Settings
     formats: list[str]
+    encoding: dict[str, EncoderSettings] = {}
     seed: int
     title: str | None
     tags: list[str]

@@ -81,6 +81,7 @@ jobs = Table(
     Column("idempotency_key", String, unique=True),
     Column("request_sha256", String, nullable=False),
     Column("refused_takes", Integer, nullable=False, server_default="0"),
+    Column("encoding", JSON, nullable=False, server_default=text("'{}'")),  # by format, of those with an encoder
     sqlite_autoincrement=True,  # a number is never used again, so a page of history cannot be re-ordered
 )
 # Every filter of the history has an index that ends in the order of the pages, (created_at, seq): SQLite

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import secrets
 import shutil
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -16,9 +16,10 @@ from uuid import uuid4
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
+from app.audio.export.audio_file import AudioFile
+from app.audio.export.formats import WAV
 from app.audio.log.log import AudioLog, LogEnd, LogEvent
 from app.audio.log.logs import AudioLogs
-from app.audio.wav import WavFile
 from app.errors import (
     EmptyText,
     InvalidRequest,
@@ -33,6 +34,8 @@ from app.scheduler.scheduler import Scheduler
 from app.store.jobs import JobStore
 from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
 from app.store.voices import VoiceStore
+from app.usecases.fields import wrong
+from app.usecases.formats import EncodingChoice, encoder_settings
 from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voice_names import is_voice_id
 
@@ -60,7 +63,9 @@ class Request(Struct, frozen=True, kw_only=True):
     language: str
     settings: Settings
     seed: int | None = None
-    formats: Sequence[str] = ("wav",)
+    formats: Sequence[str] = (WAV,)
+    #: By format. Not part of `request_sha256` where it is not given.
+    encoding: Mapping[str, EncodingChoice] | UnsetType = UNSET
     title: str | None = None
     tags: Sequence[str] = ()
 
@@ -97,6 +102,8 @@ class Jobs:
             before = await self._jobs.repeated(job_id, idempotency_key, request_sha256)
             if before is not None:
                 return before, False
+        formats = list(dict.fromkeys(request.formats))
+        encoding = encoder_settings(formats, {} if request.encoding is UNSET else request.encoding)
         request = msgspec.structs.replace(request, language=language_tag(request.language))
         voice, settings = await self._speaker(request)
         self._voice_spec(voice)  # its files are there
@@ -113,7 +120,8 @@ class Jobs:
                 model_id=voice.model_id,
                 language=request.language,
                 settings=settings,
-                formats=list(request.formats),
+                formats=formats,
+                encoding=encoding,
                 seed=secrets.randbits(53) if request.seed is None else request.seed,
                 text=text,
                 title=request.title,
@@ -191,16 +199,25 @@ class Jobs:
             log.playhead = char
             self._scheduler.playhead_moved()
 
-    async def audio(self, job_id: str, *, format: str, partial: bool) -> WavFile:
-        """The job's file, or with `partial` the audio so far as a WAV file of the moment.
+    async def audio(self, job_id: str, *, format: str | None, partial: bool) -> AudioFile:
+        """The job's file in that format, or in the one it has; with `partial` the audio so far as a WAV file of the
+        moment, unless there is the file.
 
-        Raises `JobNotCompleted`.
+        Raises `JobNotCompleted`, or `InvalidRequest` for a format that the job will not have.
         """
         job = await self._jobs.get(job_id)
+        if format is None:
+            format = WAV if partial or WAV in job.formats else job.formats[0]
         made = await self._jobs.artifact(job, format)
         folder = self._logs.folder(job.id)
         if made is not None:
-            return WavFile(b"", folder / made.file_name, 0, made.bytes, f"{job.id}-{job.seq}-{job.finished_at}")
+            # Of WAV it has always been without a format.
+            version = f"{job.id}-{job.seq}-{job.finished_at}" + ("" if format == WAV else f"-{format}")
+            return AudioFile(b"", folder / made.file_name, 0, made.bytes, version, format)
+        if format not in job.formats and not (partial and format == WAV):
+            raise wrong("format", f"the job is not made as {format}; it has {', '.join(job.formats)}")
+        if partial and format != WAV:
+            raise wrong("format", f"the audio so far is given as wav; {format} is there when the job is completed")
         if not partial:
             then = "retry it" if job.final else "wait until it is completed"
             raise JobNotCompleted(
@@ -213,7 +230,7 @@ class Jobs:
                 head, path, offset, size = await log.snapshot(shown)
             except FileNotFoundError:
                 raise JobNotCompleted(f"the job is {job.status} and has no audio yet", status=job.status) from None
-        return WavFile(head, path, offset, size, f"{job.id}-{job.seq}-{shown}")
+        return AudioFile(head, path, offset, size, f"{job.id}-{job.seq}-{shown}")
 
     async def sweep(self) -> None:
         """Remove what a crash left behind: folders of jobs that have no row."""

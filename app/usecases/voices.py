@@ -12,9 +12,10 @@ from uuid import uuid4
 
 import msgspec
 
+from app.audio.export.audio_file import AudioFile
 from app.audio.recordings.decoder import RecordingDecoder
 from app.audio.recordings.reference import Recording, from_base64, from_path, write_voice
-from app.audio.wav import WavFile, write_wav
+from app.audio.wav import write_wav
 from app.errors import (
     Forbidden,
     InferenceFailed,
@@ -200,7 +201,7 @@ class Voices:
         await asyncio.to_thread(self._forget_previews, voice_id)
         self._previewing.pop(voice_id, None)
 
-    async def preview(self, voice_id: str) -> WavFile:
+    async def preview(self, voice_id: str) -> AudioFile:
         """A sentence in the voice, spoken the first time it is asked for and kept.
 
         Raises `VoiceNotFound`, `ModelNotReady`, `InferenceFailed`.
@@ -216,7 +217,7 @@ class Voices:
                 pcm = await self._spoken(voice, text)
                 await asyncio.to_thread(self._forget_previews, voice_id)
                 await asyncio.to_thread(write_wav, kept, pcm)
-        return WavFile(b"", kept, 0, kept.stat().st_size, f"{voice.id}-{key}")
+        return AudioFile(b"", kept, 0, kept.stat().st_size, f"{voice.id}-{key}")
 
     async def sweep(self) -> None:
         """Remove what a crash left behind: folders of voices that have no row."""

@@ -319,7 +319,9 @@ async def test_a_file_that_is_gone_from_the_folder_is_not_found(shared: Engine) 
     assert "gone" in error_in(response)["message"]
 
 
-@pytest.mark.parametrize("query", ["format=mp3", "format=", "format=WAV", "partial=perhaps", "partial="])
+@pytest.mark.parametrize(
+    "query", ["format=wma", "format=mp3", "format=", "format=WAV", "partial=perhaps", "partial="]
+)
 async def test_a_parameter_that_is_wrong_is_refused(shared: Engine, file: File, query: str) -> None:
     response = await shared.http.get(f"{file.url}?{query}")
 

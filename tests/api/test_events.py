@@ -60,7 +60,7 @@ async def test_whoever_sees_the_end_can_fetch_the_job_and_the_file(shared: Engin
         job = await shared.get(f"/jobs/{job_id}")
 
     assert job["status"] == "completed"
-    assert len(await shared.wav(job_id)) > 80
+    assert len(await shared.wav(job_id)) > 44
 
 
 async def test_the_past_is_not_replayed(shared: Engine) -> None:

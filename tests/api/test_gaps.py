@@ -82,7 +82,7 @@ async def test_a_job_with_a_chunk_that_cannot_be_spoken_fails(
     assert refused["attempts"] == attempts
     assert (await shared.get(f"/jobs/{job_id}/artifacts"))["artifacts"] == []
     heard = said(f"{command} Nobody will hear this.", 1)[:FRAME_BYTES] if heard_at_once(command, submit) else b""
-    assert (await shared.wav(job_id, partial=True))[80:] == b"".join(in_a_row(said(FIRST, 0), heard))
+    assert (await shared.wav(job_id, partial=True))[44:] == b"".join(in_a_row(said(FIRST, 0), heard))
 
 
 @both_lanes
@@ -110,7 +110,7 @@ async def test_where_gaps_are_allowed_it_is_left_out_and_the_others_are_whole(
     # What somebody has heard of it by then cannot be taken back.
     heard = said(hole, 1)[:FRAME_BYTES] if heard_at_once(command, submit) else b""
     chunks = in_a_row(said(FIRST, 0), heard, said(LAST, 2))
-    assert (await shared.wav(job_id))[80:] == b"".join(chunks)
+    assert (await shared.wav(job_id))[44:] == b"".join(chunks)
     assert audio_of(await shared.events(job_id)) == b"".join(chunks)
     assert gap["start_seconds"] == first["end_seconds"] == len(chunks[0]) / 48_000
     assert gap["end_seconds"] == last["start_seconds"] == len(chunks[0] + chunks[1]) / 48_000
@@ -143,7 +143,7 @@ async def test_a_chunk_that_is_spoken_at_the_second_attempt_is_not_a_gap(shared:
     assert codes(job) == [("CHUNK_REFUSED", 0, 1)]
     (chunk,) = await chunks_of(shared, job_id)
     assert (chunk["state"], chunk["attempts"], chunk["finish_reason"]) == ("done", 1, "stop")
-    assert (await shared.wav(job_id))[80:] == said(text, 0, attempt=1)
+    assert (await shared.wav(job_id))[44:] == said(text, 0, attempt=1)
 
 
 @both_lanes
@@ -163,7 +163,7 @@ async def test_a_third_attempt_of_which_one_half_is_refused_is_a_gap_with_what_w
     heard = said(half, 1, attempt=2) if submit is speak else b""
     # Its halves are clauses; and it has no full stop, so it ends as a heading does.
     takes = [(said(FIRST, 0), 650), (heard, 120), (b"", 900), (said(LAST, 2), 0)]
-    assert (await shared.wav(job_id))[80:] == b"".join(with_pauses(takes))
+    assert (await shared.wav(job_id))[44:] == b"".join(with_pauses(takes))
 
 
 @both_lanes
@@ -179,7 +179,7 @@ async def test_gaps_at_both_ends_and_side_by_side_are_each_told(shared: Engine, 
     assert len(job["warnings"]) == 9
     assert [chunk["state"] for chunk in await chunks_of(shared, job_id)] == ["gap", "gap", "done", "gap"]
     # That nothing more would be said was not known when the one that could be said was.
-    assert (await shared.wav(job_id))[80:] == in_a_row(said(FIRST, 2), b"")[0]
+    assert (await shared.wav(job_id))[44:] == in_a_row(said(FIRST, 2), b"")[0]
 
 
 @both_lanes
@@ -191,7 +191,7 @@ async def test_a_job_of_which_nothing_can_be_spoken_ends_with_a_file_without_sou
 
     assert (job["status"], job["progress"]["audio_seconds"]) == ("completed", 0.0)
     assert codes(job)[-1] == ("CHUNK_MISSING", 0, 3)
-    assert len(await shared.wav(job_id)) == 80
+    assert len(await shared.wav(job_id)) == 44
     assert audio_of(await shared.events(job_id)) == b""
 
 

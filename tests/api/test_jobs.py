@@ -603,7 +603,7 @@ async def test_progress_counts_from_nothing_to_all(shared: Engine) -> None:
     assert (end["chunks_done"], end["chunks_total"]) == (3, 3)
     assert end["characters_done"] == end["characters_total"] == len(text)
     assert end["seconds_left"] == 0.0
-    assert end["audio_seconds"] == pytest.approx((len(await shared.wav(job_id)) - 80) / 48_000, abs=0.001)
+    assert end["audio_seconds"] == pytest.approx((len(await shared.wav(job_id)) - 44) / 48_000, abs=0.001)
     assert end["real_time_factor"] == pytest.approx(end["work_seconds"] / end["audio_seconds"], rel=0.1, abs=0.01)
     assert job["created_at"] <= job["started_at"] <= job["finished_at"]
 
@@ -618,7 +618,7 @@ async def test_the_chunks_cover_the_text_and_the_audio_end_to_end(shared: Engine
     assert [chunk["start_char"] for chunk in chunks] == [0, *(chunk["end_char"] for chunk in chunks[:-1])]
     assert chunks[-1]["end_char"] == len(text)
     assert [chunk["start_seconds"] for chunk in chunks] == [0, *(chunk["end_seconds"] for chunk in chunks[:-1])]
-    assert chunks[-1]["end_seconds"] == pytest.approx((len(await shared.wav(job_id)) - 80) / 48_000)
+    assert chunks[-1]["end_seconds"] == pytest.approx((len(await shared.wav(job_id)) - 44) / 48_000)
     assert {chunk["state"] for chunk in chunks} == {"done"}
     assert {chunk["finish_reason"] for chunk in chunks} == {"stop"}
     assert len({chunk["seed"] for chunk in chunks}) == len(chunks)
@@ -667,7 +667,7 @@ async def test_an_artifact_says_how_large_and_how_long_it_is_and_where(shared: E
 
     assert artifact["format"] == "wav"
     assert artifact["bytes"] == len(wav)
-    assert artifact["seconds"] == pytest.approx((len(wav) - 80) / 48_000)
+    assert artifact["seconds"] == pytest.approx((len(wav) - 44) / 48_000)
     assert (await shared.http.get(artifact["url"])).content == wav
 
 

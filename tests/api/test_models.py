@@ -371,7 +371,7 @@ async def test_each_job_is_spoken_with_the_model_of_its_voice_also_while_another
             job = await engine.ended(job_id)
             assert (job["status"], job["voice_id"]) == ("completed", voice)
             assert job["model_id"] == ("fake" if voice == VOICE_ID else "other")
-            assert (await engine.wav(job_id))[80:] == audio(text, names[voice], seed)
+            assert (await engine.wav(job_id))[44:] == audio(text, names[voice], seed)
         assert [job["job_id"] for job in (await engine.get("/jobs?model_id=other"))["jobs"]] == others[::-1]
 
 
@@ -387,7 +387,7 @@ async def test_a_job_that_waits_is_spoken_with_its_model_after_a_restart_with_an
         release_other(engine, "gate")
 
         assert (await engine.ended(job_id))["model_id"] == "other"
-        assert (await engine.wav(job_id))[80:] == audio(text, "three", 3)
+        assert (await engine.wav(job_id))[44:] == audio(text, "three", 3)
 
 
 @pytest.mark.parametrize(
@@ -495,7 +495,7 @@ async def test_a_model_in_a_folder_speaks_and_goes_with_its_voices_and_its_proce
 
     assert (activated["state"], activated["loaded"]) == ("active", True)
     assert set(asked) == {("mlx_audio", str(folder))}
-    assert (await engine.wav(job_id))[80:] == audio("In a folder.", "default", 4)
+    assert (await engine.wav(job_id))[44:] == audio("In a folder.", "default", 4)
     assert "active" in still_active["message"]
     assert answer == {"deleted": True}
     assert not folder.exists()
@@ -610,8 +610,8 @@ async def test_somebody_who_listens_goes_before_a_render_with_another_large_mode
     engine.release("book")
     await engine.post("/models/talks/unload")  # who has listened might go on to; the render would wait for that
     assert (await engine.ended(rendered))["status"] == "completed"
-    assert (await engine.wav(spoken))[80:] == audio("Listen to me.", "default", 2)
-    assert (await engine.wav(rendered))[80:] == audio("[hold:book] A long book.", "default", 1)
+    assert (await engine.wav(spoken))[44:] == audio("Listen to me.", "default", 2)
+    assert (await engine.wav(rendered))[44:] == audio("[hold:book] A long book.", "default", 1)
 
 
 # Speech to text.

@@ -243,6 +243,8 @@ async def test_nothing_of_the_engines_inside_is_a_parameter(document: dict[str, 
             *schemas.SpeechSettings.__struct_fields__,
             "max_chars",
         ),
+        *("flac_sample_rate", "mp3_bit_rate", "mp3_sample_rate", "opus_bit_rate", "opus_sample_rate"),
+        *("m4a_bit_rate", "m4a_sample_rate"),
         *("Idempotency-Key", "Range", "If-Range", "If-None-Match"),
     }
 

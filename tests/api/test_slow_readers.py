@@ -41,7 +41,7 @@ async def test_an_answer_to_a_ping_answers_those_before_it_as_well(shared: Engin
     read = await read_all(shared.port, f"/stream/{job_id}", lambda ping: ping % 3 == 2)
 
     assert read.code == 1000
-    assert audio_of([json.loads(message) for message in read.messages]) == (await shared.wav(job_id))[80:]
+    assert audio_of([json.loads(message) for message in read.messages]) == (await shared.wav(job_id))[44:]
 
 
 @pytest.mark.usefixtures("impatient")

@@ -40,7 +40,7 @@ async def test_a_job_is_heard_the_same_before_it_starts_in_the_middle_and_after_
 
     whole = audio_of(late)
     assert started["type"] == late[0]["type"] == "JOB_STARTED"
-    assert audio_of(ends[1].events) == whole == (await shared.wav(job_id))[80:]
+    assert audio_of(ends[1].events) == whole == (await shared.wav(job_id))[44:]
     assert whole.endswith(audio_of(ends[0].events))
     assert [end.code for end in ends] == [1000, 1000]
     assert [end.types[-1] for end in ends] == ["JOB_DONE", "JOB_DONE"]
@@ -324,7 +324,7 @@ async def test_an_id_that_is_used_again_is_not_heard_as_what_it_was(shared: Engi
     for text in ("The first text of this id.", "The second text of it."):
         await shared.put(f"/jobs/{job_id}", {"voice_id": VOICE_ID, "text": text})
         heard.append(audio_of(await shared.events(job_id)))
-        assert heard[-1] == (await shared.wav(job_id))[80:]
+        assert heard[-1] == (await shared.wav(job_id))[44:]
         await shared.delete(f"/jobs/{job_id}")
 
     assert heard[0] != heard[1]
@@ -361,7 +361,7 @@ async def test_when_the_engine_stops_renders_can_be_followed_later_and_listeners
         engine.release("stop")
         heard = await engine.events(rendered, "?after_seq=0")
         assert heard[-1]["type"] == "JOB_DONE"
-        assert audio_of(heard) == (await engine.wav(rendered))[80:]
+        assert audio_of(heard) == (await engine.wav(rendered))[44:]
 
 
 def test_a_chunk_is_encoded_once_for_all_who_hear_it_and_not_kept_for_ever() -> None:

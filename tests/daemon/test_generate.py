@@ -34,11 +34,11 @@ async def test_a_text_is_spoken_to_the_speakers_and_answered_when_it_has_been_he
 
     (job,) = await jobs_of(running.engine)
     wav = await running.engine.wav(job["job_id"])
-    assert running.speakers.heard == [wav[80:]]
+    assert running.speakers.heard == [wav[44:]]
     assert answer == {
         "status": "ok",
         "job_id": job["job_id"],
-        "audio_seconds": round(len(wav[80:]) / 48_000, 3),
+        "audio_seconds": round(len(wav[44:]) / 48_000, 3),
         "underruns": 2,
         "output": None,
     }
@@ -69,7 +69,7 @@ async def test_texts_are_heard_one_after_the_other(running: Running) -> None:
 
         one, other = await first.answer(), await second.answer()
 
-    assert running.speakers.heard == [(await running.engine.wav(answer["job_id"]))[80:] for answer in (one, other)]
+    assert running.speakers.heard == [(await running.engine.wav(answer["job_id"]))[44:] for answer in (one, other)]
 
 
 async def test_where_nothing_can_be_heard_no_job_is_made(running: Running) -> None:
@@ -148,7 +148,7 @@ async def test_the_model_does_not_run_away_from_what_is_heard(running: Running) 
 
         running.speakers.going.set()
         assert (await client.answer())["status"] == "ok"
-    assert running.speakers.heard[0] == (await running.engine.wav(job["job_id"]))[80:]
+    assert running.speakers.heard[0] == (await running.engine.wav(job["job_id"]))[44:]
 
 
 async def test_the_model_goes_on_while_there_is_something_left_to_be_heard(running: Running) -> None:
@@ -205,7 +205,7 @@ async def test_a_long_stretch_that_has_no_sound_does_not_stop_it(running: Runnin
 
     answer = await ok(running.path, text=text)
 
-    assert running.speakers.heard[0] == (await running.engine.wav(answer["job_id"]))[80:]
+    assert running.speakers.heard[0] == (await running.engine.wav(answer["job_id"]))[44:]
 
 
 async def test_a_client_that_goes_away_while_it_is_played_leaves_silence_and_a_canceled_job(

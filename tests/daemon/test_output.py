@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.audio.wav import WavFile
+from app.audio.export.audio_file import AudioFile
 from app.daemon import output
 from app.daemon.output import checked_output, save
 from app.errors import InvalidRequest, StorageFailed
@@ -28,10 +28,10 @@ def there(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def wav(tmp_path: Path) -> WavFile:
+def wav(tmp_path: Path) -> AudioFile:
     path = tmp_path / "audio.wav"
     path.write_bytes(b"HEADsamples of some length, and more")
-    return WavFile(b"", path, 0, path.stat().st_size, "1")
+    return AudioFile(b"", path, 0, path.stat().st_size, "1")
 
 
 def names(folder: Path) -> list[str]:
@@ -169,7 +169,7 @@ def test_a_folder_that_may_not_be_written_is_refused(there: Path, monkeypatch: p
         checked_output(str(there / "out.wav"))
 
 
-def test_a_link_stays_and_what_it_leads_to_is_written(there: Path, wav: WavFile) -> None:
+def test_a_link_stays_and_what_it_leads_to_is_written(there: Path, wav: AudioFile) -> None:
     (there / "real").mkdir()
     (there / "link.wav").symlink_to(there / "real" / "out.wav")
 
@@ -180,9 +180,9 @@ def test_a_link_stays_and_what_it_leads_to_is_written(there: Path, wav: WavFile)
     assert (there / "real" / "out.wav").read_bytes() == wav.path.read_bytes()
 
 
-def test_a_file_is_copied_as_it_would_be_sent(there: Path, wav: WavFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_copied_as_it_would_be_sent(there: Path, wav: AudioFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "COPIED_AT_ONCE", 5)
-    part = WavFile(b"another head ", wav.path, 4, 22, "1")
+    part = AudioFile(b"another head ", wav.path, 4, 22, "1")
 
     save(part, there / "out.wav", umask=0)
 
@@ -190,7 +190,7 @@ def test_a_file_is_copied_as_it_would_be_sent(there: Path, wav: WavFile, monkeyp
 
 
 def test_the_old_file_is_there_until_the_new_one_is(
-    there: Path, wav: WavFile, monkeypatch: pytest.MonkeyPatch
+    there: Path, wav: AudioFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (there / "out.wav").write_text("old")
     seen: list[str] = []
@@ -209,7 +209,7 @@ def test_the_old_file_is_there_until_the_new_one_is(
 
 
 def test_a_copy_that_fails_leaves_the_old_file_and_nothing_else(
-    there: Path, wav: WavFile, monkeypatch: pytest.MonkeyPatch
+    there: Path, wav: AudioFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (there / "out.wav").write_text("old")
     full(monkeypatch)
@@ -222,14 +222,14 @@ def test_a_copy_that_fails_leaves_the_old_file_and_nothing_else(
 
 
 @pytest.mark.parametrize("size", [37, 1_000_000])
-def test_audio_that_is_shorter_than_it_should_be_is_not_saved(there: Path, wav: WavFile, size: int) -> None:
+def test_audio_that_is_shorter_than_it_should_be_is_not_saved(there: Path, wav: AudioFile, size: int) -> None:
     with pytest.raises(StorageFailed, match="incomplete"):
-        save(WavFile(b"", wav.path, 0, size, "1"), there / "out.wav", umask=0)
+        save(AudioFile(b"", wav.path, 0, size, "1"), there / "out.wav", umask=0)
 
     assert names(there) == []
 
 
-def test_audio_that_is_gone_is_reported(there: Path, wav: WavFile) -> None:
+def test_audio_that_is_gone_is_reported(there: Path, wav: AudioFile) -> None:
     wav.path.unlink()
 
     with pytest.raises(StorageFailed, match="No such file"):

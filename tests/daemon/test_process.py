@@ -56,7 +56,7 @@ def test_a_text_becomes_a_file(folder: Path, tmp_path: Path) -> None:
     assert answer["status"] == "ok", answer
     wav = (folder / "out.wav").read_bytes()
     assert wav[:4] == b"RIFF"
-    assert answer["audio_seconds"] == round((len(wav) - 80) / 48_000, 3)
+    assert answer["audio_seconds"] == round((len(wav) - 44) / 48_000, 3)
     made = tmp_path / "data" / "jobs" / answer["job_id"] / "audio.wav"
     assert made.read_bytes() == wav
 

@@ -97,7 +97,7 @@ async def test_a_killed_engine_goes_on_after_its_restart(tmp_path: Path, expecte
             assert again["progress"]["chunks_done"] >= heard["progress"]["chunks_done"]
             assert (await client.ended(job["job_id"]))["status"] == "completed"
             assert await client.wav(job["job_id"]) == expected
-            assert expected[80:] == audio_of(await client.events(job["job_id"]))
+            assert expected[44:] == audio_of(await client.events(job["job_id"]))
 
 
 async def gone(pid: int) -> None:

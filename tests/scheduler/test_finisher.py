@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from app.audio.export.formats import encoding
+from app.audio.export.job_export import Exports
 from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
 from app.errors import InferenceFailed, StorageFailed
@@ -42,11 +44,12 @@ class FakeStates:
         self.moved.append(to)
         return replace(job, status=to, error=InferenceFailed().body() if to is JobStatus.FAILED else None)
 
-    async def complete(self, job: Job, made: Artifact, changes: Changes) -> Job | None:
+    async def complete(self, job: Job, made: Iterable[Artifact], changes: Changes) -> Job | None:
         assert not self._events, "an event came before its row"
-        file = self._folder / made.file_name
-        assert file.stat().st_size == made.bytes, "the row is there before its file"
-        self.files.append(file.name)
+        for each in made:
+            file = self._folder / each.file_name
+            assert file.stat().st_size == each.bytes, "the row is there before its file"
+            self.files.append(file.name)
         return replace(job, status=JobStatus.COMPLETED)
 
 
@@ -72,6 +75,13 @@ def logs(tmp_path: Path) -> Iterator[AudioLogs]:
     made.close()
 
 
+@pytest.fixture
+def exports() -> Iterator[Exports]:
+    made = Exports()
+    yield made
+    made.close()
+
+
 @asynccontextmanager
 async def ending(logs: AudioLogs, lane: Lane = Lane.RENDER) -> AsyncGenerator[Ending]:
     """A job with one record of audio in its log, about to end."""
@@ -83,14 +93,20 @@ async def ending(logs: AudioLogs, lane: Lane = Lane.RENDER) -> AsyncGenerator[En
         yield Ending(log, states, feed, Finisher(states, logs, feed, storage_retry_s=0.001), lane)
 
 
-async def test_the_file_is_there_before_the_row_and_the_row_before_the_event(logs: AudioLogs) -> None:
+async def test_the_files_are_there_before_the_row_and_the_row_before_the_event(
+    logs: AudioLogs, exports: Exports
+) -> None:
     async with ending(logs) as job:
-        await job.finisher.complete(job.active, job.log)
+        export = exports.of(job.log, logs.folder("job"), [encoding("flac")], {}, characters=4)
+        await export.prepare()
 
-        assert len(job.states.files) == 1
+        await job.finisher.complete(job.active, job.log, export)
+
+        assert job.states.files == ["audio.flac", "audio.wav"]
         assert job.feed.events == [JobDone(job_id="job")]
         async with asyncio.timeout(10):
             assert [event async for event in job.log.follow(0)] == [JobDone(job_id="job")], "followers end with it"
+        await export.aclose()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -445,7 +446,7 @@ async def test_a_full_disk_at_the_very_end_fails_the_job_which_can_be_tried_agai
     complete = JobStore.complete
     failures = iter([StorageFailed()])
 
-    async def full(self: JobStore, job: Job, made: Artifact, changes: Changes) -> Job | None:
+    async def full(self: JobStore, job: Job, made: Iterable[Artifact], changes: Changes) -> Job | None:
         for failure in failures:
             raise failure
         return await complete(self, job, made, changes)

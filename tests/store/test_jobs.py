@@ -93,7 +93,7 @@ async def test_a_move_happens_from_the_states_it_names_and_from_no_other(
 async def test_only_a_running_job_is_completed(jobs: JobStore, status: JobStatus) -> None:
     job = await in_state(jobs, status)
 
-    done = await jobs.complete(job, WAV, Changes(finished_at=7))
+    done = await jobs.complete(job, [WAV], Changes(finished_at=7))
 
     after = await jobs.get(job.id)
     if status is R:
@@ -299,7 +299,7 @@ async def test_deleting_a_job_deletes_everything_of_it_and_nothing_of_others(
     async def full(words: str) -> Job:
         job = await in_state(jobs, R, text=words, tags=["one", "two"], title=words)
         await chunks.plan(job, plan_of(3, 6))
-        completed = await jobs.complete(job, WAV, Changes(finished_at=1))
+        completed = await jobs.complete(job, [WAV], Changes(finished_at=1))
         assert completed is not None
         return completed
 
@@ -344,11 +344,11 @@ async def test_counts_tell_what_waits_and_what_runs(jobs: JobStore) -> None:
 
 async def test_completing_again_replaces_the_row_of_the_file(jobs: JobStore) -> None:
     job = await in_state(jobs, R)
-    await jobs.complete(job, WAV, Changes(finished_at=1))
+    await jobs.complete(job, [WAV], Changes(finished_at=1))
     await jobs.move(job, before=[C], to=R)
     longer = Artifact(format="wav", file_name="audio.wav", bytes=180, samples=50)
 
-    await jobs.complete(job, longer, Changes(finished_at=2))
+    await jobs.complete(job, [longer], Changes(finished_at=2))
 
     assert await jobs.artifact(job, "wav") == longer
 
@@ -359,7 +359,7 @@ async def test_a_full_disk_completes_neither_the_row_nor_the_file(jobs: JobStore
     huge = Artifact(format="wav", file_name="x" * 100_000, bytes=1, samples=1)
 
     with pytest.raises(StorageFailed):
-        await jobs.complete(job, huge, Changes(finished_at=1))
+        await jobs.complete(job, [huge], Changes(finished_at=1))
 
     assert (await jobs.get(job.id)).status is R
     assert await jobs.artifact(job, "wav") is None

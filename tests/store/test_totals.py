@@ -49,7 +49,7 @@ async def test_a_job_counts_with_all_that_is_done_for_it(
     job = await chunks.finish(job, [done(0, samples=(0, 100), last_seq=1)], characters=6, work_us=5)
     job = await chunks.finish(job, [done(1, samples=(100, 250), last_seq=2)], characters=6, work_us=9)
     wav = Artifact(format="wav", file_name="audio.wav", bytes=80, samples=250)
-    completed = await jobs.complete(job, wav, Changes(finished_at=1))
+    completed = await jobs.complete(job, [wav], Changes(finished_at=1))
 
     assert completed is not None
     assert completed.refused_takes == 2

@@ -27,6 +27,13 @@ class Canceled(Struct, frozen=True):
     canceled: bool
 
 
+class EncodingView(Struct, frozen=True):
+    """How a file is encoded. `bit_rate` is in bits per second, and null for a format without one to choose."""
+
+    sample_rate: int
+    bit_rate: int | None
+
+
 class JobView(Struct, frozen=True, kw_only=True):
     """A job."""
 
@@ -39,6 +46,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     language: str
     settings: SpeechSettings
     formats: list[str]
+    encoding: dict[str, EncodingView]
     seed: int
     title: str | None
     tags: list[str]
@@ -62,6 +70,7 @@ class JobView(Struct, frozen=True, kw_only=True):
             language=job.language,
             settings=SpeechSettings.of(job.settings),
             formats=job.formats,
+            encoding={name: EncodingView(how.sample_rate, how.bit_rate) for name, how in job.encoding.items()},
             seed=job.seed,
             title=job.title,
             tags=job.tags,

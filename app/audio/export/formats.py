@@ -10,6 +10,9 @@ from msgspec import Struct
 from app.audio.pcm import SAMPLE_RATE
 from app.errors import InvalidRequest
 
+#: The format that needs no encoder: it is the log itself.
+WAV = "wav"
+
 _KBPS = 1000
 
 #: In Hertz: those that players know.
@@ -44,7 +47,7 @@ class ExportFormat(Struct, frozen=True):
 FORMATS = {
     each.name: each
     for each in (
-        ExportFormat("wav", "audio/wav", (".wav", ".wave")),
+        ExportFormat(WAV, "audio/wav", (".wav", ".wave")),
         ExportFormat("flac", "audio/flac", (".flac",), "flac", "flac", sample_rates=_COMMON_RATES),
         ExportFormat(
             "mp3", "audio/mpeg", (".mp3",), "mp3", "libmp3lame", bit_rate=64_000, sample_rates=_COMMON_RATES

@@ -7,15 +7,20 @@ Knows nothing of where the bytes go: to a path, or to an object with a `write`.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from collections.abc import Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from app.audio.export.formats import Encoding
-from app.audio.pcm import SAMPLE_RATE, sample_count
+from app.audio.pcm import SAMPLE_RATE, sample_count, silence
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+
+
+#: What a track without samples becomes, a tenth of a second.
+EMPTY_SAMPLES = SAMPLE_RATE // 10
 
 
 class Sink(Protocol):
@@ -71,11 +76,19 @@ class Track:
             self._mux(self._frame(pcm))
 
     def close(self) -> None:
-        """Encode what is left, and end the container. A track of no samples becomes a file of none."""
+        """Encode what is left, and end the container. A track without samples becomes a moment of silence, since
+        readers take a file without any frame for a broken one.
+        """
         try:
-            self._container.start_encoding()  # of no samples there would not even be a header
+            if not self._samples:
+                self.encode(silence(EMPTY_SAMPLES))
             self._mux(None)
         finally:
+            self._container.close()
+
+    def drop(self) -> None:
+        """Let go of the file, whatever is in it."""
+        with suppress(OSError, ValueError):  # FFmpeg ends it as well as it can
             self._container.close()
 
     def _mux(self, frame: "AudioFrame | None") -> None:

@@ -138,6 +138,13 @@ class AudioLog:
         """
         return await asyncio.to_thread((await self._opened()).snapshot, records)
 
+    async def samples(self, first: int, count: int, *, records: int | None = None) -> bytes:
+        """At most `count` samples from the first on, within the first records, or in everything that is written.
+
+        Raises FileNotFoundError when there is no audio.
+        """
+        return await asyncio.to_thread((await self._opened()).read_samples, first, count, records=records)
+
     def start(self) -> None:
         """Tell subscribers that the job has begun."""
         if not self.started:
@@ -168,6 +175,12 @@ class AudioLog:
         """The engine stops: followers end without a final event, and come again to the next engine."""
         self._cut_off = True
         self._wake()
+
+    async def grown(self, records: int) -> int:
+        """Wait until subscribers may see more records than these: how many they may see."""
+        while self.published <= records:
+            await self._grown.wait()
+        return self.published
 
     def _wake(self) -> None:
         # Everybody who waits holds the old event; who comes later gets the new one. No await between a

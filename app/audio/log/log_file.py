@@ -219,6 +219,16 @@ class LogFile:
                 found.append(Record(seq, chunk_index, start_char, end_char, end, pcm))
         return found
 
+    def read_samples(self, first: int, count: int, *, records: int | None = None) -> bytes:
+        """At most `count` samples from the first on, within the first records, or in all of them."""
+        with self._in_use("the job's audio cannot be read"):
+            end = self.samples if records is None else self._end_sample(records)
+            count, pcm = max(0, min(count, end - first)), self._pcm
+            found = os.pread(pcm.fd, 2 * count, pcm.start + 2 * first)
+        if len(found) < 2 * count:
+            raise StorageFailed("the job's audio is not whole: its file is shorter than its log says")
+        return found
+
     def snapshot(self, records: int) -> tuple[bytes, Path, int, int]:
         """The first `records` records as a WAV file: a head, and the path, offset and bytes of what follows it."""
         with self._in_use("the job's audio cannot be read"):

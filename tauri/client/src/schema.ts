@@ -71,8 +71,9 @@ export interface paths {
         };
         /**
          * Audio
-         * @description The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed, `live=true`
-         *     all of it from the beginning, as it is being spoken.
+         * @description The job's audio as a file in one of its formats: WAV where it has that, else its first. `partial=true` gives
+         *     the audio so far of a job that is not completed, as WAV; `live=true` all of it from the beginning, in any format
+         *     that can be sent while it is made, as it is being spoken.
          */
         get: operations["getAudio"];
         put?: never;
@@ -81,8 +82,9 @@ export interface paths {
         options?: never;
         /**
          * Audio
-         * @description The job's audio as a file. `partial=true` gives the audio so far of a job that is not completed, `live=true`
-         *     all of it from the beginning, as it is being spoken.
+         * @description The job's audio as a file in one of its formats: WAV where it has that, else its first. `partial=true` gives
+         *     the audio so far of a job that is not completed, as WAV; `live=true` all of it from the beginning, in any format
+         *     that can be sent while it is made, as it is being spoken.
          */
         head: operations["headAudio"];
         patch?: never;
@@ -828,6 +830,11 @@ export interface components {
             seconds_left: number | null;
             error: components["schemas"]["ErrorBody"] | null;
         };
+        /** EncodingView */
+        EncodingView: {
+            sample_rate: number;
+            bit_rate: number | null;
+        };
         /** EngineWarning */
         EngineWarning: {
             /** @constant */
@@ -841,6 +848,20 @@ export interface components {
             details?: {
                 [key: string]: unknown;
             };
+        };
+        /** FormatOptions */
+        FormatOptions: {
+            /** @description Bits per second */
+            bit_rate?: number | null;
+            /** @description In Hertz */
+            sample_rate?: number | null;
+        };
+        /** FormatsOptions */
+        FormatsOptions: {
+            flac?: components["schemas"]["FormatOptions"] | null;
+            mp3?: components["schemas"]["FormatOptions"] | null;
+            opus?: components["schemas"]["FormatOptions"] | null;
+            m4a?: components["schemas"]["FormatOptions"] | null;
         };
         /** Health */
         Health: {
@@ -910,6 +931,9 @@ export interface components {
             language: string;
             settings: components["schemas"]["SpeechSettings"];
             formats: string[];
+            encoding: {
+                [key: string]: components["schemas"]["EncodingView"];
+            };
             seed: number;
             title: string | null;
             tags: string[];
@@ -1091,7 +1115,8 @@ export interface components {
             language?: string | null;
             settings?: components["schemas"]["SpeechSettings"];
             seed?: number | null;
-            formats?: "wav"[];
+            formats?: ("wav" | "flac" | "mp3" | "opus" | "m4a")[];
+            encoding?: components["schemas"]["FormatsOptions"] | null;
             title?: string | null;
             tags?: string[];
         };
@@ -1744,7 +1769,7 @@ export interface operations {
     getAudio: {
         parameters: {
             query?: {
-                format?: "wav" | "flac" | "mp3" | "opus" | "m4a" | "aac" | "pcm";
+                format?: "wav" | "flac" | "mp3" | "opus" | "m4a" | "aac" | "pcm" | null;
                 partial?: boolean;
                 live?: boolean;
             };
@@ -1850,7 +1875,7 @@ export interface operations {
     headAudio: {
         parameters: {
             query?: {
-                format?: "wav" | "flac" | "mp3" | "opus" | "m4a" | "aac" | "pcm";
+                format?: "wav" | "flac" | "mp3" | "opus" | "m4a" | "aac" | "pcm" | null;
                 partial?: boolean;
                 live?: boolean;
             };
@@ -2216,7 +2241,7 @@ export interface operations {
                 /** @description For a body that is text or a form; a JSON body has it itself */
                 seed?: number;
                 /** @description For a body that is text or a form; a JSON body has it itself */
-                formats?: "wav"[];
+                formats?: ("flac" | "m4a" | "mp3" | "opus" | "wav")[];
                 /** @description For a body that is text or a form; a JSON body has it itself */
                 title?: string;
                 /** @description For a body that is text or a form; a JSON body has it itself */
@@ -2245,6 +2270,20 @@ export interface operations {
                 allow_gaps?: boolean;
                 /** @description For a body that is text or a form; a JSON body has it itself */
                 max_chars?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                flac_sample_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                mp3_bit_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                mp3_sample_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                opus_bit_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                opus_sample_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                m4a_bit_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                m4a_sample_rate?: number;
             };
             header?: never;
             path: {
@@ -2278,7 +2317,7 @@ export interface operations {
                     /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
                     language?: string;
                     seed?: number;
-                    formats?: "wav"[];
+                    formats?: ("flac" | "m4a" | "mp3" | "opus" | "wav")[];
                     title?: string;
                     tags?: string[];
                     rate?: number;
@@ -2294,6 +2333,20 @@ export interface operations {
                     instruct?: string;
                     allow_gaps?: boolean;
                     max_chars?: number;
+                    /** @description In Hertz */
+                    flac_sample_rate?: number;
+                    /** @description Bits per second */
+                    mp3_bit_rate?: number;
+                    /** @description In Hertz */
+                    mp3_sample_rate?: number;
+                    /** @description Bits per second */
+                    opus_bit_rate?: number;
+                    /** @description In Hertz */
+                    opus_sample_rate?: number;
+                    /** @description Bits per second */
+                    m4a_bit_rate?: number;
+                    /** @description In Hertz */
+                    m4a_sample_rate?: number;
                 };
                 "application/x-www-form-urlencoded": {
                     /** @description The text, in UTF-8 or the charset that is named */
@@ -2306,7 +2359,7 @@ export interface operations {
                     /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
                     language?: string;
                     seed?: number;
-                    formats?: "wav"[];
+                    formats?: ("flac" | "m4a" | "mp3" | "opus" | "wav")[];
                     title?: string;
                     tags?: string[];
                     rate?: number;
@@ -2322,6 +2375,20 @@ export interface operations {
                     instruct?: string;
                     allow_gaps?: boolean;
                     max_chars?: number;
+                    /** @description In Hertz */
+                    flac_sample_rate?: number;
+                    /** @description Bits per second */
+                    mp3_bit_rate?: number;
+                    /** @description In Hertz */
+                    mp3_sample_rate?: number;
+                    /** @description Bits per second */
+                    opus_bit_rate?: number;
+                    /** @description In Hertz */
+                    opus_sample_rate?: number;
+                    /** @description Bits per second */
+                    m4a_bit_rate?: number;
+                    /** @description In Hertz */
+                    m4a_sample_rate?: number;
                 };
             };
         };
@@ -2446,7 +2513,7 @@ export interface operations {
                 /** @description For a body that is text or a form; a JSON body has it itself */
                 seed?: number;
                 /** @description For a body that is text or a form; a JSON body has it itself */
-                formats?: "wav"[];
+                formats?: ("flac" | "m4a" | "mp3" | "opus" | "wav")[];
                 /** @description For a body that is text or a form; a JSON body has it itself */
                 title?: string;
                 /** @description For a body that is text or a form; a JSON body has it itself */
@@ -2475,6 +2542,20 @@ export interface operations {
                 allow_gaps?: boolean;
                 /** @description For a body that is text or a form; a JSON body has it itself */
                 max_chars?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                flac_sample_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                mp3_bit_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                mp3_sample_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                opus_bit_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                opus_sample_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                m4a_bit_rate?: number;
+                /** @description For a body that is text or a form; a JSON body has it itself */
+                m4a_sample_rate?: number;
             };
             header?: {
                 "Idempotency-Key"?: string | null;
@@ -2508,7 +2589,7 @@ export interface operations {
                     /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
                     language?: string;
                     seed?: number;
-                    formats?: "wav"[];
+                    formats?: ("flac" | "m4a" | "mp3" | "opus" | "wav")[];
                     title?: string;
                     tags?: string[];
                     rate?: number;
@@ -2524,6 +2605,20 @@ export interface operations {
                     instruct?: string;
                     allow_gaps?: boolean;
                     max_chars?: number;
+                    /** @description In Hertz */
+                    flac_sample_rate?: number;
+                    /** @description Bits per second */
+                    mp3_bit_rate?: number;
+                    /** @description In Hertz */
+                    mp3_sample_rate?: number;
+                    /** @description Bits per second */
+                    opus_bit_rate?: number;
+                    /** @description In Hertz */
+                    opus_sample_rate?: number;
+                    /** @description Bits per second */
+                    m4a_bit_rate?: number;
+                    /** @description In Hertz */
+                    m4a_sample_rate?: number;
                 };
                 "application/x-www-form-urlencoded": {
                     /** @description The text, in UTF-8 or the charset that is named */
@@ -2536,7 +2631,7 @@ export interface operations {
                     /** @description A name, such as Dutch, or a BCP 47 tag, such as nl-BE; or auto */
                     language?: string;
                     seed?: number;
-                    formats?: "wav"[];
+                    formats?: ("flac" | "m4a" | "mp3" | "opus" | "wav")[];
                     title?: string;
                     tags?: string[];
                     rate?: number;
@@ -2552,6 +2647,20 @@ export interface operations {
                     instruct?: string;
                     allow_gaps?: boolean;
                     max_chars?: number;
+                    /** @description In Hertz */
+                    flac_sample_rate?: number;
+                    /** @description Bits per second */
+                    mp3_bit_rate?: number;
+                    /** @description In Hertz */
+                    mp3_sample_rate?: number;
+                    /** @description Bits per second */
+                    opus_bit_rate?: number;
+                    /** @description In Hertz */
+                    opus_sample_rate?: number;
+                    /** @description Bits per second */
+                    m4a_bit_rate?: number;
+                    /** @description In Hertz */
+                    m4a_sample_rate?: number;
                 };
             };
         };

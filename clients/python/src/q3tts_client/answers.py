@@ -64,6 +64,11 @@ class Deleted(Struct, kw_only=True):
     deleted: bool
 
 
+class Encoding(Struct, kw_only=True):
+    sample_rate: int
+    bit_rate: int | None
+
+
 class EngineWarning(Struct, kw_only=True):
     code: Literal["SLOW_PROCESSOR"]
     message: str
@@ -234,6 +239,7 @@ class Job(Struct, kw_only=True):
     language: str
     settings: SpeechSettings
     formats: list[str]
+    encoding: dict[str, Encoding]
     seed: int
     title: str | None
     tags: list[str]

@@ -13,6 +13,18 @@ class CloneOptions(TypedDict):
     normalize_audio: NotRequired[bool]
 
 
+class FormatOptions(TypedDict):
+    bit_rate: NotRequired[int | None]
+    sample_rate: NotRequired[int | None]
+
+
+class FormatsOptions(TypedDict):
+    flac: NotRequired[FormatOptions | None]
+    mp3: NotRequired[FormatOptions | None]
+    opus: NotRequired[FormatOptions | None]
+    m4a: NotRequired[FormatOptions | None]
+
+
 class SpeechSettings(TypedDict):
     rate: NotRequired[float]
     pitch: NotRequired[float]
@@ -49,7 +61,8 @@ class SubmitArguments(TypedDict):
     language: NotRequired[str | None]
     settings: NotRequired[SpeechSettings]
     seed: NotRequired[int | None]
-    formats: NotRequired[list[Literal["wav"]]]
+    formats: NotRequired[list[Literal["wav", "flac", "mp3", "opus", "m4a"]]]
+    encoding: NotRequired[FormatsOptions | None]
     title: NotRequired[str | None]
     tags: NotRequired[list[str]]
 
