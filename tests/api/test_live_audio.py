@@ -93,7 +93,7 @@ async def test_the_end_of_a_listener_is_not_the_end_of_the_job(shared: Engine) -
 
 
 async def test_a_hundred_listeners_share_one_encoder(shared: Engine, encoders: list[Encoding]) -> None:
-    job_id = await speak(shared, "[hold:hundred] A hundred hear it, and it is encoded once for all of them. [long]")
+    job_id = await speak(shared, "[hold:hundred] A hundred hear it, and it is encoded once for all of them.")
     line, came = f"GET {path(job_id, 'mp3')} HTTP/1.1", 0
     at_once = asyncio.Semaphore(32)
 
