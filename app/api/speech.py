@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter, JSONBody
+from litestar.params import FromQuery, HeaderParameter, JSONBody
 
 from app import SAMPLE_RATE
 from app.api.links import AnyRequest
 from app.api.live import LiveBody, LiveResponse
 from app.api.openai_errors import openai_problem
-from app.api.openai_requests import CreateSpeechRequest
+from app.api.openai_requests import CreateSpeechRequest, is_stock_model
 from app.api.problems import status_of
 from app.api.views.openai import SpeechDelta, SpeechDone, SpeechUsage, SpeechVoice, SpeechVoiceList
 from app.audio.export.formats import FORMATS
@@ -66,11 +66,17 @@ async def create_speech(
 
 @get("/audio/voices", operation_id="listSpeechVoices", tags=["openai"])
 async def list_speech_voices(
-    models: NamedDependency[Models], registry: NamedDependency[ModelRegistry], stores: NamedDependency[Stores]
+    models: NamedDependency[Models],
+    registry: NamedDependency[ModelRegistry],
+    stores: NamedDependency[Stores],
+    model: FromQuery[str | None] = None,
 ) -> SpeechVoiceList:
-    """All voices, by the ids and names that `voice` of a request takes; those of the active model first."""
+    """All voices, or those of a model, by the ids and names that `voice` of a request takes; those of the active
+    model first.
+    """
     await models.refresh()
-    voices = await stores.voices.list()
+    model_id = None if model is None or is_stock_model(model) else registry.get(model).model_id
+    voices = await stores.voices.list(model_id=model_id)
     voices.sort(key=lambda voice: voice.model_id != registry.active_id)
     return SpeechVoiceList([SpeechVoice.of(voice) for voice in voices])
 

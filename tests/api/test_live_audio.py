@@ -168,6 +168,19 @@ async def test_what_goes_wrong_after_the_first_sound_breaks_the_connection_off(s
             _ = [piece async for piece in pieces]
 
 
+async def test_an_encoder_that_fails_is_a_defect_and_no_end(
+    shared: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(encoding: Encoding) -> StreamEncoder:
+        raise OSError("no such codec")
+
+    monkeypatch.setattr(stream_encoder, "StreamEncoder", broken)
+    response = await shared.http.get(path(await finished(shared), "mp3"))
+
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "INTERNAL")
+    assert "codec" not in response.text
+
+
 async def test_a_job_that_is_retried_is_encoded_anew(shared: Engine) -> None:
     text = "[length:again] It is said at the second attempt, and there are words enough for two frames."
     job_id = await speak(shared, text)

@@ -267,6 +267,13 @@ async def test_the_voices_are_listed_by_id_and_name(shared: Engine) -> None:
     assert voices[0] == {"id": VOICE_ID, "name": "Voice One", "model": "fake", "language": "en"}
 
 
+async def test_the_voices_of_one_model_are_listed(shared: Engine) -> None:
+    every = await shared.get("/audio/voices")
+
+    assert await shared.get("/audio/voices?model=tts-1") == await shared.get("/audio/voices?model=fake") == every
+    assert (await shared.get("/audio/voices?model=nobody", 404))["error"]["code"] == "model_not_found"
+
+
 async def test_the_list_of_models_has_both_shapes(shared: Engine) -> None:
     listed = await shared.get("/models")
 

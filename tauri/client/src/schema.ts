@@ -141,7 +141,8 @@ export interface paths {
         };
         /**
          * ListSpeechVoices
-         * @description All voices, by the ids and names that `voice` of a request takes; those of the active model first.
+         * @description All voices, or those of a model, by the ids and names that `voice` of a request takes; those of the active
+         *     model first.
          */
         get: operations["listSpeechVoices"];
         put?: never;
@@ -2024,7 +2025,9 @@ export interface operations {
     };
     listSpeechVoices: {
         parameters: {
-            query?: never;
+            query?: {
+                model?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2043,6 +2046,7 @@ export interface operations {
             400: components["responses"]["SpeechStatus400"];
             401: components["responses"]["SpeechStatus401"];
             403: components["responses"]["SpeechStatus403"];
+            404: components["responses"]["SpeechStatus404"];
             500: components["responses"]["SpeechStatus500"];
             503: components["responses"]["SpeechStatus503"];
             507: components["responses"]["SpeechStatus507"];

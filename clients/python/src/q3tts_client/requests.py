@@ -81,6 +81,10 @@ class DesignArguments(TypedDict):
     language: NotRequired[str | None]
 
 
+class SpeechVoiceFilter(TypedDict):
+    model: NotRequired[str | None]
+
+
 class StatsFilter(TypedDict):
     by: NotRequired[list[Literal["day", "model", "voice", "lane"]] | None]
     first_day: NotRequired[str | None]
