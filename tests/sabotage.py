@@ -258,8 +258,8 @@ SABOTAGES = (
     Sabotage(
         "what says nothing has a pause of its own",
         "app/scheduler/pauses.py",
-        "for row in self._plan[index:following]",
-        "for row in self._plan[index : index + 1]",
+        "for row in plan[index:following]",
+        "for row in plan[index : index + 1]",
         (*RHYTHM, "tests/scheduler/test_pauses.py"),
     ),
     Sabotage(
@@ -744,6 +744,27 @@ SABOTAGES = (
         "self._min_rows = find_min_rows(inputs, width)",
         "self._min_rows = 1",
         ("tests/workers/test_qwen3_kernels.py",),
+    ),
+    Sabotage(
+        "who waits for text keeps others out",
+        "app/scheduler/scheduler.py",
+        "job.lane is lane and not self._scripts.starved(job.id)",
+        "job.lane is lane",
+        ("tests/api/test_contexts.py",),
+    ),
+    Sabotage(
+        "a quotation that is open is cut",
+        "app/text/sentence_stream.py",
+        "if cut is None or is_open(seen[:cut]):",
+        "if cut is None:",
+        ("tests/text/test_incremental.py",),
+    ),
+    Sabotage(
+        "a pause is made without knowing what follows",
+        "app/scheduler/pauses.py",
+        "        if following == index and not whole:\n            return None\n",
+        "",
+        ("tests/scheduler/test_job_run.py",),
     ),
 )
 

@@ -13,8 +13,9 @@ import pytest
 from litestar.handlers import WebsocketRouteHandler
 
 from app import errors
-from app.api import stream
+from app.api import sockets, stream
 from app.api.app import make_app
+from app.api.context_messages import CONTEXT_MAGIC, ClientMessage, ContextError, ContextOpened
 from app.api.problems import HTTP_CODES, status_of
 from app.api.schemas import Chunking, SpeechSettings
 from app.api.views.models import DownloadView, ModelView
@@ -148,8 +149,8 @@ def test_every_websocket_route_is_documented(path: str) -> None:
     assert f"`{path}`" in text_of("docs/websocket.md")
 
 
-def test_there_are_two_websocket_routes() -> None:
-    assert websocket_routes() == ["/v1/events", "/v1/stream/{job_id}"]
+def test_there_are_three_websocket_routes() -> None:
+    assert websocket_routes() == ["/v1/events", "/v1/speak", "/v1/stream/{job_id}"]
 
 
 @pytest.mark.parametrize("parameter", ["after_seq", "format"])
@@ -158,7 +159,7 @@ def test_every_parameter_of_the_stream_is_documented(parameter: str) -> None:
     assert f"| `{parameter}` |" in text_of("docs/websocket.md")
 
 
-@pytest.mark.parametrize("event", Event.__args__, ids=lambda event: event.__name__)
+@pytest.mark.parametrize("event", [*Event.__args__, ContextOpened, ContextError], ids=lambda event: event.__name__)
 def test_every_event_has_a_heading_and_an_example(event: Any) -> None:
     tag = event.__struct_config__.tag
 
@@ -177,9 +178,29 @@ def test_the_binary_header_is_documented_as_it_is() -> None:
     assert f"`{BINARY_MAGIC.decode()}`" in page
 
 
+@pytest.mark.parametrize("message", ClientMessage.__args__, ids=lambda message: message.__name__)
+def test_every_message_of_a_client_is_documented_with_its_fields(message: Any) -> None:
+    section = section_of(text_of("docs/websocket.md"), "## Text that is still being written")
+
+    assert f'"type": "{message.__struct_config__.tag}"' in section
+    for field in message.__struct_encode_fields__:
+        assert f'"{field}"' in section or f"`{field}`" in section
+
+
+def test_the_binary_header_of_contexts_is_documented_as_it_is() -> None:
+    section = section_of(text_of("docs/websocket.md"), "## Text that is still being written")
+
+    assert f'struct.unpack("<4sI{BINARY_HEADER.format[3:]}", message[:{BINARY_HEADER.size + 4}])' in section
+    assert f"`{CONTEXT_MAGIC.decode()}`" in section
+
+
 @pytest.mark.parametrize(
     "code",
-    [value for name, value in sorted(vars(stream).items()) if name.startswith("CLOSE_") and isinstance(value, int)],
+    [
+        value
+        for name, value in sorted(vars(sockets).items())
+        if name.startswith("CLOSE_") and isinstance(value, int)
+    ],
 )
 def test_every_close_code_is_documented(code: int) -> None:
     assert f"| {code} |" in text_of("docs/websocket.md")

@@ -7,7 +7,7 @@ import tomllib
 import msgspec
 import pytest
 
-from app.api import guard, schemas, stream
+from app.api import guard, schemas, sockets
 from app.api.views.jobs import JobView
 from app.audio import wav
 from app.audio.export import job_export
@@ -129,7 +129,7 @@ WEBSOCKET = [
     f"and every {AcknowledgedWebSocket.ping_interval_s:.0f} seconds",
     f"It has {websocket.WINDOW_BYTES >> 10} KiB on their way",
     f"answers no ping for {AcknowledgedWebSocket.max_silence_s:.0f} seconds",
-    f"you read nothing for {stream.SEND_TIMEOUT_S:.0f} seconds; or you fell behind by {feed.KEPT_EVENTS:,} events",
+    f"you read nothing for {sockets.SEND_TIMEOUT_S:.0f} seconds; or you fell behind by {feed.KEPT_EVENTS:,} events",
 ]
 EXIT_S = millis_of("tauri/plugin/src/ladder.rs", "HURRY"), millis_of("tauri/plugin/src/sidecar.rs", "PATIENCE")
 TAURI = [f"all within {EXIT_S[0]:g} s; the app waits at most {EXIT_S[1]:g} s for that"]

@@ -12,6 +12,7 @@ from app import __version__
 from app.api import problems
 from app.api.audio import audio, link
 from app.api.bodies import StrictRequest
+from app.api.contexts import speak_contexts
 from app.api.contract import ContractPlugin
 from app.api.deletion import prune
 from app.api.export import export
@@ -47,6 +48,7 @@ def make_app(parts: Parts) -> Litestar:
         JobController,
         VoiceController,
         ModelController,
+        speak_contexts,
         stream,
         events,
     ]

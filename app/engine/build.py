@@ -33,9 +33,11 @@ from app.models.worker.supervisor import WorkerSupervisor
 from app.process.executable import program
 from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
+from app.scheduler.script import Scripts
 from app.store.database import Database
 from app.store.stores import Stores
 from app.usecases.audio_links import AudioLinks
+from app.usecases.contexts import Contexts
 from app.usecases.deletion import JobDeletion
 from app.usecases.jobs import Jobs
 from app.usecases.listened_jobs import ListenedJobs
@@ -73,6 +75,7 @@ async def build_parts(
     feed = Feed()
     voices_folder = private_folder(config.data_dir / "voices")
     spec = partial(voice_spec, voices_folder)
+    scripts = Scripts(wakeup.set)
     scheduler = Scheduler(
         jobs=stores.jobs,
         chunks=stores.chunks,
@@ -81,6 +84,7 @@ async def build_parts(
         exports=exports,
         models=registry,
         feed=feed,
+        scripts=scripts,
         voice_spec=spec,
         wakeup=wakeup,
         storage_retry_s=storage_retry_s,
@@ -122,6 +126,7 @@ async def build_parts(
         listened=ListenedJobs(jobs=jobs, store=stores.jobs, scheduler=scheduler),
         live_audio=LiveAudio(jobs=jobs, logs=logs, encoder=_encoder),
         links=AudioLinks(secrets.token_bytes(32) if config.audio_links else None),
+        contexts=Contexts(jobs=jobs, chunks=stores.chunks, scheduler=scheduler, scripts=scripts),
     )
 
 

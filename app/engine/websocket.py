@@ -20,7 +20,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame
 
-from app.api.stream import CLOSE_TIMEOUT_S, CLOSE_TOO_SLOW, SEND_TIMEOUT_S
+from app.api.sockets import CLOSE_TIMEOUT_S, CLOSE_TOO_SLOW, SEND_TIMEOUT_S
 
 #: A ping follows this many bytes of messages.
 STEP_BYTES = 32 * 1024

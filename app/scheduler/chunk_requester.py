@@ -11,6 +11,7 @@ from app.audio.effects.seams import Ending, Seam
 from app.inference.model import FinishReason, Sampling, Utterance, VoiceSpec
 from app.models.worker.take import Take
 from app.scheduler.attempts import chunk_seed, max_take_seconds, parts
+from app.scheduler.script import Script
 from app.scheduler.take_filter import TakeFilter
 from app.store.rows import ChunkRow, Job
 from app.text.chunking import Boundary
@@ -80,14 +81,16 @@ class PendingChunk:
 class ChunkRequester:
     """Belongs to the event loop."""
 
-    def __init__(self, job: Job, text: str, voice: VoiceSpec, native: frozenset[str], source: TakeSource) -> None:
-        self._job, self._text, self._voice, self._native = job, text, voice, native
+    def __init__(
+        self, job: Job, script: Script, voice: VoiceSpec, native: frozenset[str], source: TakeSource
+    ) -> None:
+        self._job, self._script, self._voice, self._native = job, script, voice, native
         self._source = source
         self._last: Take | None = None  #: the take that was requested last
 
     def request(self, row: ChunkRow) -> PendingChunk:
         """Have a chunk spoken."""
-        spoken = spoken_text(self._text[row.start_char : row.end_char])
+        spoken = spoken_text(self._script.text[row.start_char : row.end_char])
         return PendingChunk(row, spoken, self._requests(row, spoken, row.attempts))
 
     def request_again(self, chunk: PendingChunk) -> None:

@@ -13,6 +13,7 @@ from app.scheduler.active_job import ActiveJob
 from app.scheduler.attempts import ATTEMPTS_ALLOWED
 from app.scheduler.chunk_requester import ChunkRequester, PendingChunk
 from app.scheduler.pauses import Pauses
+from app.scheduler.script import Script
 from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, ChunkState, Job
 from app.text.chunking import Boundary
 
@@ -66,21 +67,29 @@ class ChunkWriter:
     def __init__(
         self,
         active: ActiveJob,
+        script: Script,
         pauses: Pauses,
         requester: ChunkRequester,
         log: Log,
         rows: ChunkRows,
         on_progress: Callable[[], None],
     ) -> None:
-        self._active, self._pauses, self._requester = active, pauses, requester
+        self._active, self._script, self._pauses, self._requester = active, script, pauses, requester
         self._log, self._rows, self._on_progress = log, rows, on_progress
         self.ending = pauses.ending(active.job.chunks_done)
         self._worked_s = active.job.work_us / 1e6
-        self._working_since = time.monotonic()
+        self._working_since = self._working_time()
 
     async def seam(self, before: Ending, row: ChunkRow, inside: Boundary | None = None) -> Seam:
         """What joins a take of a chunk to the audio before it; `inside` ends one that is not the chunk's last."""
         return await asyncio.to_thread(self._pauses.seam, before, row, inside=inside)
+
+    async def pause_after(self, row: ChunkRow) -> int:
+        """The pause after a chunk, in samples, once it is known what follows. Raises `RunStopped`."""
+        while (pause := self._pauses.after(row.chunk_index)) is None:
+            self._active.raise_if_stopped()
+            await self._script.more()
+        return pause
 
     async def append(self, row: ChunkRow, pcm: bytes) -> int:
         """Write a chunk's audio, in records; the number of the last one."""
@@ -133,7 +142,7 @@ class ChunkWriter:
         for chunk, end, ending in chunks:
             done.append(_done(chunk, start_sample, end, ending))
             start_sample = end.samples
-        now = time.monotonic()
+        now = self._working_time()
         self._worked_s, self._working_since = self._worked_s + now - self._working_since, now
         self._active.job = await self._rows.finish(
             self._active.job,
@@ -142,6 +151,10 @@ class ChunkWriter:
             work_us=round(self._worked_s * 1e6),
         )
         self._on_progress()
+
+    def _working_time(self) -> float:
+        """A clock, in seconds, that stands still while there is no text."""
+        return time.monotonic() - self._script.starved_s
 
 
 def _done(chunk: PendingChunk, start_sample: int, end: LogEnd, ending: Ending) -> ChunkDone:

@@ -61,6 +61,8 @@ class ListenerDelivery:
                 await self._writer.reject(chunk, reason, heard=filtered.silent_tail if shown else None)
                 if not chunk.given_up:
                     return
+            if not filtered.pause_known:
+                filtered.followed_by(await self._writer.pause_after(chunk.row))
             drop = await self._show(chunk.row, await filtered.finish(), drop)
             ending = filtered.ending
             if chunk.given_up:

@@ -4,15 +4,13 @@ A run knows its job, the model, the log and the rows of its chunks. It does not 
 no final state: it returns when all of the text is in the log, and raises when it is stopped or fails.
 """
 
-import asyncio
 from collections import deque
-from collections.abc import Sequence
 from typing import Protocol
 
 from app.scheduler.active_job import ActiveJob
 from app.scheduler.chunk_requester import ChunkRequester, PendingChunk
 from app.scheduler.delivery import Delivery
-from app.store.rows import ChunkRow
+from app.scheduler.script import Script
 
 #: Backpressure: a chunk that begins this far after what is being heard, some two minutes, can wait.
 MAX_UNHEARD_CHARS = 2_000
@@ -33,24 +31,27 @@ class JobRun:
     def __init__(
         self,
         active: ActiveJob,
-        plan: Sequence[ChunkRow],
+        script: Script,
         requester: ChunkRequester,
         delivery: Delivery,
         playback: PlayheadSource,
     ) -> None:
-        self._active, self._plan = active, plan
+        self._active, self._script = active, script
         self._requester, self._delivery, self._playback = requester, delivery, playback
         self._next = active.job.chunks_done
         self._pending: deque[PendingChunk] = deque()
-        self._changed = asyncio.Event()
         self._closed = False
 
     @property
     def can_start(self) -> bool:
         """It has a chunk that may be started now."""
-        if self._closed or self._active.stop_reason is not None or self._next >= len(self._plan):
+        if self._closed or self._active.stop_reason is not None or not self._has_next:
             return False
         return not self._far_ahead and self._delivery.free_slots(len(self._pending)) > 0
+
+    @property
+    def _has_next(self) -> bool:
+        return self._next < len(self._script.plan)
 
     @property
     def _far_ahead(self) -> bool:
@@ -58,29 +59,31 @@ class JobRun:
         playhead = self._playback.playhead
         # Once it waits it does so for a while, or a large model would be loaded anew for each chunk.
         max_ahead = MAX_UNHEARD_CHARS if self._pending else MAX_UNHEARD_CHARS // 2
-        return playhead is not None and self._plan[self._next].start_char - playhead > max_ahead
+        return playhead is not None and self._script.plan[self._next].start_char - playhead > max_ahead
 
     def start_next(self) -> None:
         """Give the model the next chunk."""
-        row = self._plan[self._next]
+        row = self._script.plan[self._next]
         self._next += 1
         self._pending.append(self._requester.request(row))
-        self._changed.set()
+        self._script.wake()
 
     def stop(self) -> None:
         """The job should stop: `speak` raises `RunStopped` once the model has let go of everything."""
         self._cancel_pending()
-        self._changed.set()
+        self._script.wake()
 
     async def speak(self) -> None:
         """Bring all of the text into the log. Raises `RunStopped`, or a `SpeechError` when it cannot be."""
         try:
-            while self._active.job.chunks_done < len(self._plan):
-                while not self._pending and self._active.stop_reason is None:
-                    self._changed.clear()
-                    await self._changed.wait()
+            while not self._script.whole or self._active.job.chunks_done < len(self._script.plan):
                 self._active.raise_if_stopped()
-                await self._delivery.deliver(self._pending)
+                if self._pending:
+                    await self._delivery.deliver(self._pending)
+                elif self._has_next:
+                    await self._script.changed()
+                else:
+                    await self._script.more()
         finally:
             self._closed = True
             self._cancel_pending()

@@ -2,15 +2,15 @@
 
 Between two chunks that say something there is the pause of the strongest boundary from the first of them on,
 through those in between that say nothing. There is none before the first and none after the last. Pure: it follows
-from the text, the plan and the row of the chunk before, so that a restart comes to the same pauses.
+from the script and the row of the chunk before, so that a restart comes to the same pauses.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from app import SAMPLE_RATE
 from app.audio.effects.seams import Ending, Seam
 from app.inference.model import ModelCard
+from app.scheduler.script import Script
 from app.store.rows import ChunkRow
 from app.text.chunking import Boundary
 from app.text.spoken import spoken_text
@@ -47,8 +47,8 @@ def pause_factor(card: ModelCard, rate: float) -> float:
 class Pauses:
     """Those of one job, with a model that has this card."""
 
-    def __init__(self, text: str, plan: Sequence[ChunkRow], card: ModelCard, *, rate: float) -> None:
-        self._text, self._plan = text, plan
+    def __init__(self, script: Script, card: ModelCard, *, rate: float) -> None:
+        self._script = script
         self._left = round(LEFT_MS * SAMPLE_RATE / 1000 / rate)
         inside = pause_factor(card, rate)
         self._samples = {
@@ -60,9 +60,9 @@ class Pauses:
         """How the audio of the first `done` chunks ends."""
         if not done:
             return Ending()
-        row = self._plan[done - 1]
+        row = self._script.plan[done - 1]
         if row.silence is None:  # it was spoken before there were pauses
-            return Ending(0, self._after(done - 1))
+            return Ending(0, self.after(done - 1) or 0)
         return Ending(row.silence, row.pause)
 
     def broken_off(self, silence: int) -> Ending:
@@ -76,16 +76,21 @@ class Pauses:
 
         To be called in a thread: a long stretch without words is read to its end.
         """
-        pause = self._after(row.chunk_index) if inside is None else self._samples[inside]
+        pause = self.after(row.chunk_index) if inside is None else self._samples[inside]
         return Seam(before, pause=pause, left=self._left)
 
-    def _after(self, index: int) -> int:
-        """The pause between a chunk and the next that says something; none if one of the two is missing."""
+    def after(self, index: int) -> int | None:
+        """The pause between a chunk and the next that says something; none if one of the two is missing. None as
+        long as that is not known.
+        """
         if not self._says(index):
             return 0
-        following = next(filter(self._says, range(index + 1, len(self._plan))), index)
-        return max((self._samples[Boundary(row.boundary)] for row in self._plan[index:following]), default=0)
+        plan, whole = self._script.plan, self._script.whole
+        following = next(filter(self._says, range(index + 1, len(plan))), index)
+        if following == index and not whole:
+            return None
+        return max((self._samples[Boundary(row.boundary)] for row in plan[index:following]), default=0)
 
     def _says(self, index: int) -> bool:
-        row = self._plan[index]
-        return spoken_text(self._text[row.start_char : row.end_char]) != ""
+        row = self._script.plan[index]
+        return spoken_text(self._script.text[row.start_char : row.end_char]) != ""

@@ -6,7 +6,7 @@ speak before render.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from app.audio.export.formats import Encoding
@@ -30,10 +30,11 @@ from app.scheduler.job_run import JobRun
 from app.scheduler.pauses import Pauses
 from app.scheduler.plan import plan_chunks, reconcile
 from app.scheduler.progress import progress_of
+from app.scheduler.script import Script, Scripts
 from app.store.chunks import ChunkStore
 from app.store.clock import now_us
 from app.store.jobs import JobStore
-from app.store.rows import Changes, ChunkRow, Job, JobStatus, Voice
+from app.store.rows import Changes, Job, JobStatus, Voice
 from app.store.voices import VoiceStore
 
 logger = logging.getLogger(__name__)
@@ -55,21 +56,20 @@ class Scheduler:
         exports: Exports,
         models: ModelRegistry,
         feed: Feed,
+        scripts: Scripts,
         voice_spec: Callable[[Voice], VoiceSpec],
         wakeup: asyncio.Event,
         storage_retry_s: float,
     ) -> None:
         self._jobs, self._chunks, self._voices = jobs, chunks, voices
-        self._logs, self._exports = logs, exports
-        self._models, self._feed = models, feed
-        self._voice_spec = voice_spec
+        self._logs, self._exports, self._models, self._feed = logs, exports, models, feed
+        self._scripts, self._voice_spec, self._wakeup = scripts, voice_spec, wakeup
         self._storage_retry_s = storage_retry_s
         self._finisher = Finisher(jobs, logs, feed, storage_retry_s=storage_retry_s)
         self._active: dict[str, ActiveJob] = {}
         self._turns: dict[Lane, RoundRobin[JobRun]] = {lane: RoundRobin() for lane in Lane}
         self._waiting = dict.fromkeys(Lane, True)  # perhaps queued jobs: ask the database
         self._claiming = asyncio.Lock()
-        self._wakeup = wakeup
         self._closing = False
 
     async def run(self) -> None:
@@ -178,7 +178,7 @@ class Scheduler:
         """Claim jobs for every lane that has a place."""
         for lane in Lane:
             while self._waiting[lane] and not self._closing:
-                if sum(active.job.lane is lane for active in self._active.values()) >= MAX_ACTIVE:
+                if self._turns_taken(lane) >= MAX_ACTIVE:
                     break
                 # Before the query: whoever queues a job meanwhile raises the flag again.
                 self._waiting[lane] = False
@@ -189,6 +189,11 @@ class Scheduler:
                     self._waiting[lane] = True
                     active = self._active[job.id] = ActiveJob(job)
                 tasks.create_task(self._run_job(active), name=f"job {job.id}")
+
+    def _turns_taken(self, lane: Lane) -> int:
+        """How many jobs take turns: not those that wait for more of their text, which may be for ever."""
+        jobs = (active.job for active in self._active.values())
+        return sum(job.lane is lane and not self._scripts.starved(job.id) for job in jobs)
 
     async def _claim(self, lane: Lane) -> Job | None:
         try:
@@ -232,13 +237,16 @@ class Scheduler:
         return self._exports.of(log, self._logs.folder(job.id), encodings, metadata, characters=job.characters)
 
     async def _speak(self, active: ActiveJob, log: AudioLog, export: JobExport) -> None:
-        text = await self._jobs.text(active.job)
         worker = await self._models.worker(active.job.model_id)  # first: the presets of a model go with it
         voice = await self._voices.get(active.job.voice_id)
-        plan = await plan_chunks(active.job, text, self._chunks)
+        script = self._scripts.of(active.job.id)
+        async with script.lock:
+            script.text = await self._jobs.text(active.job)
+            script.plan = await plan_chunks(active.job, script.text, self._chunks)
         await self._open_files(active, log, export)
-        active.job, plan = await reconcile(active.job, plan, log, self._chunks)
-        run = self._job_run(active, text, plan, voice, worker, log)
+        async with script.lock:
+            active.job, script.plan = await reconcile(active.job, script.plan, log, self._chunks)
+        run = self._job_run(active, script, voice, worker, log)
         active.raise_if_stopped()  # while the text was being cut
         active.on_stop(run.stop)
         log.start()
@@ -268,23 +276,22 @@ class Scheduler:
     def _job_run(
         self,
         active: ActiveJob,
-        text: str,
-        plan: Sequence[ChunkRow],
+        script: Script,
         voice: Voice,
         worker: WorkerSupervisor,
         log: AudioLog,
     ) -> JobRun:
         card = self._models.entry(active.job.model_id).card
-        pauses = Pauses(text, plan, card, rate=active.job.settings.rate)
-        requester = ChunkRequester(active.job, text, self._voice_spec(voice), card.native_settings, worker)
+        pauses = Pauses(script, card, rate=active.job.settings.rate)
+        requester = ChunkRequester(active.job, script, self._voice_spec(voice), card.native_settings, worker)
         writer = ChunkWriter(
-            active, pauses, requester, log, self._chunks, lambda: self._notify_progress(active, log)
+            active, script, pauses, requester, log, self._chunks, lambda: self._notify_progress(active, log)
         )
         if active.job.lane is Lane.SPEAK:
             delivery = ListenerDelivery(active, requester, writer, log)
         else:
             delivery = RenderDelivery(active, requester, writer, log, worker)
-        return JobRun(active, plan, requester, delivery, log)
+        return JobRun(active, script, requester, delivery, log)
 
     def _notify_progress(self, active: ActiveJob, log: AudioLog) -> None:
         event = JobProgress(job_id=active.job.id, progress=progress_of(active.job))

@@ -33,6 +33,15 @@ class TakeFilter:
         )
 
     @property
+    def pause_known(self) -> bool:
+        """It is known how long the pause after it is."""
+        return self._seam.pause is not None
+
+    def followed_by(self, pause: int) -> None:
+        """The pause after it is this long, in samples."""
+        self._seam.pause = pause
+
+    @property
     def silent_tail(self) -> int:
         """The samples of silence at the end of what has been ready for the log so far."""
         return self._seam.silent_tail

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import bindparam, insert, select, update
 
 from app.store.database import Database
-from app.store.jobs import COLUMNS, job_of
-from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, ChunkState, Job, JobStatus, struct_of
+from app.store.jobs import COLUMNS, append_text, job_of
+from app.store.rows import UNFINISHED, ChunkDone, ChunkRefused, ChunkRow, ChunkState, Job, JobStatus, struct_of
 from app.store.tables import chunks, jobs
 
 #: A job keeps its latest warnings; a book on a bad day would have thousands.
@@ -32,6 +32,21 @@ class ChunkStore:
             if rows:
                 await connection.execute(insert(chunks), rows)
             await connection.execute(update(jobs).where(jobs.c.seq == job.seq).values(chunks_total=len(plan)))
+
+    async def extend(self, job: Job, text: str, plan: Sequence[ChunkRow]) -> bool:
+        """More of a text that is still being written, with its chunks. False when the job has ended."""
+        grown = (
+            update(jobs)
+            .where(jobs.c.seq == job.seq, jobs.c.status.in_(list(UNFINISHED)))
+            .values(characters=jobs.c.characters + len(text), chunks_total=jobs.c.chunks_total + len(plan))
+        )
+        rows = [{"job_seq": job.seq, **msgspec.structs.asdict(chunk)} for chunk in plan]
+        async with self._database.transaction() as connection:
+            if not (await connection.execute(grown)).rowcount:
+                return False
+            await connection.execute(insert(chunks), rows)
+            await append_text(connection, job, text)
+        return True
 
     async def list(self, job: Job, *, start: int = 0, limit: int = -1) -> list[ChunkRow]:
         """The job's chunks from index `start` on, in order."""

@@ -76,9 +76,7 @@ class JobStore:
         statement = insert(jobs).values(values).returning(*COLUMNS)
         job = job_of((await connection.execute(statement)).one())
         await connection.execute(insert(job_texts), {"job_seq": job.seq, "text": new.text})
-        await connection.execute(_SEARCHABLE, {"seq": job.seq, "words": words})
-        if pairs := pairs_of(words):
-            await connection.execute(_PAIRED, {"seq": job.seq, "pairs": pairs})
+        await _make_searchable(connection, job.seq, words)
         if new.tags:
             await connection.execute(
                 insert(job_tags),
@@ -244,6 +242,17 @@ class JobStore:
             return await _change(connection, statement)
 
 
+async def append_text(connection: Transaction, job: Job, more: str) -> None:
+    """Add to the text of a job that is still being written, where it is kept and where it is searched."""
+    own = job_texts.c.job_seq == job.seq
+    before = (await connection.execute(select(func.length(job_texts.c.text)).where(own))).scalar_one()
+    await connection.execute(update(job_texts).where(own).values(text=job_texts.c.text + more))
+    if before < SEARCHED_CHARS:
+        words: str = (await connection.execute(_WORDS, {"seq": job.seq})).scalar_one()
+        await _make_unsearchable(connection, job.seq)
+        await _make_searchable(connection, job.seq, words + more[: SEARCHED_CHARS - before])
+
+
 async def _repeated(
     connection: Transaction, job_id: str | None, idempotency_key: str | None, request_sha256: str
 ) -> Job | None:
@@ -261,6 +270,12 @@ async def _repeated(
 async def _change(connection: Transaction, statement: Any) -> Job | None:
     row = (await connection.execute(statement.returning(*COLUMNS))).first()
     return None if row is None else job_of(row)
+
+
+async def _make_searchable(connection: Transaction, seq: int, words: str) -> None:
+    await connection.execute(_SEARCHABLE, {"seq": seq, "words": words})
+    if pairs := pairs_of(words):
+        await connection.execute(_PAIRED, {"seq": seq, "pairs": pairs})
 
 
 async def _make_unsearchable(connection: Transaction, seq: int) -> None:

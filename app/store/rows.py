@@ -65,6 +65,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     encoding: dict[str, EncoderSettings] = {}
     seed: int
     text: str
+    chunks_total: int | None = None  #: 0 if the text is still being written: its chunks are planned as they come
     title: str | None = None
     tags: list[str] = []
     idempotency_key: str | None = None

@@ -102,6 +102,25 @@ class Jobs:
             before = await self._jobs.repeated(job_id, idempotency_key, request_sha256)
             if before is not None:
                 return before, False
+        new = await self._checked(request)
+        job, fresh = await self._jobs.add(
+            msgspec.structs.replace(
+                new, id=job_id or new.id, text=text, idempotency_key=idempotency_key, request_sha256=request_sha256
+            )
+        )
+        if fresh:
+            self._scheduler.wake(job.lane)
+        return job, fresh
+
+    async def submit_unwritten(self, request: Request, job_id: str) -> Job:
+        """Queue a job whose text is still to be written, and whose script is open. Raises as `submit` does."""
+        new = await self._checked(request)
+        job, _ = await self._jobs.add(msgspec.structs.replace(new, id=job_id, chunks_total=0))
+        self._scheduler.wake(job.lane)
+        return job
+
+    async def _checked(self, request: Request) -> NewJob:
+        """The job that is asked for, with an id of its own and without its text."""
         formats = list(dict.fromkeys(request.formats))
         encoding = encoder_settings(formats, {} if request.encoding is UNSET else request.encoding)
         request = msgspec.structs.replace(request, language=language_tag(request.language))
@@ -112,27 +131,21 @@ class Jobs:
         if settings.instruct and voice.kind is not VoiceKind.DESIGN and not entry.card.supports_instruct:
             why = f"the model {voice.model_id} cannot be told how to speak; leave settings.instruct out"
             raise InvalidRequest.about("settings.instruct", why)
-        job, fresh = await self._jobs.add(
-            NewJob(
-                id=job_id or str(uuid4()),
-                lane=request.lane,
-                voice_id=voice.id,
-                model_id=voice.model_id,
-                language=request.language,
-                settings=settings,
-                formats=formats,
-                encoding=encoding,
-                seed=secrets.randbits(53) if request.seed is None else request.seed,
-                text=text,
-                title=request.title,
-                tags=sorted(set(request.tags)),
-                idempotency_key=idempotency_key,
-                request_sha256=request_sha256,
-            )
+        return NewJob(
+            id=str(uuid4()),
+            lane=request.lane,
+            voice_id=voice.id,
+            model_id=voice.model_id,
+            language=request.language,
+            settings=settings,
+            formats=formats,
+            encoding=encoding,
+            seed=secrets.randbits(53) if request.seed is None else request.seed,
+            text="",
+            title=request.title,
+            tags=sorted(set(request.tags)),
+            request_sha256="",
         )
-        if fresh:
-            self._scheduler.wake(job.lane)
-        return job, fresh
 
     async def get(self, job_id: str) -> Job:
         """The job as it is now. Raises `JobNotFound`."""
@@ -260,6 +273,11 @@ def speakable(text: str) -> str:
     """The text, if it can be spoken and kept. Raises `EmptyText` or `InvalidRequest`."""
     if not text.strip():
         raise EmptyText.about("text")
+    return storable(text)
+
+
+def storable(text: str) -> str:
+    """The text, or a part of one, if it can be kept. Raises `InvalidRequest`."""
     if "\0" in text:
         raise InvalidRequest.about("text", "the text has a NUL character; send text without it")
     try:

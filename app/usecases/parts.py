@@ -8,6 +8,7 @@ from app.scheduler.feed import Feed
 from app.scheduler.scheduler import Scheduler
 from app.store.stores import Stores
 from app.usecases.audio_links import AudioLinks
+from app.usecases.contexts import Contexts
 from app.usecases.deletion import JobDeletion
 from app.usecases.jobs import Jobs
 from app.usecases.listened_jobs import ListenedJobs
@@ -35,3 +36,4 @@ class Parts(NamedTuple):
     listened: ListenedJobs
     live_audio: LiveAudio
     links: AudioLinks
+    contexts: Contexts

@@ -30,11 +30,13 @@ CREATE TRIGGER job_totals_added AFTER INSERT ON jobs BEGIN
 END"""
 
 CHANGED = """
-CREATE TRIGGER job_totals_changed AFTER UPDATE OF status, samples, work_us, refused_takes ON jobs BEGIN
+CREATE TRIGGER job_totals_changed
+AFTER UPDATE OF status, characters, samples, work_us, refused_takes ON jobs BEGIN
  UPDATE job_totals SET
   completed = completed + (NEW.status = 'completed') - (OLD.status = 'completed'),
   failed = failed + (NEW.status = 'failed') - (OLD.status = 'failed'),
   canceled = canceled + (NEW.status = 'canceled') - (OLD.status = 'canceled'),
+  characters = characters + NEW.characters - OLD.characters,
   samples = samples + NEW.samples - OLD.samples,
   work_us = work_us + NEW.work_us - OLD.work_us,
   refused_takes = refused_takes + NEW.refused_takes - OLD.refused_takes

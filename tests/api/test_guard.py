@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get")
 UNKNOWN = ("/", "/v1", "/v1/", "/v1/nope", "/v2/jobs", "/schema", "/docs", "/v1/openapi.json/x", "/v1/jobs/no-uuid")
-SOCKETS = ("/v1/events", "/v1/stream/00000000-0000-4000-8000-000000000000")
+SOCKETS = ("/v1/events", "/v1/speak", "/v1/stream/00000000-0000-4000-8000-000000000000")
 ALLOWED = TAURI_ORIGINS[0].encode()
 SECURITY = {
     "x-content-type-options": "nosniff",
@@ -480,7 +480,7 @@ async def test_a_socket_on_a_route_that_has_none_is_denied(shared: Engine, paths
 
 async def test_plain_http_on_a_socket_route_is_a_method_not_allowed(shared: Engine) -> None:
     for path in SOCKETS:
-        for method in ("GET", "POST", "DELETE"):
+        for method in ("GET", "PUT", "DELETE"):
             answer = await ask(shared, f"{method} {path} HTTP/1.1", host(shared), AUTHORIZATION)
 
             assert answer.status == 405

@@ -1,7 +1,7 @@
 """`WS /v1/stream/{job_id}`: joining at any time, and the ways in which it ends."""
 
 import json
-import socket as sockets
+import socket as plain_sockets
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
@@ -10,7 +10,7 @@ import anyio
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from app.api import stream
+from app.api import sockets, stream
 from app.events import AudioChunk, AudioData, JobStarted, TextRange
 from tests.api.asking import finished, full_lane, job_in, render, speak
 from tests.api.following import no_socket_tasks, socket_tasks, until_closed
@@ -256,10 +256,10 @@ async def test_listeners_that_vanish_leave_no_task(shared: Engine, caplog: pytes
 async def test_a_listener_that_takes_nothing_is_dropped(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = await finished(shared, "\n\n".join(f"[long] Much audio, number {number}." for number in range(30)))
     assert len(await shared.wav(job_id)) > 12_000_000, "it must be more than sockets hold"
-    monkeypatch.setattr(stream, "SEND_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(stream, "CLOSE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sockets, "SEND_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sockets, "CLOSE_TIMEOUT_S", 0.05)
     await no_socket_tasks()
-    with sockets.create_connection(("127.0.0.1", shared.port)) as silent:
+    with plain_sockets.create_connection(("127.0.0.1", shared.port)) as silent:
         request = (f"GET /v1/stream/{job_id} HTTP/1.1".encode(), host(shared), AUTHORIZATION, *UPGRADE, b"", b"")
         silent.sendall(b"\r\n".join(request))
         assert (await anyio.to_thread.run_sync(silent.recv, 12)) == b"HTTP/1.1 101"
@@ -274,7 +274,7 @@ async def test_a_job_that_is_retried_while_somebody_still_reads_its_end_goes_on_
 ) -> None:
     much = "\n\n".join(f"[long] Much audio, number {number}." for number in range(30))
     job_id = await render(shared, f"{much}\n\n[hold:again] And the end of it.")
-    with sockets.create_connection(("127.0.0.1", shared.port)) as silent:
+    with plain_sockets.create_connection(("127.0.0.1", shared.port)) as silent:
         request = (f"GET /v1/stream/{job_id} HTTP/1.1".encode(), host(shared), AUTHORIZATION, *UPGRADE, b"", b"")
         silent.sendall(b"\r\n".join(request))
         async with shared.socket(f"/stream/{job_id}") as socket:

@@ -166,3 +166,50 @@ async def test_chunks_far_after_the_playhead_wait_for_it() -> None:
     assert running.start() == 1
     running.active.stop(StopReason.CANCEL)
     await running.finished()
+
+
+async def test_a_text_that_is_still_written_is_spoken_as_it_comes() -> None:
+    running = Running(Lane.SPEAK, "One is here.", "Two came later.", written=1)
+    assert running.start() == 1
+    end(running.source.takes[0])
+    await running.starved()
+    assert running.log.shown == 1
+    assert running.rows.done == [], "the pause after it depends on what follows"
+
+    running.write(1)
+    assert running.start() == 1
+    end(running.source.takes[1])
+    await running.starved()
+    running.script.end()
+    await running.finished()
+
+    assert [one.chunk_index for one in running.rows.done] == [0, 1]
+
+
+async def test_the_pauses_of_a_text_that_comes_are_those_of_one_that_is_there() -> None:
+    whole, coming = (Running(Lane.SPEAK, "One is here.", "Two came later.", written=count) for count in (2, 1))
+    for running in (whole, coming):
+        running.start()
+        end(running.source.takes[0])
+        if running is coming:
+            await running.starved()
+            running.write(1)
+            running.start()
+        end(running.source.takes[1])
+        running.script.end()
+        await running.finished()
+
+    assert coming.rows.done == whole.rows.done
+
+
+async def test_a_run_that_waits_for_text_can_be_stopped() -> None:
+    running = Running(Lane.SPEAK, "One is here.", written=1)
+    running.start()
+    end(running.source.takes[0])
+    await running.starved()
+
+    running.active.stop(StopReason.CANCEL)
+    await running.finished()
+
+    assert running.speaking.done()
+    assert running.rows.done == []

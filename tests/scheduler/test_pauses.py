@@ -7,6 +7,7 @@ from app.audio.effects.seams import Ending
 from app.inference.espeak_voices import CARD
 from app.inference.model import ModelCard
 from app.scheduler.pauses import PAUSE_MS, Pauses, pause_factor
+from app.scheduler.script import Script
 from app.store.rows import ChunkRow
 from app.text.chunking import Boundary, chunk_text
 
@@ -24,7 +25,7 @@ def plan_of(text: str) -> list[ChunkRow]:
 def pauses_of(text: str, card: ModelCard = PLAIN, rate: float = 1.0) -> list[float]:
     """In milliseconds, after each chunk."""
     plan = plan_of(text)
-    pauses = Pauses(text, plan, card, rate=rate)
+    pauses = Pauses(Script(text, plan), card, rate=rate)
     found: list[float] = []
     for row in plan:
         seam = pauses.seam(Ending(), row)
@@ -89,7 +90,7 @@ def test_between_sentences_the_pauses_are_as_the_model_makes_them_inside_a_chunk
 @pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
 def test_what_is_left_of_a_pause_to_the_next_take_is_shorter_where_it_is_spoken_faster(rate: float) -> None:
     plan = plan_of(TEXT)
-    seam = Pauses(TEXT, plan, PLAIN, rate=rate).seam(Ending(), plan[1])
+    seam = Pauses(Script(TEXT, plan), PLAIN, rate=rate).seam(Ending(), plan[1])
 
     seam.push(b"\x00\x40" * 100)
     seam.finish()
@@ -102,7 +103,7 @@ def test_what_is_left_of_a_pause_to_the_next_take_is_shorter_where_it_is_spoken_
 def test_a_run_goes_on_with_what_the_row_before_says() -> None:
     plan = plan_of(TEXT)
     plan[1] = replace(plan[1], silence=400 * MS, pause=650 * MS)
-    pauses = Pauses(TEXT, plan, PLAIN, rate=1.0)
+    pauses = Pauses(Script(TEXT, plan), PLAIN, rate=1.0)
 
     assert pauses.ending(0) == Ending(0, None)
     assert pauses.ending(2) == Ending(400 * MS, 650 * MS)

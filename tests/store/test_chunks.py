@@ -8,7 +8,7 @@ from app.store.chunks import ChunkStore
 from app.store.database import Database
 from app.store.jobs import JobStore
 from app.store.rows import ChunkDone, Job, JobStatus
-from tests.store.samples import done, in_state, plan_of, scalar
+from tests.store.samples import added, done, in_state, plan_of, scalar
 
 pytestmark = pytest.mark.anyio
 
@@ -127,3 +127,23 @@ async def test_a_full_disk_keeps_all_of_a_plan_or_none(
 
     assert await chunks.list(made) == []
     assert (await jobs.get(made.id)).chunks_total is None
+
+
+async def test_a_text_that_is_still_written_grows_with_its_chunks(jobs: JobStore, chunks: ChunkStore) -> None:
+    job = await added(jobs, text="", chunks_total=0, title="灯")
+    first, second = plan_of(6, 11)
+
+    assert await chunks.extend(job, "One.  ", [first])
+    assert await chunks.extend(job, "灯火です。", [second])
+
+    row = await jobs.get(job.id)
+    assert (row.characters, row.chunks_total, await jobs.text(row)) == (11, 2, "One.  灯火です。")
+    assert await chunks.list(job) == [first, second]
+
+
+async def test_a_job_that_has_ended_takes_no_more_text(jobs: JobStore, chunks: ChunkStore) -> None:
+    job = await in_state(jobs, JobStatus.CANCELED, text="", chunks_total=0)
+
+    assert not await chunks.extend(job, "One.", plan_of(4))
+
+    assert (await jobs.text(job), await chunks.list(job)) == ("", [])

@@ -10,11 +10,12 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
 from app.inference.model import Lane
+from app.store.chunks import ChunkStore
 from app.store.database import Database
 from app.store.history import History, Position
 from app.store.jobs import JobStore
 from app.store.rows import HistoryFilter, Job, JobStatus
-from tests.store.samples import added, in_state
+from tests.store.samples import added, in_state, plan_of
 from tests.support.variants import in_test_long
 
 pytestmark = pytest.mark.anyio
@@ -284,3 +285,19 @@ def _named(statement: str) -> str:
     """EXPLAIN of a statement whose question marks become :p0, :p1 …"""
     first, *rest = statement.split("?")
     return f"EXPLAIN QUERY PLAN {first}" + "".join(f":p{number}{part}" for number, part in enumerate(rest))
+
+
+async def test_a_text_that_came_bit_by_bit_is_found_by_its_words(
+    jobs: JobStore, chunks: ChunkStore, history: History
+) -> None:
+    job = await added(jobs, text="", chunks_total=0)
+
+    await chunks.extend(job, "東京", plan_of(2))
+    await chunks.extend(job, "です xylophones", plan_of(2, 14)[1:])
+
+    for words in ("東京", "京で", "xylo"):
+        assert [found.id for found in await pages(history, HistoryFilter(text=words), limit=5)] == [job.id]
+    moved = await jobs.move(job, before=[JobStatus.QUEUED], to=JobStatus.CANCELED)
+    assert moved is not None
+    assert await jobs.delete(moved)
+    assert not await pages(history, HistoryFilter(text="京で"), limit=5)

@@ -58,6 +58,16 @@ async def test_a_job_counts_with_all_that_is_done_for_it(
     assert (found.characters, found.samples, found.work_us, found.refused_takes) == (12, 250, 9, 2)
 
 
+async def test_a_text_that_is_still_written_counts_as_it_comes(
+    jobs: JobStore, chunks: ChunkStore, totals: JobTotals
+) -> None:
+    job = await added(jobs, text="", chunks_total=0)
+
+    await chunks.extend(job, "Twelve chars", plan_of(12))
+
+    assert (await total(totals)).characters == 12
+
+
 async def test_audio_that_is_taken_back_is_taken_off(jobs: JobStore, chunks: ChunkStore, totals: JobTotals) -> None:
     await added(jobs)
     job = await jobs.claim(Lane.RENDER)

@@ -15,6 +15,7 @@ from app.scheduler.chunk_writer import ChunkWriter
 from app.scheduler.delivery import ListenerDelivery, RenderDelivery
 from app.scheduler.job_run import JobRun
 from app.scheduler.pauses import Pauses
+from app.scheduler.script import Script
 from app.store.rows import ChunkDone, ChunkRefused, ChunkRow, Job, JobStatus, Settings
 
 CARD = ModelCard("any", (), frozenset(), supports_clone=False, streams=True)
@@ -120,7 +121,12 @@ class Running:
     """A run, and everything it knows; `start` does what turns would do."""
 
     def __init__(
-        self, lane: Lane, *sentences: str, source: FakeSource | None = None, allow_gaps: bool = False
+        self,
+        lane: Lane,
+        *sentences: str,
+        source: FakeSource | None = None,
+        allow_gaps: bool = False,
+        written: int | None = None,
     ) -> None:
         text, plan = " ".join(sentences), list[ChunkRow]()
         for index, sentence in enumerate(sentences):
@@ -132,15 +138,17 @@ class Running:
         self.source = source or FakeSource()
         self.log, self.rows = FakeLog(self.steps), FakeRows(self.steps)
         self.active = ActiveJob(job_of(lane, allow_gaps=allow_gaps))
-        pauses = Pauses(text, plan, CARD, rate=1.0)
+        self._later = plan if written is None else plan[written:]
+        self.script = Script(text, plan) if written is None else Script(text, plan[:written], whole=False)
+        pauses = Pauses(self.script, CARD, rate=1.0)
         voice = VoiceSpec(VoiceKind.PRESET, name="one")
-        requester = ChunkRequester(self.active.job, text, voice, frozenset(), self.source)
-        writer = ChunkWriter(self.active, pauses, requester, self.log, self.rows, lambda: None)
+        requester = ChunkRequester(self.active.job, self.script, voice, frozenset(), self.source)
+        writer = ChunkWriter(self.active, self.script, pauses, requester, self.log, self.rows, lambda: None)
         if lane is Lane.SPEAK:
             delivery = ListenerDelivery(self.active, requester, writer, self.log)
         else:
             delivery = RenderDelivery(self.active, requester, writer, self.log, self.source)
-        self.run = JobRun(self.active, plan, requester, delivery, self.log)
+        self.run = JobRun(self.active, self.script, requester, delivery, self.log)
         self.active.on_stop(self.run.stop)
         self.speaking = asyncio.create_task(self.run.speak())
 
@@ -151,6 +159,17 @@ class Running:
             self.run.start_next()
             started += 1
         return started
+
+    def write(self, count: int) -> None:
+        """Let the next sentences of a text come that is still being written."""
+        self.script.extend("", self._later[:count])
+        del self._later[:count]
+
+    async def starved(self) -> None:
+        """Wait until the run waits for text."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.script.starved:
+                await asyncio.sleep(0.005)
 
     async def finished(self) -> None:
         """Wait until the run has ended. Raises why, if it failed."""

@@ -20,13 +20,14 @@ class Ending(NamedTuple):
 class Seam:
     """One stretch of audio, between what is before it and what comes: PCM in, PCM out, with silence at its ends.
 
-    `pause` is the silence that must follow it, in samples, of which `left` are for the start of what follows. The
-    first samples are held back until one can be heard, or there is enough silence without more. All pushes and
-    `finish` together give the same bytes, however the stretch is cut into pushes.
+    `pause` is the silence that must follow it, in samples, of which `left` are for the start of what follows; it
+    may be set later, before `finish`. The first samples are held back until one can be heard, or there is enough
+    silence without more. All pushes and `finish` together give the same bytes, however the stretch is cut.
     """
 
-    def __init__(self, before: Ending, *, pause: int, left: int) -> None:
-        self._before, self._pause, self._left = before, pause, left
+    def __init__(self, before: Ending, *, pause: int | None, left: int) -> None:
+        self.pause = pause
+        self._before, self._left = before, left
         self._missing = max(0, (before.pause or 0) - before.silence)
         self._held = b""
         self._silence = before.silence
@@ -54,7 +55,7 @@ class Seam:
         if not self._heard:
             held, self._held, self._missing = self._held, b"", 0
             return held
-        added = silence(self._pause - self._left - self._silence)
+        added = silence(self._known_pause - self._left - self._silence)
         self._silence += sample_count(added)
         return added
 
@@ -67,7 +68,12 @@ class Seam:
     def ending(self) -> Ending:
         """How the audio ends after it. A stretch that cannot be heard makes the pause no shorter."""
         if self._heard:
-            return Ending(self._silence, self._pause)
+            return Ending(self._silence, self._known_pause)
         if self._before.pause is None:
             return Ending(self._silence, None)
-        return Ending(self._silence, max(self._before.pause, self._pause))
+        return Ending(self._silence, max(self._before.pause, self._known_pause))
+
+    @property
+    def _known_pause(self) -> int:
+        assert self.pause is not None, "what follows is known by now"
+        return self.pause
