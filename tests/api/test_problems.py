@@ -45,6 +45,7 @@ STATUSES = {
     "JOB_NOT_COMPLETED": 409,
     "WRONG_STATE": 409,
     "IDEMPOTENCY_CONFLICT": 409,
+    "COUNT_CHANGED": 409,
     "INFERENCE_FAILED": 500,
     "ENGINE_RESTARTED": 503,
     "OVERLOADED": 503,
@@ -403,7 +404,7 @@ async def test_a_method_that_a_route_has_not_is_refused_and_the_others_are_named
 
     assert response.status_code == 405
     assert error_in(response)["code"] == "METHOD_NOT_ALLOWED"
-    assert set(response.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
+    assert set(response.headers["allow"].split(", ")) == {"GET", "POST", "DELETE", "OPTIONS"}
     assert error_in(response)["message"] == f"PUT is not possible here; these are: {response.headers['allow']}"
 
 

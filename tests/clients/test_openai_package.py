@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import re
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -13,10 +15,12 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from app.config import DEFAULT_PORT
 from app.models.spec import espeak
 from tests.api.conftest import opened
 from tests.support.client import PATIENCE_S, TOKEN, Engine
 from tests.support.fakes import VOICE_ID
+from tests.support.pages import text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +71,23 @@ async def test_the_client_without_an_event_loop(speaking: Engine) -> None:
             return client.audio.speech.create(model="gpt-4o-mini-tts", voice="nova", input=TEXT).content
 
     assert seconds_of(await anyio.to_thread.run_sync(speak)) > 1
+
+
+async def test_the_example_of_the_documentation_runs_as_it_stands(
+    speaking: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = re.search(r"^```python\n(.*?)^```$", text_of("docs/openai.md"), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    code = found[1].replace(f":{DEFAULT_PORT}/", f":{speaking.port}/")
+    token = tmp_path / ".local/share/q3tts/token"
+    token.parent.mkdir(parents=True)
+    token.write_text(TOKEN)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    await anyio.to_thread.run_sync(lambda: exec(compile(code, "docs/openai.md", "exec"), {"__name__": "__main__"}))
+
+    assert seconds_of((tmp_path / "tide.mp3").read_bytes()) > 1
 
 
 async def test_the_first_bytes_come_while_the_rest_is_being_spoken(shared: Engine) -> None:
