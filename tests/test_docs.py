@@ -149,8 +149,8 @@ def test_every_websocket_route_is_documented(path: str) -> None:
     assert f"`{path}`" in text_of("docs/websocket.md")
 
 
-def test_there_are_three_websocket_routes() -> None:
-    assert websocket_routes() == ["/v1/events", "/v1/speak", "/v1/stream/{job_id}"]
+def test_there_are_four_websocket_routes() -> None:
+    assert websocket_routes() == ["/v1/audio/speech/stream", "/v1/events", "/v1/speak", "/v1/stream/{job_id}"]
 
 
 @pytest.mark.parametrize("parameter", ["after_seq", "format"])

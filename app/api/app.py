@@ -19,6 +19,7 @@ from app.api.export import export
 from app.api.health import health
 from app.api.jobs import JobController
 from app.api.models import ModelController
+from app.api.omni import speak_utterances
 from app.api.openai_errors import has_openai_shape
 from app.api.options import AllowedMethods
 from app.api.queries import KnownParameters
@@ -49,6 +50,7 @@ def make_app(parts: Parts) -> Litestar:
         VoiceController,
         ModelController,
         speak_contexts,
+        speak_utterances,
         stream,
         events,
     ]

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from typing import Literal, NamedTuple
 
-import msgspec
 from litestar import websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
@@ -27,7 +26,8 @@ from app.api.context_messages import (
     decoded,
     encoded,
 )
-from app.api.sockets import Socket, accept, closing, send
+from app.api.outbox import Outbox
+from app.api.sockets import Socket, accept, closing
 from app.errors import Overloaded, SpeechError, WrongState
 from app.events import AudioChunk
 from app.usecases.contexts import Context, Contexts
@@ -36,9 +36,6 @@ from app.usecases.jobs import Jobs
 
 #: Contexts of one socket that have not ended.
 MAX_SOCKET_CONTEXTS = 8
-
-#: Errors that wait to be sent; a client that makes more of them, and reads none, is dropped.
-MAX_ERRORS = 64
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +69,13 @@ class ContextSocket:
         self._open: dict[str, _Listened] = {}
         self._canceled: set[_Listened] = set()  # nothing more of these should be heard
         self._count = 0
-        self._sending = asyncio.Lock()
-        self._errors: asyncio.Queue[ContextError] = asyncio.Queue(MAX_ERRORS)
+        self._outbox = Outbox(socket)
 
     async def serve(self) -> None:
         """Serve the client until it goes. Then its jobs are canceled: nobody listens any more."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._send_errors(), name="errors of a socket")
+                tasks.create_task(self._outbox.run(), name="outbox of a socket")
                 await self._read(tasks)
                 raise WebSocketDisconnect(detail="the client is gone")
         except ExceptionGroup as failures:
@@ -136,26 +132,21 @@ class ContextSocket:
             self._report(error, one.id)
 
     def _report(self, error: SpeechError, context_id: str | None) -> None:
-        try:
-            self._errors.put_nowait(ContextError(context_id=context_id, error=error.body()))
-        except asyncio.QueueFull:
-            raise TimeoutError("the client reads no errors") from None
-
-    async def _send_errors(self) -> None:
-        while True:
-            await self._send(await self._errors.get())
+        self._outbox.send_soon(ContextError(context_id=context_id, error=error.body()))
 
     async def _send_events(self, one: _Listened) -> None:
         """The events of a context's job to its end. Whoever reads them slowly has it spoken slowly."""
         job = one.context.job
-        await self._send(ContextOpened(context_id=one.id, number=one.number, job_id=job.id, voice_id=job.voice_id))
+        await self._outbox.send(
+            ContextOpened(context_id=one.id, number=one.number, job_id=job.id, voice_id=job.voice_id)
+        )
         try:
             async with self._jobs.follow(job.id, backpressure=True) as events:
                 async for event in events:
                     heard = isinstance(event, AudioChunk)
                     if heard and one in self._canceled:
                         continue
-                    await self._send(encoded(event, one.id, one.number, binary=self._binary))
+                    await self._outbox.send(encoded(event, one.id, one.number, binary=self._binary))
                     if heard:
                         self._jobs.report_playhead(job.id, event.text_range.start_char)
         except SpeechError as error:
@@ -165,8 +156,3 @@ class ContextSocket:
         self._canceled.discard(one)
         if self._open.get(one.id) is one:
             del self._open[one.id]
-
-    async def _send(self, message: ContextOpened | ContextError | str | bytes) -> None:
-        async with self._sending:
-            plain = message if isinstance(message, str | bytes) else msgspec.json.encode(message).decode()
-            await send(self._socket, plain)

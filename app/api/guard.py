@@ -222,7 +222,7 @@ def _answering(scope: Scope, send: Send, cors: list[tuple[bytes, bytes]]) -> Sen
             why = f"{NOT_VALID}a parameter is wrong: {known}"
             await _refuse(scope, send, 400, "INVALID_REQUEST", why, cors, _wrong_parameter(scope))
         else:
-            known = "/v1/stream/{job_id}, with a UUID, /v1/events and /v1/speak"
+            known = "/v1/stream/{job_id}, with a UUID, /v1/events, /v1/speak and /v1/audio/speech/stream"
             await _refuse(scope, send, 404, "NOT_FOUND", f"there is no such WebSocket; there are {known}", cors)
 
     return answer

@@ -42,6 +42,10 @@ class Context:
         self._unsaved = ""  # the end of the text, whose chunks are not certain or not committed yet
         self._certain: list[Chunk] = []  # those that are not committed yet
 
+    def text(self, start: int = 0, end: int | None = None) -> str:
+        """What is certain of the text, or a stretch of it."""
+        return self._script.text[start:end]
+
     async def append(self, text: str) -> None:
         """More of the text. Raises `InvalidRequest` when it cannot be taken, and none of it is; `WrongState` when
         the context has ended; `StorageFailed`, and then it is written with what comes next.
