@@ -3,6 +3,7 @@ deleting them in `job_deletion.py`."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlencode
 
 import click
 
@@ -84,14 +85,15 @@ def retry(jobs: tuple[str, ...], where: Where) -> None:
 @click.option("--partial", is_flag=True, help="Save the audio generated so far if the job is not finished.")
 @which_engine
 def save_(job: str, output: Path, partial: bool, where: Where) -> None:
-    """Save a job's audio as a WAV file.
+    """Save a job's audio as a file, in a format that the job was made in.
 
     \b
     Examples:
-      q3tts jobs save 5c56a822 -o tide.wav
+      q3tts jobs save 5c56a822 -o tide.mp3
       q3tts jobs save 5c56a822 -o so-far.wav --partial
     """
-    check(output)
+    format = check(output)
+    asked = {**({} if format is None else {"format": format}), **({"partial": "true"} if partial else {})}
     with connected(*where) as engine:
         job_id = job_id_of(engine, job)
         found = engine.get(f"/jobs/{job_id}")
@@ -99,7 +101,7 @@ def save_(job: str, output: Path, partial: bool, where: Where) -> None:
         if partial and silent and found["status"] != JobStatus.COMPLETED:
             raise CommandFailed(f"the job is {found['status']} and has no audio yet")
         try:
-            save(engine, f"/jobs/{job_id}/audio{'?partial=true' if partial else ''}", output)
+            save(engine, f"/jobs/{job_id}/audio?{urlencode(asked)}", output)
         except RequestRefused as error:
             if error.word != JobNotCompleted.code or partial:
                 raise

@@ -24,7 +24,7 @@ def refuse_files(words: Sequence[str], output: Path | None) -> None:
     given = " ".join(map(shlex.quote, words))
     if words and all(map(_is_file, words)):
         target = "" if output is None or len(words) > 1 else f" -o {shlex.quote(str(output))}"
-        ways = [f"to make a WAV file of it: q3tts render {given}{target}", f"to say its name: q3tts -- {given}"]
+        ways = [f"to make a file of it: q3tts render {given}{target}", f"to say its name: q3tts -- {given}"]
         if len(words) == 1 and output is None:
             ways.insert(0, f"to hear it: q3tts < {given}")
         what = f"{words[0]} is a file" if len(words) == 1 else "these words are files"

@@ -1,5 +1,5 @@
-"""`q3tts render`: a text becomes a WAV file. The engine does it as a job of its queue; here it is submitted and
-watched, and its file is fetched.
+"""`q3tts render`: a text becomes a file of audio. The engine does it as a job of its queue; here it is submitted
+and watched, and its file is fetched.
 """
 
 import shlex
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import click
 
+from app.audio.export.formats import FILE_FORMATS, FORMATS, WAV, format_of
 from app.cli.command import (
     INTERRUPTED,
     UNAVAILABLE,
@@ -26,7 +27,7 @@ from app.cli.engine import EngineClient, RequestRefused, connected
 from app.cli.finding import SHOWN, Fields, used_model
 from app.cli.progress import shown
 from app.cli.reading import encoding, read_text
-from app.cli.saving import STDOUT, SUFFIX, check, output, save
+from app.cli.saving import STDOUT, check, output, save
 from app.cli.speaking import job_of, no_sound, speaking
 from app.cli.terminal import note, print_json, say, speed
 from app.cli.watching import ended
@@ -53,6 +54,11 @@ WITHDRAWALS, WITHDRAWAL_S = 5, 0.1
 @output(required=False)
 @speaking
 @encoding
+@click.option(
+    "--format",
+    type=click.Choice(FILE_FORMATS),
+    help="The format of files without -o, and of standard output.  [default: wav]",
+)
 @click.option("--title", help="What the job is called in the history.  [default: the file's name]")
 @click.option("--detach", is_flag=True, help="Leave the job to the daemon: its id is printed, no file is written.")
 @as_json
@@ -61,13 +67,14 @@ def render(
     files: tuple[Path, ...],
     output: Path | None,
     encoding: str | None,
+    format: str | None,
     title: str | None,
     detach: bool,
     as_json: bool,
     where: Where,
     **speech: Any,
 ) -> None:
-    """Turn texts into WAV files. Each FILE gets one beside it, or a single one that of -o; - is standard input.
+    """Turn texts into audio files. Each FILE gets one beside it, or a single one that of -o; - is standard input.
 
     Ctrl-C cancels the job and leaves no file.
 
@@ -75,13 +82,20 @@ def render(
     Examples:
       q3tts render story.txt             makes story.wav
       q3tts render chapters/*.txt --voice Vivian --rate 1.1
-      q3tts render story.txt -o read.wav
+      q3tts render story.txt -o read.mp3
+      q3tts render chapters/*.txt --format opus
       fortune | q3tts render - -o - | aplay
       q3tts render long.txt --detach     then: q3tts jobs save ID -o long.wav
     """
-    outputs = [None] * len(files) if detach else _checked_outputs(files, output, as_json=as_json)
+    format = _format(output, format)
+    outputs = [None] * len(files) if detach else _checked_outputs(files, output, format, as_json=as_json)
     requests = [
-        job_of(speech, text=read_text(file, encoding), title=(title or _title(file))[:MAX_TITLE] or None)
+        job_of(
+            speech,
+            text=read_text(file, encoding),
+            title=(title or _title(file))[:MAX_TITLE] or None,
+            formats=[format],
+        )
         for file in files
     ]
     jobs: list[Fields] = []
@@ -99,20 +113,30 @@ def render(
         note(f"no file is written now; when the job is completed, do that with: {again}")
 
 
-def _checked_outputs(files: tuple[Path, ...], output: Path | None, *, as_json: bool) -> list[Path]:
+def _format(output: Path | None, wanted: str | None) -> str:
+    """That of the files. Raises `CommandFailed` when it is said twice, and differently."""
+    ending = None if output is None or output == STDOUT else format_of(output)
+    if ending is not None and wanted not in (None, ending):
+        raise CommandFailed(
+            f"the ending of {output} says {ending}, and --format {wanted}; leave --format out", USAGE
+        )
+    return ending or wanted or WAV
+
+
+def _checked_outputs(files: tuple[Path, ...], output: Path | None, format: str, *, as_json: bool) -> list[Path]:
     """Where each file's audio goes. Raises before anything is spoken when there is no place for one of them."""
     if output is not None and len(files) > 1:
-        raise click.UsageError("-o names one file; leave it out to get a WAV file beside each text.")
+        raise click.UsageError("-o names one file; leave it out to get a file beside each text.")
     if output is None and STDOUT in files:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    outputs = [file.with_suffix(SUFFIX) if output is None else output for file in files]
+    outputs = [file.with_suffix(FORMATS[format].suffix) if output is None else output for file in files]
     for place in outputs:
         if output is None and (place.exists() or outputs.count(place) > 1):
             why = "two files would become it" if outputs.count(place) > 1 else "it exists"
             raise CommandFailed(f"{place} is not written, {why}; name another file with -o", USAGE)
         check(place)
     if as_json and output == STDOUT:
-        raise CommandFailed("--json and the WAV file cannot both have standard output", USAGE)
+        raise CommandFailed("--json and the file cannot both have standard output", USAGE)
     return outputs
 
 

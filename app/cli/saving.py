@@ -4,7 +4,7 @@ when all of it has arrived.
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,16 +12,19 @@ from typing import BinaryIO
 import click
 
 from app.audio.export.audio_file import is_replaceable
+from app.audio.export.formats import FILE_FORMATS, endings, format_of
 from app.cli.command import CANNOT_WRITE, USAGE, Callback, CommandFailed
 from app.cli.engine import ANSWER_S, EngineClient
 from app.process.files import atomic_write
 
 STDOUT = Path("-")
 
-SUFFIX = ".wav"
 
-
-def output(*, required: bool = True) -> Callable[[Callback], Callback]:
+def output(
+    *,
+    required: bool = True,
+    help_text: str = "The file to write, whose ending decides its format; - is standard output.",
+) -> Callable[[Callback], Callback]:
     """Add the option for the file."""
     return click.option(
         "-o",
@@ -29,27 +32,33 @@ def output(*, required: bool = True) -> Callable[[Callback], Callback]:
         required=required,
         type=click.Path(path_type=Path, allow_dash=True),
         metavar="FILE",
-        help="The WAV file to write; - is standard output.",
+        help=help_text,
     )
 
 
-def check(target: Path) -> None:
-    """Fail now if the file cannot be written, rather than when everything else is done. Raises `CommandFailed`."""
+def check(target: Path, *, formats: Sequence[str] = FILE_FORMATS) -> str | None:
+    """Fail now if the file cannot be written, rather than when everything else is done.
+
+    Gives its format, which the ending decides; None for standard output. Raises `CommandFailed`.
+    """
     if target == STDOUT:
         if sys.stdout.isatty():
             raise CommandFailed(
-                "a WAV file cannot be printed on a terminal; pipe it, or name a file with -o", USAGE
+                "an audio file cannot be printed on a terminal; pipe it, or name a file with -o", USAGE
             )
-        return
+        return None
     place = target.resolve()
     if place.exists() and not place.is_file():
         raise CommandFailed(f"{target} cannot be written: it is not a regular file", CANNOT_WRITE)
-    if target.suffix.lower() != SUFFIX:
-        raise CommandFailed(f"{target}: only WAV files are written yet; give it the suffix {SUFFIX}", USAGE)
+    format = format_of(target)
+    if format not in formats:
+        raise CommandFailed(
+            f"{target}: the ending says which kind of file it will be; it can be {endings(formats)}", USAGE
+        )
     try:
         if place.exists() and not is_replaceable(place):
             raise CommandFailed(
-                f"{target} exists and is not a WAV file; it is left as it is, give another name", CANNOT_WRITE
+                f"{target} exists and is not an audio file; it is left as it is, give another name", CANNOT_WRITE
             )
     except OSError as error:
         raise CommandFailed(f"{target} cannot be replaced: {error.strerror}", CANNOT_WRITE) from error
@@ -57,6 +66,7 @@ def check(target: Path) -> None:
         raise CommandFailed(f"{target} cannot be written: the folder {place.parent} does not exist", CANNOT_WRITE)
     if not os.access(place.parent, os.W_OK | os.X_OK):
         raise CommandFailed(f"{target} cannot be written: the folder {place.parent} is not writable", CANNOT_WRITE)
+    return format
 
 
 def save(engine: EngineClient, path: str, target: Path, *, answer_s: float = ANSWER_S) -> None:

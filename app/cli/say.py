@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import click
 
+from app.audio.export.formats import endings, format_of
 from app.cli.command import USAGE, Command, CommandFailed, Where, as_json, which_engine
 from app.cli.misread import refuse_files
 from app.cli.reading import STDIN, encoding, read_text
@@ -43,7 +44,11 @@ class Say(Command):
 @click.command(cls=Say, hidden=True)
 @click.argument("words", nargs=-1)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Save a WAV file instead of playing."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Save a file instead of playing; its ending decides the format.",
 )
 @click.option("--play", is_flag=True, help="With --output: play as well.")
 @speaking
@@ -64,11 +69,11 @@ def say(
     \b
     Examples:
       q3tts "Take good shoes."
-      q3tts -o shoes.wav --language German "Nimm gute Schuhe."
+      q3tts -o shoes.mp3 --language German "Nimm gute Schuhe."
       date | q3tts
     """
-    if output is not None and not output.suffix:
-        why = f"the name of a WAV file ends in .wav, and that of -o {output} does not"
+    if output is not None and format_of(output) is None:
+        why = f"the name of a file ends in {endings()}, and that of -o {output} does not"
         raise CommandFailed(f"{why}; if it is a text that begins with a dash, put -- before it", USAGE)
     request: dict[str, Any] = {"action": "generate", "text": _text(words, encoding, output), **given(**speech)}
     if output is not None:

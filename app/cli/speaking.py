@@ -44,7 +44,7 @@ def speaking(callback: Callback) -> Callback:
 
 def no_sound(file: Path | None) -> str:
     """A warning for a text that has nothing in it to say, such as a line of dashes."""
-    silent = "" if file is None else f"; {'the WAV file' if str(file) == '-' else file} has no sound"
+    silent = "" if file is None else f"; {'the file' if str(file) == '-' else file} has no sound"
     return f"nothing in this text is spoken{silent}"
 
 

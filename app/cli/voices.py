@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from app.audio.export.formats import WAV
 from app.audio.recordings.reference import MAX_BYTES, MIN_BYTES, described, kind_of
 from app.cli import completion
 from app.cli.command import USAGE, Command, CommandFailed, Group, Where, as_json, language, which_engine
@@ -141,7 +142,7 @@ def rename(voice: str, name: str, where: Where) -> None:
 
 @voices.command()
 @one_voice
-@output()
+@output(help_text="The WAV file to write; - is standard output.")
 @which_engine
 def preview(voice: str, output: Path, where: Where) -> None:
     """Save a short WAV file in which a voice speaks. The first time that may take as long as loading its model.
@@ -151,7 +152,7 @@ def preview(voice: str, output: Path, where: Where) -> None:
       q3tts voices preview whisper -o whisper.wav
       q3tts voices preview whisper -o - | aplay
     """
-    check(output)
+    check(output, formats=(WAV,))
     with connected(*where) as engine:
         found = voice_of(engine, voice)
         save(engine, f"/voices/{found['voice_id']}/preview", output, answer_s=LOADING_S)

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app import SAMPLE_RATE, __version__
+from app.audio.export.formats import WAV
 from app.daemon.engine import DaemonContext
 from app.daemon.output import checked_output, save
 from app.daemon.protocol import failed
@@ -52,7 +53,7 @@ class Generate(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     language: str | None = None  #: English, or the language of the voice that is named
     instruct: Annotated[str, Meta(max_length=1000)] | None = None
-    output: str | None = None  #: null for the speakers alone
+    output: str | None = None  #: whose ending decides the format; null for the speakers alone
     voice: str | None = None  #: an id or a name; null for the active model's
     model: str | None = None  #: whose voice it should be: an id, a repository, or a folder
     play: bool | None = None  #: null: unless there is an output
@@ -143,11 +144,13 @@ async def generate(engine: DaemonContext, wanted: Generate) -> dict[str, Any]:
     # Whatever can be wrong is found before a voice or a job is made.
     speakable(wanted.text)
     tag = language_tag(LANGUAGE if wanted.language is None else wanted.language)
-    path = None if wanted.output is None else await asyncio.to_thread(checked_output, wanted.output)
+    path, format = None, WAV
+    if wanted.output is not None:
+        path, format = await asyncio.to_thread(checked_output, wanted.output)
     if play:
         await engine.speakers.check()
     job_id = await _new_id(engine, wanted.job_id)
-    request = await _request(engine, wanted, tag, Lane.SPEAK if play else Lane.RENDER)
+    request = await _request(engine, wanted, tag, Lane.SPEAK if play else Lane.RENDER, format)
     if not play:
         return await _made(engine, job_id, request, path, play=False)
     async with engine.aloud:
@@ -177,8 +180,8 @@ async def _made(
             return failed(ErrorBody("JOB_CANCELED", "somebody canceled the job", {"job_id": job_id}))
         job = await engine.parts.stores.jobs.get(job_id)
         if path is not None:
-            wav = await engine.parts.jobs.audio(job_id, format="wav", partial=False)
-            await asyncio.to_thread(save, wav, path, umask=engine.config.umask)
+            audio = await engine.parts.jobs.audio(job_id, format=None, partial=False)
+            await asyncio.to_thread(save, audio, path, umask=engine.config.umask)
     except BaseException:
         await wait_uncancelled(_ended(engine, job_id))
         raise
@@ -191,7 +194,7 @@ async def _made(
     }
 
 
-async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane) -> Request:
+async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane, format: str) -> Request:
     """The job, once its voice is known."""
     instruct = (wanted.instruct or "").strip()
     model = wanted.model
@@ -212,6 +215,7 @@ async def _request(engine: DaemonContext, wanted: Generate, tag: str, lane: Lane
         language=tag,
         settings=Settings(instruct=instruct, rate=wanted.rate, pitch=wanted.pitch, volume=wanted.volume),
         seed=wanted.seed,
+        formats=(format,),
         title=shorten(wanted.text, TITLE_CHARS, placeholder="…"),
     )
 

@@ -1,9 +1,10 @@
 """The file that a client asks for: checked before anything is spoken, and written as a whole or not at all."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from app.audio.export.audio_file import AudioFile, is_replaceable
+from app.audio.export.formats import endings, format_of
 from app.errors import InvalidRequest, StorageFailed
 from app.process.files import atomic_write, new_file_beside, sync_folder
 
@@ -13,12 +14,14 @@ FILE_MODE = 0o644
 COPIED_AT_ONCE = 1 << 20
 
 
-def checked_output(wanted: str) -> Path:
-    """Where the file goes. Blocks. Raises `InvalidRequest` when it cannot be made there."""
+def checked_output(wanted: str) -> tuple[Path, str]:
+    """Where the file goes, and its format, which the ending decides. Blocks. Raises `InvalidRequest` when it cannot
+    be made there.
+    """
     if not wanted.startswith("/"):
         raise _refused(f"{wanted!r} is relative, and the daemon has another current folder; give an absolute path")
-    if not wanted.lower().endswith(".wav"):
-        raise _refused(f"{wanted!r} does not end in .wav, which is what is written")
+    if (format := format_of(PurePosixPath(wanted))) is None:
+        raise _refused(f"{wanted!r} has no ending that says which kind of file it will be; it can be {endings()}")
     try:
         path = Path(os.path.realpath(wanted))  # where a link leads to: the link stays
         if path.is_dir():
@@ -26,7 +29,7 @@ def checked_output(wanted: str) -> Path:
         if os.path.lexists(path) and not path.is_file():
             raise _refused(f"{wanted} exists and is not a regular file")
         if path.is_file() and not is_replaceable(path):
-            raise _refused(f"{wanted} exists and is not a WAV file; it is left as it is, give another name")
+            raise _refused(f"{wanted} exists and is not an audio file; it is left as it is, give another name")
         if not path.parent.is_dir():
             raise _refused(f"the folder {path.parent} does not exist; create it first")
         with new_file_beside(path, unique=True):
@@ -34,19 +37,19 @@ def checked_output(wanted: str) -> Path:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise _refused(f"{wanted} cannot be written: {why}") from error
-    return path
+    return path, format
 
 
-def save(wav: AudioFile, path: Path, *, umask: int) -> None:
+def save(audio: AudioFile, path: Path, *, umask: int) -> None:
     """Copy the audio there, atomically and durably. Blocks. Raises `StorageFailed`."""
     try:
         with (
-            open(wav.path, "rb") as source,
+            open(audio.path, "rb") as source,
             atomic_write(path, mode=FILE_MODE & ~umask, unique=True) as target,
         ):
-            target.write(wav.header)
-            source.seek(wav.offset)
-            left = wav.size
+            target.write(audio.header)
+            source.seek(audio.offset)
+            left = audio.size
             while left and (block := source.read(min(left, COPIED_AT_ONCE))):
                 target.write(block)
                 left -= len(block)

@@ -1,11 +1,10 @@
 """Which files a job will have, and how each is encoded."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 
 from msgspec import Struct
 
-from app.audio.export.formats import FILE_FORMATS, FORMATS, WAV, encoding
+from app.audio.export.formats import WAV, encoding
 from app.errors import InvalidRequest
 from app.store.rows import EncoderSettings
 from app.usecases.fields import wrong
@@ -36,14 +35,3 @@ def encoder_settings(formats: Sequence[str], asked: Mapping[str, EncodingChoice]
             raise wrong(f"encoding.{name}.{about['field']}", about["message"]) from error
         found[name] = EncoderSettings(made.sample_rate, made.bit_rate)
     return found
-
-
-def format_of(path: PurePath) -> str | None:
-    """The format of a file by the ending of its name; None when that is of none."""
-    ending = path.suffix.lower()
-    return next((name for name in FILE_FORMATS if ending in FORMATS[name].suffixes), None)
-
-
-def endings() -> str:
-    """Those that decide which format a file has, for an error."""
-    return ", ".join(ending for name in FILE_FORMATS for ending in FORMATS[name].suffixes)

@@ -15,6 +15,7 @@ from app.audio.wav import write_wav
 from app.cli import progress, render
 from app.cli.engine import EngineClient
 from app.cli.watching import words_for
+from tests.audio.encoded import decoded
 from tests.cli.commands import ENGLISH, LONG, PATIENCE_S, Shell
 from tests.support.waiting import wait_until
 
@@ -150,7 +151,7 @@ def test_what_the_engine_refuses_is_reported(shell: Shell, story: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--rate", "9"), ("--seed", "-1"), ("--nonsense",), ("--json", "-o", "-"), ("-o", "a.mp3")]
+    "wrong", [("--rate", "9"), ("--seed", "-1"), ("--nonsense",), ("--json", "-o", "-"), ("-o", "a.wma")]
 )
 def test_what_makes_no_sense_is_refused_before_an_engine_is_started(
     nobody: Shell, story: Path, wrong: tuple[str, ...]
@@ -201,9 +202,9 @@ def test_what_is_not_audio_is_not_replaced_and_the_text_itself_least_of_all(nobo
     letter.write_text("Dear reader")
     text.write_text("Read me.")
 
-    assert "letter.wav exists and is not a WAV file" in nobody.fails(74, "render", story, "-o", letter)
-    assert "text.wav exists and is not a WAV file" in nobody.fails(74, "render", text, "-o", text)
-    assert "give it the suffix .wav" in nobody.fails(2, "render", story, "-o", story)
+    assert "letter.wav exists and is not an audio file" in nobody.fails(74, "render", story, "-o", letter)
+    assert "text.wav exists and is not an audio file" in nobody.fails(74, "render", text, "-o", text)
+    assert "the ending says which kind of file it will be" in nobody.fails(2, "render", story, "-o", story)
     assert (letter.read_text(), text.read_text()) == ("Dear reader", "Read me.")
     assert story.read_text().startswith("The tide")
 
@@ -383,3 +384,38 @@ def test_json_is_the_job_as_the_engine_has_it(shell: Shell, story: Path, engine:
     job = json.loads(shell.ok("render", story, "-o", story.with_name("a.wav"), "--json"))
 
     assert job == engine.get(f"/jobs/{job['job_id']}")
+
+
+def test_the_ending_or_an_option_decides_the_format(shell: Shell, story: Path, engine: EngineClient) -> None:
+    shell.ok("render", story, "-o", story.with_name("book.opus"))
+    job = newest(engine)
+    shell.ok("render", story, "--format", "mp3")
+    shell.ok("jobs", "save", job["job_id"], "-o", story.with_name("again.ogg"))
+    refused = shell.fails(1, "jobs", "save", job["job_id"], "-o", story.with_name("again.mp3"))
+
+    assert job["formats"] == ["opus"]
+    assert "the job is not made as mp3; it has opus" in refused
+    for name in ("book.opus", "story.mp3"):
+        rate, samples = decoded(story.with_name(name))
+        assert len(samples) / rate == pytest.approx(job["progress"]["audio_seconds"], rel=0.3)
+    assert story.with_name("again.ogg").read_bytes() == story.with_name("book.opus").read_bytes()
+    assert not story.with_name("again.mp3").exists()
+
+
+def test_a_format_that_is_said_twice_and_differently_is_refused(shell: Shell, story: Path) -> None:
+    said = shell.fails(2, "render", story, "-o", story.with_name("a.mp3"), "--format", "opus")
+
+    assert "says mp3, and --format opus; leave --format out" in said
+
+
+def test_an_ending_of_no_format_is_refused_before_anything_is_spoken(
+    shell: Shell, story: Path, engine: EngineClient
+) -> None:
+    before = engine.get("/jobs?limit=1")["jobs"]
+
+    for command in (("render", story), ("say", "Take good shoes.")):
+        run = shell.run(*command, "-o", story.with_name("a.wma"))
+        assert run.exit_code == 2
+        assert ".wav or .wave or .flac or .mp3" in " ".join(run.stderr.split())
+
+    assert engine.get("/jobs?limit=1")["jobs"] == before

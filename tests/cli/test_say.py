@@ -13,7 +13,7 @@ from app.cli.render import render
 from app.cli.say import say
 
 #: What only one of the two commands has.
-OWN = {"words", "files", "play", "title", "detach", "output"}
+OWN = {"words", "files", "play", "title", "detach", "output", "format"}
 
 
 @pytest.fixture
@@ -128,12 +128,12 @@ def test_a_usage_error_is_one_line_with_a_hint(asked: list[dict[str, Any]], word
     ("words", "said"),
     [
         (["page.txt"], "page.txt is a file; to hear it: q3tts < page.txt"),
-        (["say", "./page.txt"], "to make a WAV file of it: q3tts render ./page.txt; to say its name: q3tts -- ./p"),
+        (["say", "./page.txt"], "to make a file of it: q3tts render ./page.txt; to say its name: q3tts -- ./p"),
         (
             ["-o", "a b.wav", "page.txt"],
-            "page.txt is a file; to make a WAV file of it: q3tts render page.txt -o 'a",
+            "page.txt is a file; to make a file of it: q3tts render page.txt -o 'a",
         ),
-        (["page.txt", "my page.md"], "to make a WAV file of it: q3tts render page.txt 'my page.md'"),
+        (["page.txt", "my page.md"], "to make a file of it: q3tts render page.txt 'my page.md'"),
         (["pgae.txt"], "there is no file pgae.txt"),
         (["job"], "there is no command 'job', did you mean 'jobs'?; to say it: q3tts -- job"),
         (["voice", "--language", "nl"], "did you mean 'voices'?"),

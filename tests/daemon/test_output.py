@@ -2,6 +2,7 @@
 
 import os
 import stat
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.audio.export.audio_file import AudioFile
 from app.daemon import output
 from app.daemon.output import checked_output, save
 from app.errors import InvalidRequest, StorageFailed
+from tests.audio.encoded import decoded
 from tests.daemon.asking import ok, refused
 from tests.daemon.conftest import Opener, Running
 
@@ -87,7 +89,7 @@ async def test_a_failed_job_leaves_the_old_file_as_it_is(running: Running, there
 
 
 @anyio
-@pytest.mark.parametrize("wanted", ["out.wav", "./out.wav", "/tmp/q3tts.mp3", "/tmp", "/nowhere/at/all/out.wav"])
+@pytest.mark.parametrize("wanted", ["out.wav", "./out.wav", "/tmp/q3tts.wma", "/tmp", "/nowhere/at/all/out.wav"])
 async def test_what_cannot_be_written_is_reported_before_anything_is_spoken(running: Running, wanted: str) -> None:
     answer = await refused(running.path, text=TEXT, output=wanted)
 
@@ -123,14 +125,14 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", "relative"),
         ("out.wav", "relative"),
         ("~/out.wav", "relative"),
-        ("/FOLDER/out.mp3", "does not end in .wav"),
-        ("/FOLDER/out", "does not end in .wav"),
+        ("/FOLDER/out.wma", "it can be .wav or .wave or .flac or .mp3 or .opus or .ogg or .m4a"),
+        ("/FOLDER/out", "has no ending that says which kind of file it will be"),
         ("/FOLDER/a.wav", "is a folder"),
         ("/FOLDER/missing/out.wav", "does not exist"),
         ("/FOLDER/file/out.wav", "does not exist"),
         ("/FOLDER/pipe.wav", "not a regular file"),
         ("/FOLDER/loop.wav", "not a regular file"),
-        ("/FOLDER/notes.wav", "exists and is not a WAV file"),
+        ("/FOLDER/notes.wav", "exists and is not an audio file"),
         ("/FOLDER/" + "x" * 300 + ".wav", "too long"),
         ("/FOLDER/nul\0.wav", "null"),
         ("/FOLDER/\ud800.wav", "surrogates"),
@@ -155,7 +157,7 @@ def test_a_place_where_nothing_can_be_written_is_refused(there: Path, wanted: st
 
 @pytest.mark.parametrize("name", ["out.wav", "OUT.WAV", "ümläut 声.wav", ".wav", "x" * 251 + ".wav"])
 def test_looking_at_a_place_leaves_nothing_there(there: Path, name: str) -> None:
-    assert checked_output(str(there / name)) == there / name
+    assert checked_output(str(there / name))[0] == there / name
     assert names(there) == []
 
 
@@ -173,7 +175,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(there: Path, wav: AudioFil
     (there / "real").mkdir()
     (there / "link.wav").symlink_to(there / "real" / "out.wav")
 
-    path = checked_output(str(there / "link.wav"))
+    path, _ = checked_output(str(there / "link.wav"))
     save(wav, path, umask=0o022)
 
     assert (there / "link.wav").is_symlink()
@@ -236,3 +238,24 @@ def test_audio_that_is_gone_is_reported(there: Path, wav: AudioFile) -> None:
         save(wav, there / "out.wav", umask=0)
 
     assert names(there) == []
+
+
+@anyio
+@pytest.mark.parametrize(("name", "rate"), [("out.mp3", 24_000), ("OUT.OGG", 48_000), ("out.m4a", 24_000)])
+async def test_the_ending_decides_the_format(running: Running, there: Path, name: str, rate: int) -> None:
+    answer = await ok(running.path, text=TEXT, output=str(there / name))
+
+    found, samples = decoded(there / name)
+    assert found == rate
+    assert len(samples) / rate == pytest.approx(answer["audio_seconds"], abs=0.05)
+    assert names(there) == [name]
+    await ok(running.path, text=TEXT, output=str(there / name))  # it may be replaced
+
+
+@anyio
+async def test_what_is_played_can_be_saved_in_any_format(running: Running, there: Path) -> None:
+    answer = await ok(running.path, text=TEXT, output=str(there / "out.flac"), play=True)
+
+    _, samples = decoded(there / "out.flac")
+    assert running.speakers.heard == [struct.pack(f"<{len(samples)}h", *samples)]
+    assert (await running.engine.get(f"/jobs/{answer['job_id']}"))["formats"] == ["flac"]

@@ -3,6 +3,8 @@
 Knows nothing of how they are encoded; the engine starts without FFmpeg.
 """
 
+from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Literal
 
 from msgspec import Struct
@@ -68,6 +70,16 @@ FORMATS = {
 #: The names of those that a job can keep as a file, and of those that can be sent while they are made.
 FILE_FORMATS = tuple(name for name, each in FORMATS.items() if each.file)
 LIVE_FORMATS = tuple(name for name, each in FORMATS.items() if each.live)
+
+
+def format_of(path: PurePath) -> str | None:
+    """The format of a file by the ending of its name; None when that is of none."""
+    return next((name for name in FILE_FORMATS if path.name.lower().endswith(FORMATS[name].suffixes)), None)
+
+
+def endings(formats: Sequence[str] = FILE_FORMATS) -> str:
+    """Those of files of these formats, for an error."""
+    return " or ".join(ending for name in formats for ending in FORMATS[name].suffixes)
 
 
 class Encoding(Struct, frozen=True):

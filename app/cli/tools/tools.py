@@ -16,6 +16,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
+from app.audio.export.formats import WAV, format_of
 from app.cli.engine import EngineClient
 from app.cli.finding import Fields, query
 from app.cli.saving import check, save
@@ -83,7 +84,10 @@ class Tools:
         self,
         ctx: AnyContext,
         text: Annotated[str, Field(description="What the file says.")],
-        path: Annotated[str, Field(description="The file to write: an absolute path, which ends in .wav.")],
+        path: Annotated[
+            str,
+            Field(description="The file to write: an absolute path, ending in .wav, .mp3, .opus, .m4a or .flac."),
+        ],
         voice: VoiceName = None,
         language: LanguageName = None,
         rate: Rate = None,
@@ -197,7 +201,7 @@ def _target(path: str) -> Path:
 
 
 def _format(target: Path) -> str:
-    return target.suffix.removeprefix(".").lower()
+    return format_of(target) or WAV
 
 
 def _status(engine: EngineClient, job_id: str | None) -> EngineFacts:
