@@ -14,7 +14,7 @@ from litestar.exceptions import WebSocketDisconnect
 from app.api.omni_messages import InputText, OmniError, SessionConfig, omni_message
 from app.api.outbox import Outbox
 from app.api.sockets import CLOSE_DONE, Socket, accept, close, closing
-from app.api.utterances import Utterance, UtteranceSender
+from app.api.utterances import UtteranceSender, WrittenUtterance
 from app.errors import InvalidRequest, Overloaded, SpeechError, WrongState
 from app.usecases.contexts import Contexts
 from app.usecases.fields import wrong
@@ -50,9 +50,9 @@ class UtteranceSocket:
         self._config: SessionConfig | None = None
         self._request: Request | None = None
         self._count = 0
-        self._writing: Utterance | None = None
-        self._unsent: list[Utterance] = []
-        self._queue: asyncio.Queue[Utterance | None] = asyncio.Queue()
+        self._writing: WrittenUtterance | None = None
+        self._unsent: list[WrittenUtterance] = []
+        self._queue: asyncio.Queue[WrittenUtterance | None] = asyncio.Queue()
 
     async def serve(self) -> None:
         """Serve the client until it goes. Then its jobs are canceled: nobody listens any more."""
@@ -105,7 +105,7 @@ class UtteranceSocket:
         if self._writing is None:
             self._check_room()
             context = await self._contexts.open(request)
-            self._writing = self._begin(Utterance(self._count, config, context))
+            self._writing = self._begin(WrittenUtterance(self._count, config, context))
         utterance = self._writing
         assert utterance.context is not None, "it was begun with a text"
         await utterance.context.append(text)
@@ -114,7 +114,7 @@ class UtteranceSocket:
         utterance, self._writing = self._writing, None
         if utterance is None:
             self._check_room()
-            utterance = self._begin(Utterance(self._count, config, None))
+            utterance = self._begin(WrittenUtterance(self._count, config, None))
         self._count += 1
         try:
             if utterance.context is not None:
@@ -126,7 +126,7 @@ class UtteranceSocket:
         if len(self._unsent) >= MAX_UTTERANCES:
             raise Overloaded(f"{MAX_UTTERANCES} utterances wait to be sent; wait for session.done, and try again")
 
-    def _begin(self, utterance: Utterance) -> Utterance:
+    def _begin(self, utterance: WrittenUtterance) -> WrittenUtterance:
         self._unsent.append(utterance)
         self._queue.put_nowait(utterance)
         return utterance
@@ -140,7 +140,7 @@ class UtteranceSocket:
             self._unsent.remove(utterance)
         await close(self._socket, CLOSE_DONE, "")
 
-    async def _cancel(self, utterance: Utterance) -> None:
+    async def _cancel(self, utterance: WrittenUtterance) -> None:
         if utterance.context is None:
             return
         try:

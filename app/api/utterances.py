@@ -15,7 +15,7 @@ from app.usecases.jobs import Jobs
 MAX_GATHERED_BYTES = 32 * 1024 * 1024
 
 
-class Utterance:
+class WrittenUtterance:
     """What comes between two flushes; without a context when no text came."""
 
     def __init__(self, index: int, config: SessionConfig, context: Context | None) -> None:
@@ -71,13 +71,13 @@ class UtteranceSender:
     def __init__(self, outbox: Outbox, jobs: Jobs) -> None:
         self._outbox, self._jobs = outbox, jobs
 
-    async def send(self, utterance: Utterance) -> None:
+    async def send(self, utterance: WrittenUtterance) -> None:
         """Send an utterance to its end, which is `session.done` whatever becomes of its job."""
         sentences = 0 if utterance.context is None else await self._send_sentences(utterance, utterance.context)
         await utterance.ended.wait()
         await self._outbox.send(SessionDone(utterance_index=utterance.index, total_sentences=sentences))
 
-    async def _send_sentences(self, utterance: Utterance, context: Context) -> int:
+    async def _send_sentences(self, utterance: WrittenUtterance, context: Context) -> int:
         """All of its sentences; how many."""
         split = utterance.config.split_granularity == "sentence"
         if not split:
@@ -108,7 +108,7 @@ class UtteranceSender:
             await current.end(error=failure is not None)
         return count
 
-    async def _begun(self, utterance: Utterance, index: int, text: str) -> _Sentence:
+    async def _begun(self, utterance: WrittenUtterance, index: int, text: str) -> _Sentence:
         config = utterance.config
         start = AudioStart.of(utterance.index, index, text.strip(), config.response_format)
         sentence = _Sentence(self._outbox, config, start)
