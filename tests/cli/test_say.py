@@ -207,3 +207,11 @@ def test_whoever_has_no_speakers_is_told_of_a_file(
     run = CliRunner().invoke(cli, ["Hello."])
 
     assert (run.exit_code, run.stderr) == (1, f"q3tts: {said}\n")
+
+
+def test_an_ending_of_no_format_is_refused_before_anybody_is_asked(asked: list[dict[str, Any]]) -> None:
+    run = CliRunner().invoke(cli, ["-o", "a.wma", "Take good shoes."])
+
+    assert run.exit_code == 2
+    assert ".wav or .wave or .flac or .mp3 or .opus or .ogg or .m4a" in " ".join(run.stderr.split())
+    assert asked == []
