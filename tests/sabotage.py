@@ -356,8 +356,8 @@ SABOTAGES = (
     Sabotage(
         "a follower that falls behind is not told",
         "app/scheduler/feed.py",
-        "            if missed > len(self._events):\n                raise FellBehind\n",
-        "            missed = min(missed, len(self._events))\n",
+        "                if missed > len(self._events):\n                    raise FellBehind\n",
+        "                missed = min(missed, len(self._events))\n",
         ("tests/scheduler", "tests/api"),
     ),
     Sabotage(

@@ -18,6 +18,7 @@ from app.api.deletion import prune
 from app.api.export import export
 from app.api.health import health
 from app.api.jobs import JobController
+from app.api.metrics import metrics
 from app.api.models import ModelController
 from app.api.omni import speak_utterances
 from app.api.openai_errors import has_openai_shape
@@ -44,6 +45,7 @@ def make_app(parts: Parts) -> Litestar:
         create_speech,
         list_speech_voices,
         stats,
+        metrics,
         export,
         prune,
         JobController,

@@ -165,6 +165,9 @@ def _operation(path: str, method: str, operation: Part) -> Part:
     if name == "exportJobs":
         lines = {kind: {"schema": {"type": "string"}} for kind in EXPORTS}
         responses = {"200": {"description": "The jobs, newest first", "content": lines}}
+    if name == "getMetrics":
+        text = {"text/plain": {"schema": {"type": "string"}}}
+        responses = {"200": {"description": "The metrics, in Prometheus' text format", "content": text}}
     if name in AUDIO:
         responses = _audio_responses(AUDIO[name])
         failures |= CHANGING

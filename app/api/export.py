@@ -24,7 +24,7 @@ from app.store.stores import Stores
 #: How many jobs are read at once.
 PAGE = 200
 
-MEDIA_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "jsonl": "application/x-ndjson"}
+MEDIA_TYPES = {"csv": "text/csv; header=present", "jsonl": "application/x-ndjson"}
 
 #: The columns of the CSV file, and what they have.
 COLUMNS: dict[str, Callable[[Job], object]] = {

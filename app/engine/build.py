@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 
 from app.api.app import make_app
 from app.api.guard import App, Guard
+from app.api.metered import Metered
 from app.api.model_paths import ModelPaths
 from app.api.models import VERBS
 from app.audio.export.formats import encoding
@@ -24,6 +25,7 @@ from app.daemon.binding import Bound, bind_socket
 from app.daemon.engine import AudioOutput, DaemonContext
 from app.daemon.server import Daemon
 from app.errors import InvalidRequest, ModelNotFound, ModelNotReady, StartFailed, StorageFailed
+from app.metering import Meters
 from app.models.downloads import Downloads
 from app.models.installed import InstalledModels
 from app.models.registry import ModelRegistry
@@ -42,6 +44,7 @@ from app.usecases.deletion import JobDeletion
 from app.usecases.jobs import Jobs
 from app.usecases.listened_jobs import ListenedJobs
 from app.usecases.live_audio import Encoder, LiveAudio
+from app.usecases.metrics import Metrics
 from app.usecases.models import Models
 from app.usecases.parts import Parts
 from app.usecases.retention import Retention
@@ -72,7 +75,7 @@ async def build_parts(
     registry = await stack.enter_async_context(_models(config, builtin, wakeup, watch))
     models = Models(registry=registry, jobs=stores.jobs, voices=stores.voices, preferences=stores.preferences)
     await _open_models(models, registry, config.model_id)
-    feed = Feed()
+    feed, meters = Feed(), Meters()
     voices_folder = private_folder(config.data_dir / "voices")
     spec = partial(voice_spec, voices_folder)
     scripts = Scripts(wakeup.set)
@@ -87,6 +90,7 @@ async def build_parts(
         scripts=scripts,
         voice_spec=spec,
         wakeup=wakeup,
+        meters=meters,
         storage_retry_s=storage_retry_s,
     )
     await scheduler.rescue()
@@ -115,6 +119,7 @@ async def build_parts(
         jobs,
         deletion,
         retention,
+        Metrics(meters=meters, stores=stores, registry=registry, logs=logs, feed=feed, data_dir=config.data_dir),
         voices,
         chooser,
         models,
@@ -133,7 +138,8 @@ async def build_parts(
 def build_app(config: Config, sock: socket.socket, parts: Parts) -> App:
     """The HTTP API, with the guard in front of it."""
     app = ModelPaths(_asgi(make_app(parts)), verbs=VERBS)
-    return Guard(app, token=config.token, hosts=_hosts(sock), origins=config.allowed_origins, links=parts.links)
+    guard = Guard(app, token=config.token, hosts=_hosts(sock), origins=config.allowed_origins, links=parts.links)
+    return Metered(guard, parts.metrics.meters)
 
 
 def build_daemon(

@@ -26,6 +26,7 @@ class Feed:
         self._count = 0
         self._grown = asyncio.Event()
         self._closed = False
+        self.followers = 0
 
     def publish(self, event: FeedEvent) -> None:
         """Tell everybody who watches."""
@@ -45,12 +46,16 @@ class Feed:
     async def follow(self) -> AsyncGenerator[FeedEvent]:
         """What happens from now on. Raises `FellBehind`."""
         cursor = self._count
-        while not self._closed:
-            if cursor == self._count:
-                await self._grown.wait()
-                continue
-            missed = self._count - cursor
-            if missed > len(self._events):
-                raise FellBehind
-            cursor += 1
-            yield self._events[-missed]
+        self.followers += 1
+        try:
+            while not self._closed:
+                if cursor == self._count:
+                    await self._grown.wait()
+                    continue
+                missed = self._count - cursor
+                if missed > len(self._events):
+                    raise FellBehind
+                cursor += 1
+                yield self._events[-missed]
+        finally:
+            self.followers -= 1

@@ -8,24 +8,26 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 
-from app.audio.export.formats import Encoding
 from app.audio.export.job_export import Exports, JobExport
-from app.audio.export.metadata import metadata_of
 from app.audio.log.log import AudioLog
 from app.audio.log.logs import AudioLogs
 from app.errors import EngineRestarted, Overloaded, SpeechError, StorageFailed, WrongState
 from app.events import JobProgress, JobStarted
 from app.inference.model import Lane, VoiceSpec
+from app.metering import Meters
 from app.models.registry import ModelRegistry
 from app.models.worker.supervisor import WorkerSupervisor
 from app.scheduler.active_job import ActiveJob, RunStopped, StopReason
 from app.scheduler.chunk_requester import ChunkRequester
 from app.scheduler.chunk_writer import ChunkWriter
 from app.scheduler.delivery import ListenerDelivery, RenderDelivery
+from app.scheduler.exporting import export_of
 from app.scheduler.fairness import MAX_ACTIVE, RoundRobin
 from app.scheduler.feed import Feed
 from app.scheduler.finisher import Finisher
+from app.scheduler.job_meter import JobMeter
 from app.scheduler.job_run import JobRun
 from app.scheduler.pauses import Pauses
 from app.scheduler.plan import plan_chunks, reconcile
@@ -59,18 +61,18 @@ class Scheduler:
         scripts: Scripts,
         voice_spec: Callable[[Voice], VoiceSpec],
         wakeup: asyncio.Event,
+        meters: Meters,
         storage_retry_s: float,
     ) -> None:
-        self._jobs, self._chunks, self._voices = jobs, chunks, voices
-        self._logs, self._exports, self._models, self._feed = logs, exports, models, feed
-        self._scripts, self._voice_spec, self._wakeup = scripts, voice_spec, wakeup
+        self._jobs, self._chunks, self._voices, self._logs = jobs, chunks, voices, logs
+        self._models, self._feed, self._export = models, feed, partial(export_of, exports, logs)
+        self._scripts, self._voice_spec, self._wakeup, self._meters = scripts, voice_spec, wakeup, meters
         self._storage_retry_s = storage_retry_s
         self._finisher = Finisher(jobs, logs, feed, storage_retry_s=storage_retry_s)
         self._active: dict[str, ActiveJob] = {}
         self._turns: dict[Lane, RoundRobin[JobRun]] = {lane: RoundRobin() for lane in Lane}
         self._waiting = dict.fromkeys(Lane, True)  # perhaps queued jobs: ask the database
-        self._claiming = asyncio.Lock()
-        self._closing = False
+        self._claiming, self._closing = asyncio.Lock(), False
 
     async def run(self) -> None:
         """Speak whatever is queued, until `shut_down`, or until the task is canceled."""
@@ -211,12 +213,13 @@ class Scheduler:
 
     async def _run_job(self, active: ActiveJob) -> None:
         """One job from its claim to its end."""
-        job_id = active.job.id
+        job_id, meter = active.job.id, JobMeter(self._meters, active.job)
         try:
             async with self._logs.use(job_id) as log, aclosing(self._export(active.job, log)) as export:
                 try:
-                    await self._speak(active, log, export)
+                    await self._speak(active, log, export, meter)
                     await self._finisher.complete(active, log, export)
+                    meter.completed(active.job)
                 except RunStopped:
                     await self._finisher.stop(active, log)
                 except SpeechError as error:
@@ -226,17 +229,14 @@ class Scheduler:
                     logger.exception("job %s failed", job_id)
                     error = SpeechError("the engine failed on this job; see its log")
                     await self._finisher.fail(active, log, error)
+                finally:
+                    meter.progressed(active.job, log)
         finally:
             del self._active[job_id]
             active.notify_done()
             self._wakeup.set()
 
-    def _export(self, job: Job, log: AudioLog) -> JobExport:
-        encodings = [Encoding(name, how.sample_rate, how.bit_rate) for name, how in job.encoding.items()]
-        metadata = metadata_of(job.title, job.tags, job.created_at)
-        return self._exports.of(log, self._logs.folder(job.id), encodings, metadata, characters=job.characters)
-
-    async def _speak(self, active: ActiveJob, log: AudioLog, export: JobExport) -> None:
+    async def _speak(self, active: ActiveJob, log: AudioLog, export: JobExport, meter: JobMeter) -> None:
         worker = await self._models.worker(active.job.model_id)  # first: the presets of a model go with it
         voice = await self._voices.get(active.job.voice_id)
         script = self._scripts.of(active.job.id)
@@ -246,7 +246,7 @@ class Scheduler:
         await self._open_files(active, log, export)
         async with script.lock:
             active.job, script.plan = await reconcile(active.job, script.plan, log, self._chunks)
-        run = self._job_run(active, script, voice, worker, log)
+        run = self._job_run(active, script, voice, worker, log, partial(self._notify_progress, active, log, meter))
         active.raise_if_stopped()  # while the text was being cut
         active.on_stop(run.stop)
         log.start()
@@ -280,20 +280,20 @@ class Scheduler:
         voice: Voice,
         worker: WorkerSupervisor,
         log: AudioLog,
+        on_progress: Callable[[], None],
     ) -> JobRun:
         card = self._models.entry(active.job.model_id).card
         pauses = Pauses(script, card, rate=active.job.settings.rate)
         requester = ChunkRequester(active.job, script, self._voice_spec(voice), card.native_settings, worker)
-        writer = ChunkWriter(
-            active, script, pauses, requester, log, self._chunks, lambda: self._notify_progress(active, log)
-        )
+        writer = ChunkWriter(active, script, pauses, requester, log, self._chunks, on_progress)
         if active.job.lane is Lane.SPEAK:
             delivery = ListenerDelivery(active, requester, writer, log)
         else:
             delivery = RenderDelivery(active, requester, writer, log, worker)
         return JobRun(active, script, requester, delivery, log)
 
-    def _notify_progress(self, active: ActiveJob, log: AudioLog) -> None:
+    def _notify_progress(self, active: ActiveJob, log: AudioLog, meter: JobMeter) -> None:
+        meter.progressed(active.job, log)
         event = JobProgress(job_id=active.job.id, progress=progress_of(active.job))
         log.notify(event)
         self._feed.publish(event)

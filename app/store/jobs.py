@@ -216,6 +216,17 @@ class JobStore:
             found = {row[0]: row[1] for row in await connection.execute(statement)}
         return {status: found.get(status, 0) for status in (JobStatus.QUEUED, JobStatus.RUNNING)}
 
+    async def unfinished_by_lane(self) -> dict[tuple[str, str], int]:
+        """How many jobs of each lane are in each state that is not final; 0 where there is none."""
+        statement = (
+            select(jobs.c.lane, jobs.c.status, func.count())
+            .where(jobs.c.status.in_(list(UNFINISHED)))
+            .group_by(jobs.c.status, jobs.c.lane)
+        )
+        async with self._database.transaction() as connection:
+            found = {(row[0], row[1]): row[2] for row in await connection.execute(statement)}
+        return {(str(lane), str(status)): found.get((lane, status), 0) for lane in Lane for status in UNFINISHED}
+
     async def at_work(self) -> dict[str, int]:
         """How many jobs of each lane are running; a lane that has none may be missing."""
         statement = (

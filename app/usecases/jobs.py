@@ -197,9 +197,11 @@ class Jobs:
             events = log.follow(after_seq)
             if backpressure:
                 log.playhead = 0
+            self._logs.followers += 1
             try:
                 yield events
             finally:
+                self._logs.followers -= 1
                 if backpressure:
                     log.playhead = None
                     self._scheduler.playhead_moved()

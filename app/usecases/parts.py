@@ -13,6 +13,7 @@ from app.usecases.deletion import JobDeletion
 from app.usecases.jobs import Jobs
 from app.usecases.listened_jobs import ListenedJobs
 from app.usecases.live_audio import LiveAudio
+from app.usecases.metrics import Metrics
 from app.usecases.models import Models
 from app.usecases.retention import Retention
 from app.usecases.voice_chooser import VoiceChooser
@@ -25,6 +26,7 @@ class Parts(NamedTuple):
     jobs: Jobs
     deletion: JobDeletion
     retention: Retention
+    metrics: Metrics
     voices: Voices
     chooser: VoiceChooser
     models: Models

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 
 ROUTES = {
     "GET /v1/health": "getHealth",
+    "GET /v1/metrics": "getMetrics",
     "POST /v1/speak": "speak",
     "POST /v1/cancel": "cancel",
     "POST /v1/audio/speech": "createSpeech",

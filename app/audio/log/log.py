@@ -6,6 +6,7 @@ batch in memory, not the backlog. Knows files and events; nothing of the databas
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
@@ -56,6 +57,7 @@ class AudioLog:
         self._last: FinalEvent | None = None
         self._cut_off = False
         self.published = 0
+        self.shown_at: int | None = None  #: when the first was, in microseconds since 1970
         self.started = False
         self.playhead: int | None = None  #: in the text, of the follower that sets the pace, if one does
         self.users = 0  #: counted by `AudioLogs`
@@ -154,6 +156,8 @@ class AudioLog:
     def show(self, records: int) -> None:
         """Let subscribers see the first `records` records."""
         if records > self.published:
+            if self.shown_at is None:
+                self.shown_at = time.time_ns() // 1000
             self.published = records
             self._wake()
 

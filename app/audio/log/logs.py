@@ -22,6 +22,7 @@ class AudioLogs:
         self._folder = folder
         self._open: dict[str, AudioLog] = {}
         self._closed = False
+        self.followers = 0  #: who follow a log at the moment
         self._threads = ThreadPoolExecutor(WRITERS, thread_name_prefix="log")
 
     def folder(self, job_id: str) -> Path:

@@ -46,6 +46,11 @@ class Dispatcher:
         """How many takes of lane `render` there are."""
         return sum(take.utterance.lane is Lane.RENDER for take in self._takes.values())
 
+    @property
+    def speaking(self) -> int:
+        """How many takes the worker has."""
+        return len(self._sent())
+
     def add(self, utterance: Utterance, *, after: Take | None = None) -> Take:
         """A take of the utterance under a new id. `after` is the take that is heard before it."""
         after_id = after.utterance.id if after is not None else 0

@@ -65,6 +65,7 @@ class WorkerRunner:
         self.state = WorkerState.STOPPED
         self.ready: wire.Ready | None = None  #: what the last worker said of its model
         self._process: WorkerProcess | None = None  #: None when the state is STOPPED
+        self.starts = self.losses = 0  #: how many workers have been started, and how many of them lost
         self._failed_starts = 0
         self._work = asyncio.Event()  #: there may be something to start a worker for
         self._stopped = asyncio.Event()
@@ -122,6 +123,7 @@ class WorkerRunner:
                 except LOST as error:
                     why = str(error) or type(error).__name__
                     logger.warning("worker %s is lost: %s", self.worker_pid, why)
+                    self.losses += 1
                     self._apply(WorkerEvent.LOST, why)
                 finally:
                     await self._stop_worker()
@@ -132,6 +134,7 @@ class WorkerRunner:
         """Start a worker and look after it until it has to be stopped. Raises one of `LOST` when it is lost."""
         self._process = process = await self._start_process()
         self._apply(WorkerEvent.SPAWNED)
+        self.starts += 1
         logger.info("worker %d started", process.pid)
         try:
             self.ready = await process.wait_ready(self._times.start_s)

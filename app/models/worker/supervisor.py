@@ -52,6 +52,7 @@ class WorkerSupervisor:
             wakeup=wakeup,
         )
         self._task: asyncio.Task[None] | None = None
+        self.model_id = model_id
 
     async def __aenter__(self) -> "WorkerSupervisor":
         self._task = asyncio.create_task(self._runner.run(), name="worker supervisor")
@@ -75,6 +76,21 @@ class WorkerSupervisor:
         """How many more utterances of lane `render` the model can have in work."""
         ready = self._runner.ready
         return (ready.capacity if ready else 1) - self._dispatcher.renders
+
+    @property
+    def speaking(self) -> int:
+        """How many utterances the worker has."""
+        return self._dispatcher.speaking
+
+    @property
+    def starts(self) -> int:
+        """How many workers have been started."""
+        return self._runner.starts
+
+    @property
+    def losses(self) -> int:
+        """How many of them have crashed or hung."""
+        return self._runner.losses
 
     @property
     def loaded(self) -> bool:

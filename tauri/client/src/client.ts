@@ -74,6 +74,11 @@ export class Client {
     return new Speech(this.#http, this.#maker, jobId, options);
   }
 
+  /** Numbers about the engine, in Prometheus' text format. */
+  async metrics(asked: Asked = {}): Promise<string> {
+    return await (await this.#http.blob("/metrics", asked)).text();
+  }
+
   /** What happens to all jobs from now on; see `JobEvent`. */
   events(options: EventsOptions = {}): AsyncIterable<JobEvent> {
     return jobEvents(this.#http, this.#maker, options);

@@ -43,6 +43,7 @@ it("the client can ask for every route that the engine has, and for no other but
   await Promise.all([
     speech.cancel(),
     c.health(),
+    c.metrics(),
     c.openapi(),
     c.voices.list(),
     c.voices.get(ID),
