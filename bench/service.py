@@ -24,6 +24,7 @@ from bench.process import load, machine
 from bench.startup import ready
 from bench.submit import submissions
 from bench.terminal import terminal
+from bench.text_in import text_in
 from bench.throughput import efficiency
 
 
@@ -43,6 +44,7 @@ MEASUREMENTS: tuple[Measure, ...] = (
     efficiency,
     first_audio,
     http_audio,
+    text_in,
     history,
     submissions,
     fanout,

@@ -42,15 +42,15 @@ class Messages:
         del unread[:at]
 
 
-class Stream:
-    """A connection to `/v1/stream/{job_id}`."""
+class Connection:
+    """A connection to one of an engine's WebSockets."""
 
-    def __init__(self, port: int, token: str, job_id: str, *, binary: bool) -> None:
+    def __init__(self, port: int, token: str, path: str, *, binary: bool) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._messages = Messages()
         lines = (
-            f"GET /v1/stream/{job_id}?format={'binary' if binary else 'json'} HTTP/1.1",
+            f"GET /v1{path}?format={'binary' if binary else 'json'} HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
             "Connection: Upgrade",
             "Upgrade: websocket",
@@ -88,6 +88,13 @@ class Stream:
         except EOFError:
             return
 
+    def send(self, text: str) -> None:
+        """Send a text message."""
+        payload = text.encode()
+        size = len(payload)
+        head = bytes((0x81, 0x80 | size)) if size < 126 else bytes((0x81, 0xFE, *size.to_bytes(2)))
+        self.socket.sendall(head + bytes(4) + payload)
+
     def close(self) -> None:
         """Hang up."""
         self.socket.close()
@@ -97,3 +104,10 @@ class Stream:
         if not data:
             raise RuntimeError("the engine hung up without a close")
         return data
+
+
+class Stream(Connection):
+    """A connection to `/v1/stream/{job_id}`."""
+
+    def __init__(self, port: int, token: str, job_id: str, *, binary: bool) -> None:
+        super().__init__(port, token, f"/stream/{job_id}", binary=binary)
