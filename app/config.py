@@ -17,7 +17,7 @@ DEFAULT_IDLE_UNLOAD_S = 300.0
 #: Where Tauri's webviews come from: macOS and Linux, then Windows without and with `useHttpsScheme`.
 TAURI_ORIGINS = ("tauri://localhost", "http://tauri.localhost", "https://tauri.localhost")
 
-TOKEN_FILE, LOG_FILE, DATABASE_FILE = "token", "engine.log", "q3tts.db"
+TOKEN_FILE, LOG_FILE, DATABASE_FILE, WEBHOOK_SECRET_FILE = "token", "engine.log", "q3tts.db", "webhook-secret"
 
 
 class EngineKind(StrEnum):
@@ -41,6 +41,14 @@ class KeepLimits(Struct, frozen=True, kw_only=True):
         return self != KeepLimits()
 
 
+class WebhookReach(StrEnum):
+    """Where the webhooks of jobs may go."""
+
+    OFF = "off"  #: nowhere
+    LOCAL = "local"  #: to this machine, and to private networks
+    ANYWHERE = "anywhere"  #: to others, too
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """All settings of an engine."""
 
@@ -54,6 +62,8 @@ class Config(Struct, frozen=True, kw_only=True):
     idle_unload_s: float = DEFAULT_IDLE_UNLOAD_S
     audio_links: bool = False  #: whether there may be addresses of a job's audio that need no token
     keep: KeepLimits = KeepLimits()
+    webhooks: WebhookReach = WebhookReach.OFF  #: where the webhooks may go that come with jobs
+    webhook_url: str | None = None  #: who is told of the end of every job
     socket_path: Path | None = None  #: where the daemon's clients come in; None for nowhere
     token_file: Path | None = None  #: where the token is; None when it came from outside, and is written nowhere
     umask: int = 0o077  #: the user's own, for files that are made outside the data folder

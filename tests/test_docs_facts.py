@@ -33,6 +33,7 @@ from app.store.tables import SEARCHED_CHARS
 from app.text.chunking import Boundary
 from app.usecases.jobs import MAX_TEXT_CHARS
 from app.usecases.voice_names import MIN_ID_CHARS
+from app.webhooks import addresses, sender, signing
 from tests.support.pages import PAGE_NAMES, section_of, text_of
 
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -131,6 +132,15 @@ WEBSOCKET = [
     f"answers no ping for {AcknowledgedWebSocket.max_silence_s:.0f} seconds",
     f"you read nothing for {sockets.SEND_TIMEOUT_S:.0f} seconds; or you fell behind by {feed.KEPT_EVENTS:,} events",
 ]
+WEBHOOK_WAITS = ", ".join(
+    f"{wait_s} seconds" if wait_s < 60 else f"{wait_s // 60} minutes" for wait_s in sender.WAITS_S[:4]
+)
+WEBHOOK_HOURS = [str(wait_s // 3600) for wait_s in sender.WAITS_S[5:]]
+WEBHOOKS = [
+    f"base64 of {signing.MIN_KEY_BYTES} to {signing.MAX_KEY_BYTES} bytes",
+    f"{WEBHOOK_WAITS}, half an hour, {', '.join(WEBHOOK_HOURS[:-1])} and {WEBHOOK_HOURS[-1]} hours",
+    *(f"{network}" for network in addresses.LOCAL if network.prefixlen < 128),
+]
 EXIT_S = millis_of("tauri/plugin/src/ladder.rs", "HURRY"), millis_of("tauri/plugin/src/sidecar.rs", "PATIENCE")
 TAURI = [f"all within {EXIT_S[0]:g} s; the app waits at most {EXIT_S[1]:g} s for that"]
 PLUGIN = [f"the same steps within {EXIT_S[0]:g} seconds; the app waits at most {EXIT_S[1]:g} seconds for them"]
@@ -143,6 +153,7 @@ QUOTED = [
         ("docs/settings.md", SETTINGS),
         ("docs/socket.md", SOCKET),
         ("docs/websocket.md", WEBSOCKET),
+        ("docs/webhooks.md", WEBHOOKS),
         ("docs/tauri.md", TAURI),
         ("tauri/plugin/README.md", PLUGIN),
     )

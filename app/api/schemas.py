@@ -8,10 +8,11 @@ from msgspec import UNSET, Meta, Struct, field
 
 from app.errors import InvalidRequest
 from app.inference.model import Lane, TextLayout
-from app.store.rows import Settings
+from app.store.rows import Settings, Webhook
 from app.usecases.fields import wrong
 from app.usecases.formats import EncodingChoice
 from app.usecases.jobs import MAX_TEXT_CHARS, Request
+from app.webhooks.addresses import MAX_URL_CHARS
 
 FileFormat = Literal["wav", "flac", "mp3", "opus", "m4a"]
 Factor = Annotated[float, Meta(ge=0.5, le=2.0)]
@@ -104,6 +105,13 @@ class CancelRequest(_Body, frozen=True):
     job_id: UUID
 
 
+class Notify(_Body, frozen=True):
+    """The receiver of the message that a job has ended, and the secret to sign it with; see docs/webhooks.md."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=MAX_URL_CHARS)]
+    secret: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
 class FormatOptions(_Body, frozen=True):
     """How a format is encoded; what is null is left to the engine."""
 
@@ -127,6 +135,7 @@ class SubmitRequest(SpeakRequest, frozen=True):
     encoding: FormatsOptions | None = None
     title: Annotated[str, Meta(max_length=200)] | None = None
     tags: Annotated[list[Tag], Meta(max_length=16)] = field(default_factory=list[Tag])
+    notify: Notify | None = None
 
     def job(self, lane: Lane) -> Request:
         """As the use cases take it. Raises `InvalidRequest`."""
@@ -136,7 +145,12 @@ class SubmitRequest(SpeakRequest, frozen=True):
             name: EncodingChoice(how.bit_rate, how.sample_rate) for name, how in given.items() if how is not None
         }
         return msgspec.structs.replace(
-            asked, formats=self.formats, encoding=encoding or UNSET, title=self.title, tags=self.tags
+            asked,
+            formats=self.formats,
+            encoding=encoding or UNSET,
+            title=self.title,
+            tags=self.tags,
+            notify=UNSET if self.notify is None else Webhook(url=self.notify.url, secret=self.notify.secret),
         )
 
 

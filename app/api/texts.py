@@ -28,7 +28,9 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 
 def options_of(kind: type[SpeakRequest]) -> dict[str, tuple[str, ...]]:
     """The names that a query or a form may have beside the text, and where each belongs in the request."""
-    own = {name: (name,) for name in kind.__struct_fields__ if name not in ("text", "settings", "encoding")}
+    own = {
+        name: (name,) for name in kind.__struct_fields__ if name not in ("text", "settings", "encoding", "notify")
+    }
     settings = {name: ("settings", name) for name in SpeechSettings.__struct_fields__ if name != "chunking"}
     chunking = {name: ("settings", "chunking", name) for name in Chunking.__struct_fields__}
     return own | settings | chunking | (encoding_options() if issubclass(kind, SubmitRequest) else {})

@@ -9,7 +9,15 @@ from app.cli.command import OneLine
 from app.cli.completion import models
 from app.cli.folders import folder_or_name
 from app.cli.sizes import Size
-from app.config import DEFAULT_HOST, DEFAULT_IDLE_UNLOAD_S, DEFAULT_PORT, TAURI_ORIGINS, EngineKind, KeepLimits
+from app.config import (
+    DEFAULT_HOST,
+    DEFAULT_IDLE_UNLOAD_S,
+    DEFAULT_PORT,
+    TAURI_ORIGINS,
+    EngineKind,
+    KeepLimits,
+    WebhookReach,
+)
 from app.daemon.protocol import default_socket
 from app.process.ending import end_now
 
@@ -78,6 +86,14 @@ from app.process.ending import end_now
 )
 @click.option("--audio-links", is_flag=True, help="Allow links to a job's audio that need no token.")
 @click.option(
+    "--webhooks",
+    default=WebhookReach.OFF.value,
+    show_default=True,
+    type=click.Choice([reach.value for reach in WebhookReach]),
+    help="Where the webhooks may go that come with jobs: local is this machine and private networks.",
+)
+@click.option("--webhook", metavar="URL", help="An address that is told of the end of every job.")
+@click.option(
     "--socket",
     "socket_path",
     type=click.Path(path_type=Path),
@@ -100,6 +116,8 @@ def serve(
     keep_jobs: int | None,
     keep_size: int | None,
     audio_links: bool,
+    webhooks: str,
+    webhook: str | None,
     socket_path: Path | None,
     daemon: bool,
     sidecar: bool,
@@ -136,6 +154,8 @@ def serve(
         allowed_origins=allow_origin or TAURI_ORIGINS,
         idle_unload_s=idle_unload,
         audio_links=audio_links,
+        webhooks=WebhookReach(webhooks),
+        webhook_url=webhook,
         keep=KeepLimits(days=keep_days, jobs=keep_jobs, bytes=keep_size),
         socket_path=None if sidecar else socket_path or default_socket(),
     )

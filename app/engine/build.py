@@ -20,7 +20,7 @@ from app.audio.export.job_export import Exports
 from app.audio.log.logs import AudioLogs
 from app.audio.playback.speakers import Speakers as AudioDevice
 from app.audio.recordings.decoder import RecordingDecoder
-from app.config import DATABASE_FILE, Config, private_folder
+from app.config import DATABASE_FILE, Config, WebhookReach, private_folder
 from app.daemon.binding import Bound, bind_socket
 from app.daemon.engine import AudioOutput, DaemonContext
 from app.daemon.server import Daemon
@@ -50,6 +50,8 @@ from app.usecases.parts import Parts
 from app.usecases.retention import Retention
 from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voices import Voices, voice_spec
+from app.webhooks.for_all import webhook_for_all
+from app.webhooks.sender import WebhookSender
 
 
 async def build_parts(
@@ -67,6 +69,8 @@ async def build_parts(
     database = await Database.open(config.data_dir / DATABASE_FILE)
     stack.push_async_callback(database.close)
     stores = Stores.over(database)
+    # Before anything ends a job.
+    await stores.deliveries.set_for_all(webhook_for_all(config))
     logs = AudioLogs(private_folder(config.data_dir / "jobs"))
     stack.callback(logs.close)
     exports = Exports()
@@ -112,6 +116,7 @@ async def build_parts(
         logs=logs,
         scheduler=scheduler,
         voice_spec=spec,
+        webhooks=config.webhooks,
     )
     deletion = JobDeletion(history=stores.history, jobs=stores.jobs, scheduler=scheduler, logs=logs)
     retention = Retention(limits=config.keep, history=stores.history, deletion=deletion, logs=logs)
@@ -133,6 +138,13 @@ async def build_parts(
         links=AudioLinks(secrets.token_bytes(32) if config.audio_links else None),
         contexts=Contexts(jobs=jobs, chunks=stores.chunks, scheduler=scheduler, scripts=scripts),
     )
+
+
+def build_sender(config: Config, parts: Parts) -> WebhookSender | None:
+    """Whoever sends webhooks, if there can be any."""
+    if config.webhooks is WebhookReach.OFF and config.webhook_url is None:
+        return None
+    return WebhookSender(parts.stores.deliveries, parts.feed, reach=config.webhooks)
 
 
 def build_app(config: Config, sock: socket.socket, parts: Parts) -> App:

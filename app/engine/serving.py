@@ -14,7 +14,7 @@ import uvicorn
 from app.config import Config
 from app.daemon.binding import Bound
 from app.daemon.engine import AudioOutput
-from app.engine.build import build_app, build_daemon, build_parts
+from app.engine.build import build_app, build_daemon, build_parts, build_sender
 from app.engine.http import KEEP_ALIVE_S, DeadlineHttp
 from app.engine.websocket import AcknowledgedWebSocket
 from app.errors import StorageFailed
@@ -116,6 +116,10 @@ async def serving(
         daemon = build_daemon(config, sock, bound, parts, speakers, stack, on_stop)
         # From here on in reverse: jobs stop and tell their listeners while these can still be reached.
         await stack.enter_async_context(working(parts, watch))
+        if (sender := build_sender(config, parts)) is not None:
+            sending = asyncio.create_task(sender.run(), name="webhooks")
+            stack.push_async_callback(end_task, sending)
+            watch(sending)
         if daemon is not None:
             await daemon.open()
             stack.callback(daemon.close)

@@ -25,6 +25,7 @@ from app.config import (
     Config,
     EngineKind,
     KeepLimits,
+    WebhookReach,
     default_data_dir,
     loopback,
     private_folder,
@@ -63,6 +64,8 @@ class Options(Struct, frozen=True, kw_only=True):
     idle_unload_s: float
     audio_links: bool = False
     keep: KeepLimits = KeepLimits()
+    webhooks: WebhookReach = WebhookReach.OFF
+    webhook_url: str | None = None
     socket_path: Path | None = None
     parent_pid: int | None = None
 
@@ -139,6 +142,8 @@ def _start(
         idle_unload_s=options.idle_unload_s,
         audio_links=options.audio_links,
         keep=options.keep,
+        webhooks=options.webhooks,
+        webhook_url=options.webhook_url,
         socket_path=None if bound is None else bound.path,
         token_file=data_dir / TOKEN_FILE if options.token is None else None,
         umask=umask,

@@ -15,6 +15,7 @@ from app.errors import ErrorBody, IdempotencyConflict, JobNotFound
 from app.inference.model import Lane
 from app.store.clock import now_us
 from app.store.database import Database, Transaction
+from app.store.deliveries import attach
 from app.store.pairs import pairs_of
 from app.store.rows import FINAL, UNFINISHED, Artifact, Changes, Job, JobStatus, Kept, NewJob, struct_of
 from app.store.tables import PAIRS_TABLE, SEARCH_TABLE, SEARCHED_CHARS, artifacts, job_tags, job_texts, jobs
@@ -72,11 +73,14 @@ class JobStore:
             "created_at": now_us(),
             "warnings": [],
         }
+        del values["notify"]
         words = f"{new.title or ''}\n{values.pop('text')[:SEARCHED_CHARS]}"
         statement = insert(jobs).values(values).returning(*COLUMNS)
         job = job_of((await connection.execute(statement)).one())
         await connection.execute(insert(job_texts), {"job_seq": job.seq, "text": new.text})
         await _make_searchable(connection, job.seq, words)
+        if new.notify is not None:
+            await attach(connection, new.notify, job.seq)
         if new.tags:
             await connection.execute(
                 insert(job_tags),

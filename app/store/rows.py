@@ -52,6 +52,17 @@ class EncoderSettings(Struct, frozen=True):
     bit_rate: int | None = None  #: bits per second; None where there is none to choose
 
 
+class Webhook(Struct, frozen=True, kw_only=True):
+    """A receiver of the message that a job has ended, and the secret to sign it with."""
+
+    url: str
+    secret: str
+
+    def __repr__(self) -> str:
+        """Without the secret, and without the address, which may hold one."""
+        return "Webhook(...)"
+
+
 class NewJob(Struct, frozen=True, kw_only=True):
     """A job as it is submitted. `request_sha256` tells whether a repeated id or key means the same."""
 
@@ -70,6 +81,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     tags: list[str] = []
     idempotency_key: str | None = None
     request_sha256: str
+    notify: Webhook | None = None
 
 
 class Kept(Struct, frozen=True):

@@ -4,6 +4,7 @@ from typing import NamedTuple, Self
 
 from app.store.chunks import ChunkStore
 from app.store.database import Database
+from app.store.deliveries import Deliveries
 from app.store.history import History
 from app.store.jobs import JobStore
 from app.store.preferences import Preferences
@@ -20,6 +21,7 @@ class Stores(NamedTuple):
     voices: VoiceStore
     preferences: Preferences
     totals: JobTotals
+    deliveries: Deliveries
 
     @classmethod
     def over(cls, database: Database) -> Self:
@@ -31,4 +33,5 @@ class Stores(NamedTuple):
             VoiceStore(database),
             Preferences(database),
             JobTotals(database),
+            Deliveries(database),
         )

@@ -6,6 +6,7 @@ Times are integers, microseconds since 1970 in UTC: they sort, and they compare 
 from sqlalchemy import (
     DDL,
     JSON,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -213,5 +214,58 @@ CREATE_PAIRS = (
     f"CREATE VIRTUAL TABLE {PAIRS_TABLE} USING fts5(pairs, content='', columnsize=0, detail=none, tokenize='ascii')"
 )
 
-for _statement in (CREATE_SEARCH, CREATE_PAIRS, *TOTALS_TRIGGERS.values()):
+#: Receivers of the message that a job has ended: one job, or all (without a job).
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("job_seq", Integer, ForeignKey("jobs.seq", ondelete="CASCADE"), index=True),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+)
+
+#: What is still to be sent. It needs neither its job nor its webhook any more.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("for_all", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),  # tries that failed
+    Column("due_at", Integer, nullable=False, index=True),
+    Column("ended_at", Integer, nullable=False),
+    # The job as it was then.
+    Column("job_id", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("lane", String, nullable=False),
+    Column("title", String),
+    Column("tags", JSON, nullable=False),
+    Column("voice_id", String, nullable=False),
+    Column("model_id", String, nullable=False),
+    Column("formats", JSON, nullable=False),
+    Column("characters", Integer, nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+)
+
+#: Whatever ends a job, the same transaction has the messages about it.
+DELIVERY_TRIGGER = """
+CREATE TRIGGER job_deliveries AFTER UPDATE OF status ON jobs
+WHEN NEW.status IN ('completed', 'failed', 'canceled')
+ AND OLD.status NOT IN ('completed', 'failed', 'canceled') BEGIN
+ INSERT INTO deliveries (
+  id, url, secret, for_all, ended_at, due_at, job_id, status, lane, title, tags,
+  voice_id, model_id, formats, characters, samples, error)
+ SELECT 'msg_' || lower(hex(randomblob(16))), url, secret, job_seq IS NULL,
+  coalesce(NEW.finished_at, NEW.created_at), 0,
+  NEW.id, NEW.status, NEW.lane, NEW.title, NEW.tags,
+  NEW.voice_id, NEW.model_id, NEW.formats, NEW.characters, NEW.samples, NEW.error
+ FROM webhooks WHERE job_seq = NEW.seq OR job_seq IS NULL;
+END"""
+
+#: By name: they go with the table of jobs when a migration makes that anew.
+TRIGGERS = {**TOTALS_TRIGGERS, "job_deliveries": DELIVERY_TRIGGER}
+
+for _statement in (CREATE_SEARCH, CREATE_PAIRS, *TRIGGERS.values()):
     event.listen(metadata, "after_create", DDL(_statement))

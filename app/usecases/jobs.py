@@ -20,6 +20,7 @@ from app.audio.export.audio_file import AudioFile
 from app.audio.export.formats import WAV
 from app.audio.log.log import AudioLog, LogEnd, LogEvent
 from app.audio.log.logs import AudioLogs
+from app.config import WebhookReach
 from app.errors import (
     EmptyText,
     InvalidRequest,
@@ -32,12 +33,13 @@ from app.models.registry import ModelRegistry
 from app.scheduler.progress import final_event
 from app.scheduler.scheduler import Scheduler
 from app.store.jobs import JobStore
-from app.store.rows import Job, JobStatus, NewJob, Settings, Voice
+from app.store.rows import Job, JobStatus, NewJob, Settings, Voice, Webhook
 from app.store.voices import VoiceStore
 from app.usecases.fields import wrong
 from app.usecases.formats import EncodingChoice, encoder_settings
 from app.usecases.voice_chooser import VoiceChooser
 from app.usecases.voice_names import is_voice_id
+from app.webhooks.for_job import checked
 
 #: Enough for the longest novels; over HTTP a body may be larger only for reference audio.
 MAX_TEXT_CHARS = 5_000_000
@@ -68,6 +70,8 @@ class Request(Struct, frozen=True, kw_only=True):
     encoding: Mapping[str, EncodingChoice] | UnsetType = UNSET
     title: str | None = None
     tags: Sequence[str] = ()
+    #: The receiver of the message that it has ended. Not part of `request_sha256` where it is not given.
+    notify: Webhook | UnsetType = UNSET
 
 
 class Jobs:
@@ -83,11 +87,13 @@ class Jobs:
         logs: AudioLogs,
         scheduler: Scheduler,
         voice_spec: Callable[[Voice], VoiceSpec],
+        webhooks: WebhookReach,
     ) -> None:
         self._models, self._jobs = models, jobs
         self._voices, self._chooser = voices, chooser
         self._logs, self._scheduler = logs, scheduler
         self._voice_spec = voice_spec
+        self._webhooks = webhooks
 
     async def submit(
         self, request: Request, *, job_id: str | None = None, idempotency_key: str | None = None
@@ -123,6 +129,7 @@ class Jobs:
         """The job that is asked for, with an id of its own and without its text."""
         formats = list(dict.fromkeys(request.formats))
         encoding = encoder_settings(formats, {} if request.encoding is UNSET else request.encoding)
+        notify = None if request.notify is UNSET else checked(request.notify, self._webhooks)
         request = msgspec.structs.replace(request, language=language_tag(request.language))
         voice, settings = await self._speaker(request)
         self._voice_spec(voice)  # its files are there
@@ -145,6 +152,7 @@ class Jobs:
             title=request.title,
             tags=sorted(set(request.tags)),
             request_sha256="",
+            notify=notify,
         )
 
     async def get(self, job_id: str) -> Job:

@@ -5,7 +5,6 @@
 """
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -29,12 +28,22 @@ RENAMED = {"Cloned": "NewVoice", "Heard": "Transcript"}
 #: engine takes.
 LIMITS = {"maxLength", "minLength", "maxItems", "minItems", "maximum", "minimum", "exclusiveMinimum", "pattern"}
 #: Of bodies, what methods take by place; the rest is named, and its shape is called `SpeakArguments` and so on.
-BY_PLACE = {
+BY_PLACE: dict[str, set[str]] = {
     "SpeakRequest": {"text"},
     "SubmitRequest": {"text"},
     "CloneRequest": {"display_name", "ref_audio"},
     "TranscribeRequest": {"ref_audio"},
     "DesignRequest": {"display_name", "description"},
+    "PruneRequest": set(),
+}
+#: Of queries, what their shape is called, and what methods take by themselves.
+FILTERS: dict[str, tuple[str, set[str]]] = {
+    "listJobs": ("JobFilter", set()),
+    "listChunks": ("ChunkFilter", set()),
+    "listVoices": ("VoiceFilter", set()),
+    "getStats": ("StatsFilter", set()),
+    "exportJobs": ("ExportFilter", {"format"}),
+    "deleteJobs": ("DeletionFilter", {"dry_run", "expected"}),
 }
 
 #: What `aio/` calls differently from `sync/`. How a socket is read and a time is waited for is written twice.
@@ -128,19 +137,14 @@ def named(shape: Node, places: set[str]) -> Node:
 
 
 def filters(api: Node) -> Node:
-    """The queries of what answers with JSON: `listJobs` has a `JobFilter`, `getStats` a `StatsFilter`."""
+    """The queries of what has some, as shapes without what methods take by themselves."""
     found: Node = {}
     for operation in operations(api):
-        name: str = operation["operationId"]
-        verb = re.split("[A-Z]", name)[0]
-        noun = name.removeprefix(verb)
-        queries = {
-            each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] == "query"
-        }
-        is_json = "application/json" in operation["responses"].get("200", {}).get("content", {})
-        if verb in ("list", "get") and queries and is_json:
-            shape: Node = {"type": "object", "properties": queries, "required": []}
-            found[f"{noun.removesuffix('s') if verb == 'list' else noun}Filter"] = shape
+        name, apart = FILTERS.get(operation["operationId"], ("", set[str]()))
+        every = {each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] == "query"}
+        if name:
+            fields = {key: schema for key, schema in every.items() if key not in apart}
+            found[name] = {"type": "object", "properties": fields, "required": []}
     return found
 
 

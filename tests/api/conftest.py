@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import pytest
 
@@ -43,9 +43,11 @@ async def opened(
     builtin: Builtin = lambda control: [fake_entry(control)],
     *,
     model_id: str | None = None,
-    audio_links: bool = False,
+    **settings: Any,
 ) -> AsyncGenerator[Engine]:
-    """An engine in that folder, which may be that of one before, with the fake model or other ones."""
+    """An engine in that folder, which may be that of one before, with the fake model or other ones; and with other
+    settings.
+    """
     control, data_dir = folder / "control", folder / "data"
     control.mkdir(exist_ok=True)
     data_dir.mkdir(exist_ok=True)
@@ -54,13 +56,7 @@ async def opened(
     async with (
         closing_socket(sock),
         serving(
-            Config(
-                data_dir=data_dir,
-                token=TOKEN,
-                model_id=model_id,
-                hub_cache=folder / "hub",
-                audio_links=audio_links,
-            ),
+            Config(data_dir=data_dir, token=TOKEN, model_id=model_id, hub_cache=folder / "hub", **settings),
             sock,
             builtin=builtin(control),
         ) as parts,

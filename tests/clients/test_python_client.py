@@ -214,14 +214,22 @@ async def test_everything_about_jobs_can_be_asked(client: AsyncClient, shared: E
     assert (await jobs.get(job.job_id)).created_at.tzinfo is not None
 
 
-async def test_the_history_comes_page_by_page(client: AsyncClient) -> None:
+async def test_the_history_comes_page_by_page_and_as_a_file(client: AsyncClient, tmp_path: Path) -> None:
     made = [(await client.jobs.submit("Short.", tags=["paged"], voice_id=VOICE_ID)).job_id for _ in range(5)]
 
     page = await client.jobs.list(tag="paged", limit=2)
     every: list[Job] = [job async for job in client.jobs.all(tag="paged", limit=2)]
+    await client.jobs.export(tmp_path / "history.csv", tag="paged")
+    await client.jobs.export(tmp_path / "history.jsonl", tag="paged")
     for job_id in made:
-        await client.jobs.delete(job_id)
+        await client.jobs.wait(job_id)
+    counted = await client.jobs.count(tag="paged")
+    deleted = await client.jobs.delete_all(counted.jobs, tag="paged")
 
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 6
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 5
+    assert (counted.jobs, counted.deleted, deleted.jobs, deleted.deleted) == (5, False, 5, True)
+    assert (await client.jobs.prune(keep_days=1000, dry_run=True)).jobs == 0
     assert len(page.jobs) == 2
     assert (await client.jobs.stats(by=["lane"])).total.jobs >= len(made)
     assert [job.job_id for job in every] == made[::-1]

@@ -1009,6 +1009,11 @@ export interface components {
             download: components["schemas"]["DownloadView"] | null;
             reason: string | null;
         };
+        /** Notify */
+        Notify: {
+            url: string;
+            secret: string;
+        };
         /** OpenAIError */
         OpenAIError: {
             message: string;
@@ -1140,6 +1145,7 @@ export interface components {
             encoding?: components["schemas"]["FormatsOptions"] | null;
             title?: string | null;
             tags?: string[];
+            notify?: components["schemas"]["Notify"] | null;
         };
         /** TranscribeRequest */
         TranscribeRequest: {

@@ -25,6 +25,11 @@ class FormatsOptions(TypedDict):
     m4a: NotRequired[FormatOptions | None]
 
 
+class Notify(TypedDict):
+    url: str
+    secret: str
+
+
 class SpeechSettings(TypedDict):
     rate: NotRequired[float]
     pitch: NotRequired[float]
@@ -65,6 +70,7 @@ class SubmitArguments(TypedDict):
     encoding: NotRequired[FormatsOptions | None]
     title: NotRequired[str | None]
     tags: NotRequired[list[str]]
+    notify: NotRequired[Notify | None]
 
 
 class CloneArguments(TypedDict):
@@ -81,8 +87,11 @@ class DesignArguments(TypedDict):
     language: NotRequired[str | None]
 
 
-class SpeechVoiceFilter(TypedDict):
-    model: NotRequired[str | None]
+class PruneArguments(TypedDict):
+    keep_days: NotRequired[float | None]
+    keep_jobs: NotRequired[int | None]
+    keep_bytes: NotRequired[int | None]
+    dry_run: NotRequired[bool]
 
 
 class StatsFilter(TypedDict):
@@ -93,6 +102,18 @@ class StatsFilter(TypedDict):
     voice_id: NotRequired[str | None]
     voice: NotRequired[str | None]
     model_id: NotRequired[str | None]
+
+
+class ExportFilter(TypedDict):
+    status: NotRequired[list[Literal["queued", "running", "paused", "completed", "failed", "canceled"]] | None]
+    lane: NotRequired[Literal["speak", "render"] | None]
+    voice_id: NotRequired[str | None]
+    voice: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+    tag: NotRequired[str | None]
+    text: NotRequired[str | None]
+    created_from: NotRequired[str | None]
+    created_before: NotRequired[str | None]
 
 
 class JobFilter(TypedDict):
@@ -107,6 +128,19 @@ class JobFilter(TypedDict):
     created_before: NotRequired[str | None]
     cursor: NotRequired[str | None]
     limit: NotRequired[int]
+
+
+class DeletionFilter(TypedDict):
+    status: NotRequired[list[Literal["queued", "running", "paused", "completed", "failed", "canceled"]] | None]
+    lane: NotRequired[Literal["speak", "render"] | None]
+    voice_id: NotRequired[str | None]
+    voice: NotRequired[str | None]
+    model_id: NotRequired[str | None]
+    tag: NotRequired[str | None]
+    text: NotRequired[str | None]
+    created_from: NotRequired[str | None]
+    created_before: NotRequired[str | None]
+    all: NotRequired[bool]
 
 
 class ChunkFilter(TypedDict):

@@ -10,10 +10,29 @@ from uuid import uuid4
 from q3tts_client.aio.http import AsyncHttp
 from q3tts_client.aio.transport import wait
 from q3tts_client.answering import answering
-from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage, JobStats
+from q3tts_client.answers import (
+    Artifact,
+    ArtifactList,
+    AudioLink,
+    ChunkList,
+    Deleted,
+    Job,
+    JobPage,
+    JobsDeleted,
+    JobsPruned,
+    JobStats,
+)
 from q3tts_client.errors import EngineError, error_of
 from q3tts_client.files import FilePath, saved
-from q3tts_client.requests import ChunkFilter, JobFilter, StatsFilter, SubmitArguments
+from q3tts_client.requests import (
+    ChunkFilter,
+    DeletionFilter,
+    ExportFilter,
+    JobFilter,
+    PruneArguments,
+    StatsFilter,
+    SubmitArguments,
+)
 
 FINAL = ("completed", "failed", "canceled")
 
@@ -58,6 +77,24 @@ class AsyncJobs:
         """Totals over all jobs that there ever were, deleted ones too, and over groups of them."""
         return await self._http.json(JobStats, "GET", "/jobs/stats", query=filters)
 
+    async def export(self, path: FilePath, **filters: Unpack[ExportFilter]) -> None:
+        """The history as a file, newest first: a table if it ends in .csv, else a JSON document on each line."""
+        query = {**filters, "format": "csv" if Path(path).suffix.lower() == ".csv" else "jsonl"}
+        await self._save("/jobs/export", query, path)
+
+    async def count(self, **filters: Unpack[DeletionFilter]) -> JobsDeleted:
+        """How many jobs match, and how much speech they have."""
+        return await self._http.json(JobsDeleted, "DELETE", "/jobs", query={**filters, "dry_run": "true"})
+
+    async def delete_all(self, expected: int, **filters: Unpack[DeletionFilter]) -> JobsDeleted:
+        """Forget all jobs that match, if they are as many as `count` has said."""
+        query = {**filters, "expected": expected}
+        return await self._http.json(JobsDeleted, "DELETE", "/jobs", query=query, once=True)
+
+    async def prune(self, **limits: Unpack[PruneArguments]) -> JobsPruned:
+        """Delete the oldest jobs that have ended, until what is left is within the limits."""
+        return await self._http.json(JobsPruned, "POST", "/jobs/prune", body=limits, once=True)
+
     async def get(self, job_id: str) -> Job:
         """One job."""
         return await self._http.json(Job, "GET", path_of(job_id))
@@ -93,7 +130,10 @@ class AsyncJobs:
     async def save(self, job_id: str, path: FilePath, *, partial: bool = False) -> None:
         """The same into a file, whose ending says which of the job's files is meant."""
         query = audio_query(Path(path).suffix.removeprefix(".").lower(), partial)
-        async with self._http.stream("GET", path_of(job_id, "/audio"), query=query) as response:
+        await self._save(path_of(job_id, "/audio"), query, path)
+
+    async def _save(self, route: str, query: dict[str, Any], path: FilePath) -> None:
+        async with self._http.stream("GET", route, query=query) as response:
             with saved(path) as file, answering(self._http.connection):
                 async for piece in response.aiter_bytes():
                     file.write(piece)

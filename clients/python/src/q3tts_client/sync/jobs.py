@@ -8,10 +8,29 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from q3tts_client.answering import answering
-from q3tts_client.answers import Artifact, ArtifactList, AudioLink, ChunkList, Deleted, Job, JobPage, JobStats
+from q3tts_client.answers import (
+    Artifact,
+    ArtifactList,
+    AudioLink,
+    ChunkList,
+    Deleted,
+    Job,
+    JobPage,
+    JobsDeleted,
+    JobsPruned,
+    JobStats,
+)
 from q3tts_client.errors import EngineError, error_of
 from q3tts_client.files import FilePath, saved
-from q3tts_client.requests import ChunkFilter, JobFilter, StatsFilter, SubmitArguments
+from q3tts_client.requests import (
+    ChunkFilter,
+    DeletionFilter,
+    ExportFilter,
+    JobFilter,
+    PruneArguments,
+    StatsFilter,
+    SubmitArguments,
+)
 from q3tts_client.sync.http import Http
 from q3tts_client.sync.transport import wait
 
@@ -56,6 +75,24 @@ class Jobs:
         """Totals over all jobs that there ever were, deleted ones too, and over groups of them."""
         return self._http.json(JobStats, "GET", "/jobs/stats", query=filters)
 
+    def export(self, path: FilePath, **filters: Unpack[ExportFilter]) -> None:
+        """The history as a file, newest first: a table if it ends in .csv, else a JSON document on each line."""
+        query = {**filters, "format": "csv" if Path(path).suffix.lower() == ".csv" else "jsonl"}
+        self._save("/jobs/export", query, path)
+
+    def count(self, **filters: Unpack[DeletionFilter]) -> JobsDeleted:
+        """How many jobs match, and how much speech they have."""
+        return self._http.json(JobsDeleted, "DELETE", "/jobs", query={**filters, "dry_run": "true"})
+
+    def delete_all(self, expected: int, **filters: Unpack[DeletionFilter]) -> JobsDeleted:
+        """Forget all jobs that match, if they are as many as `count` has said."""
+        query = {**filters, "expected": expected}
+        return self._http.json(JobsDeleted, "DELETE", "/jobs", query=query, once=True)
+
+    def prune(self, **limits: Unpack[PruneArguments]) -> JobsPruned:
+        """Delete the oldest jobs that have ended, until what is left is within the limits."""
+        return self._http.json(JobsPruned, "POST", "/jobs/prune", body=limits, once=True)
+
     def get(self, job_id: str) -> Job:
         """One job."""
         return self._http.json(Job, "GET", path_of(job_id))
@@ -91,7 +128,10 @@ class Jobs:
     def save(self, job_id: str, path: FilePath, *, partial: bool = False) -> None:
         """The same into a file, whose ending says which of the job's files is meant."""
         query = audio_query(Path(path).suffix.removeprefix(".").lower(), partial)
-        with self._http.stream("GET", path_of(job_id, "/audio"), query=query) as response:
+        self._save(path_of(job_id, "/audio"), query, path)
+
+    def _save(self, route: str, query: dict[str, Any], path: FilePath) -> None:
+        with self._http.stream("GET", route, query=query) as response:
             with saved(path) as file, answering(self._http.connection):
                 for piece in response.iter_bytes():
                     file.write(piece)
