@@ -277,6 +277,7 @@ async def test_models_are_listed_and_unloaded(client: AsyncClient) -> None:
 async def test_the_engine_says_how_it_is(client: AsyncClient) -> None:
     assert (await client.health()).active_model_id == "fake"
     assert "/v1/jobs" in (await client.openapi())["paths"]
+    assert "# HELP " in await client.metrics()
 
 
 # Errors and connections.

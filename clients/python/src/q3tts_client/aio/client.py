@@ -70,6 +70,10 @@ class AsyncClient:
         """The engine's version, its active model and what that can do, and how busy it is."""
         return await self._http.json(Health, "GET", "/health", limit_s=HEALTH_S)
 
+    async def metrics(self) -> str:
+        """What the engine counts and measures, in the text format of Prometheus."""
+        return (await self._http.bytes("GET", "/metrics")).decode()
+
     async def openapi(self) -> dict[str, Any]:
         """All of the HTTP routes, as an OpenAPI document."""
         return await self._http.json(dict[str, Any], "GET", "/openapi.json")

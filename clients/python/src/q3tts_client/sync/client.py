@@ -70,6 +70,10 @@ class Client:
         """The engine's version, its active model and what that can do, and how busy it is."""
         return self._http.json(Health, "GET", "/health", limit_s=HEALTH_S)
 
+    def metrics(self) -> str:
+        """What the engine counts and measures, in the text format of Prometheus."""
+        return (self._http.bytes("GET", "/metrics")).decode()
+
     def openapi(self) -> dict[str, Any]:
         """All of the HTTP routes, as an OpenAPI document."""
         return self._http.json(dict[str, Any], "GET", "/openapi.json")
