@@ -1,4 +1,4 @@
-"""A model that speaks exactly as fast as one listens: 80 ms of audio every 80 ms. `python -m bench.paced`.
+"""A model that speaks exactly as fast as one listens: 80 ms of audio every 80 ms. `python -m bench.paced [ROWS]`.
 
 Run by the real worker loop, in the worker's process. Each frame says in its first samples which one it is and when
 it was due, so that who hears it knows how late it is: the clock is the same for all processes of a machine.
@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from app.inference.model import SAMPLE_RATE, FinishReason, Frame, Lane, Utterance
 from app.inference.processor import Processor
@@ -28,9 +29,10 @@ REST_S = 1.0
 
 
 class Paced:
-    """Implements `Model`, one utterance at a time, lane speak first."""
+    """Implements `Model`: a number of rows at a time, each at that pace, lane speak first."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = 1) -> None:
+        self._rows = rows
         self._queue: list[Utterance] = []
         self._left: dict[int, int] = {}
         self._canceled: set[int] = set()
@@ -46,8 +48,8 @@ class Paced:
 
     @property
     def capacity(self) -> int:
-        """As the embedded model has it: the others wait here."""
-        return 4
+        """As the embedded model has it, or all rows: the others wait here."""
+        return max(4, self._rows)
 
     def add(self, utterances: Sequence[Utterance]) -> None:
         """Queue utterances."""
@@ -60,7 +62,7 @@ class Paced:
         self._canceled |= {utterance_id} & self._left.keys()
 
     def step(self) -> Sequence[Frame]:
-        """The next 80 ms, when they are due."""
+        """The next 80 ms of each row, when they are due."""
         if self._canceled:
             gone, self._canceled = self._canceled, set[int]()
             for utterance_id in gone:
@@ -71,21 +73,27 @@ class Paced:
         now = time.monotonic()
         self._due = (self._due if now - self._due < REST_S else now) + FRAME_S
         time.sleep(max(0.0, self._due - now))
-        utterance = next((one for one in self._queue if one.lane is Lane.SPEAK), self._queue[0])
-        self._number += 1
-        pcm = STAMP.pack(MAGIC, self._number, self._due) + self._tone[STAMP.size :]
-        self._left[utterance.id] -= 1
-        if self._left[utterance.id]:
-            return (Frame(utterance.id, pcm),)
-        self._forget(utterance.id)
-        return (Frame(utterance.id, pcm, final=True, finish_reason=FinishReason.STOP),)
+        return [self._frame(one) for one in sorted(self._queue, key=_after_speak)[: self._rows]]
 
     def close(self) -> None:
         """Nothing is held."""
 
+    def _frame(self, utterance: Utterance) -> Frame:
+        self._number += 1
+        pcm = STAMP.pack(MAGIC, self._number, self._due) + self._tone[STAMP.size :]
+        self._left[utterance.id] -= 1
+        if self._left[utterance.id]:
+            return Frame(utterance.id, pcm)
+        self._forget(utterance.id)
+        return Frame(utterance.id, pcm, final=True, finish_reason=FinishReason.STOP)
+
     def _forget(self, utterance_id: int) -> None:
         del self._left[utterance_id]
         self._queue = [one for one in self._queue if one.id != utterance_id]
+
+
+def _after_speak(utterance: Utterance) -> bool:
+    return utterance.lane is not Lane.SPEAK
 
 
 def stamps(pcm: bytes) -> list[tuple[int, float]]:
@@ -100,4 +108,4 @@ def stamps(pcm: bytes) -> list[tuple[int, float]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Paced))
+    sys.exit(main(partial(Paced, *map(int, sys.argv[1:]))))

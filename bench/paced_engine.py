@@ -1,4 +1,6 @@
-"""The real engine with the model of `paced.py`: `python -m bench.paced_engine`, which speaks like `--sidecar`."""
+"""The real engine with the model of `paced.py`: `python -m bench.paced_engine [ROWS]`, which speaks like
+`--sidecar`.
+"""
 
 import asyncio
 import os
@@ -25,7 +27,7 @@ PACED = ModelSpec(
     ),
     presets=lambda: [Preset(VOICE_ID, "beat", "Beat", "")],
     check_language=lambda _name, _language: None,
-    command=(sys.executable, "-m", "bench.paced"),
+    command=(sys.executable, "-m", "bench.paced", *sys.argv[1:]),
 )
 
 

@@ -18,6 +18,7 @@ from app import __version__
 from bench.fanout import fanout
 from bench.figures import WIDTH, Measurement, table
 from bench.first_audio import first_audio
+from bench.formats import formats
 from bench.history import history
 from bench.http_audio import http_audio
 from bench.process import load, machine
@@ -45,6 +46,7 @@ MEASUREMENTS: tuple[Measure, ...] = (
     first_audio,
     http_audio,
     text_in,
+    formats,
     history,
     submissions,
     fanout,
