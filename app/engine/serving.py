@@ -133,12 +133,13 @@ async def working(parts: Parts, watch: Callable[[asyncio.Task[None]], None]) -> 
     `watch` gets the scheduler's task, without which there is no engine.
     """
     async with AsyncExitStack() as stack:
-        scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
-        stack.push_async_callback(_settle, parts, scheduling)
         sweep = asyncio.create_task(_sweep(parts), name="sweep")
         stack.push_async_callback(end_task, sweep)
         keep = asyncio.create_task(parts.retention.run(), name="retention")
         stack.push_async_callback(end_task, keep)
+        scheduling = asyncio.create_task(parts.scheduler.run(), name="scheduler")
+        # The first of all at the end, before anybody who waits for a job learns of it and cancels that.
+        stack.push_async_callback(_settle, parts, scheduling)
         watch(scheduling)
         yield
 
