@@ -114,12 +114,12 @@ async def serving(
             await asyncio.sleep(0.001)
         watch(task)
         daemon = build_daemon(config, sock, bound, parts, speakers, stack, on_stop)
-        # From here on in reverse: jobs stop and tell their listeners while these can still be reached.
-        await stack.enter_async_context(working(parts, watch))
         if (sender := build_sender(config, parts)) is not None:
             sending = asyncio.create_task(sender.run(), name="webhooks")
             stack.push_async_callback(end_task, sending)
             watch(sending)
+        # From here on in reverse: jobs stop and tell their listeners while these can still be reached.
+        await stack.enter_async_context(working(parts, watch))
         if daemon is not None:
             await daemon.open()
             stack.callback(daemon.close)
