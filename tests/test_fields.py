@@ -10,7 +10,7 @@ from app.usecases.fields import choices_of
     ("path", "choices"),
     [
         ("settings.text_layout", ['"before"', '"beside"']),
-        ("formats[0]", ['"wav"']),
+        ("formats[0]", ['"flac"', '"m4a"', '"mp3"', '"opus"', '"wav"']),
         ("formats", []),
         ("settings.rate", []),
         ("settings.chunking.max_chars", []),

@@ -127,7 +127,7 @@ class Jobs:
 
     async def _checked(self, request: Request) -> NewJob:
         """The job that is asked for, with an id of its own and without its text."""
-        formats = list(dict.fromkeys(request.formats))
+        formats = list(request.formats)
         encoding = encoder_settings(formats, {} if request.encoding is UNSET else request.encoding)
         notify = None if request.notify is UNSET else checked(request.notify, self._webhooks)
         request = msgspec.structs.replace(request, language=language_tag(request.language))

@@ -185,6 +185,7 @@ async def test_a_submitted_job_is_new_and_tells_where_it_is(shared: Engine) -> N
         "language": "",
         "settings": DEFAULT,
         "formats": ["wav"],
+        "encoding": {},
         "seed": 0,
         "title": "Greeting",
         "tags": ["a", "b"],

@@ -212,12 +212,13 @@ async def test_a_key_whose_job_was_given_up_speaks_anew_and_one_that_was_complet
     body = {"input": "[hold:given_up] Twice, then.", "response_format": "pcm"}
     async with shared.http.stream("POST", PATH, json=body, headers={"Idempotency-Key": "twice"}) as first:
         assert await first_bytes(first)
+    given_up = await shared.until(first.headers["x-request-id"], "canceled")
     shared.release("given_up")
     second = await shared.http.post(PATH, json=body, headers={"Idempotency-Key": "twice"})
     third = await shared.http.post(PATH, json=body, headers={"Idempotency-Key": "twice"})
     other = await shared.http.post(PATH, json={"input": "Another."}, headers={"Idempotency-Key": "twice"})
 
-    assert (await job_of(shared, first))["status"] == "canceled"
+    assert (await shared.get(f"/jobs/{given_up['job_id']}"))["status"] == "canceled"
     assert second.headers["x-request-id"] != first.headers["x-request-id"]
     assert third.headers["x-request-id"] == second.headers["x-request-id"]
     assert third.content == second.content

@@ -17,6 +17,7 @@ from app.audio.export.metadata import metadata_of
 from app.errors import Overloaded
 from tests.audio.encoded import decoded, metadata
 from tests.support.descriptors import no_descriptors
+from tests.support.variants import mostly_in_test_long
 
 RATE = 24_000
 SAMPLES = 12 * RATE + 777  # some pieces, and a part of one
@@ -178,7 +179,7 @@ files.discard()
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ENCODED)
+@pytest.mark.parametrize("name", mostly_in_test_long(ENCODED, but=("m4a",)))
 def test_memory_does_not_grow_with_the_audio(tmp_path: Path, name: str) -> None:
     """In a process of its own: ten minutes more may not cost a megabyte."""
     script = f"""
