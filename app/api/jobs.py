@@ -130,7 +130,7 @@ class JobController(Controller):
     async def list_artifacts(self, job_id: FromPath[UUID], stores: NamedDependency[Stores]) -> ArtifactList:
         """The files made from the job's audio."""
         job = await stores.jobs.get(str(job_id))
-        made = [await stores.jobs.artifact(job, format) for format in job.formats]
+        made = [await stores.jobs.artifact(job, format) for format in dict.fromkeys(job.formats)]
         return ArtifactList([ArtifactView.of(one, job.id, SAMPLE_RATE) for one in made if one is not None])
 
     @post("/{job_id:uuid}/cancel", operation_id="cancelJob", status_code=200)
