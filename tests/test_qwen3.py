@@ -339,6 +339,7 @@ async def test_a_deleted_voice_leaves_no_file_and_its_jobs_fail_but_for_their_hi
     await client.post("/jobs", {"voice_id": voice_id, "text": TEXT}, 404)
 
 
+@pytest.mark.long
 async def test_the_text_lies_where_the_job_says(client: Client, clone: str) -> None:
     await activate(client, "base")
     plain = await render(client, clone)
@@ -381,6 +382,7 @@ async def test_a_model_that_listens_writes_the_transcript(client: Client, models
     await client.delete("/models/ears")
 
 
+@pytest.mark.long
 async def test_instructions_are_for_models_that_listen_to_them(client: Client, clone: str, design: str) -> None:
     await activate(client, "design")
     plain = await samples(client, await render(client, design))

@@ -227,7 +227,7 @@ def test_on_a_terminal_a_text_shows_how_far_it_is(home: Path) -> None:
 
 def test_what_cannot_be_spoken_is_refused_in_one_line(q3tts: Run, home: Path) -> None:
     for code, arguments, said in (
-        (1, ["-o", "x.mp3", "Hello."], ".wav"),
+        (2, ["-o", "x.txt", "Hello."], ".wav"),
         (1, ["-o", "x.wav", "--voice", "nobody", "Hello."], "nobody"),
         (2, ["-o", "x.wav", "--language", "Inglish", "Hello."], "English"),
         (1, ["-o", "x.wav", "--language", "xx", "Hello."], "does not speak 'xx'"),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.variants import in_test_long
+
 COMMAND = (sys.executable, "-P", "-m", "app")
 
 
@@ -28,7 +30,7 @@ def test_what_an_encoding_does_not_have_is_a_question_mark(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
-@pytest.mark.parametrize("arguments", [("--help",), ("voices",), ("voices", "--json")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("voices",), *in_test_long((("--help",),), (("voices", "--json"),))])
 def test_a_full_disk_is_said_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
@@ -39,7 +41,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path, arguments: tuple[str, .
     assert done.stderr == b"q3tts: standard output cannot be written: No space left on device\n"
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", *in_test_long(">&-")])
 def test_a_closed_stream_takes_everything(tmp_path: Path, closed: str) -> None:
     done = subprocess.run(
         ["sh", "-c", f'"$@" {closed}', "sh", *COMMAND, "voices"],

@@ -16,6 +16,7 @@ import pytest
 from app import __version__
 from tests.support.client import Client, audio_of, http_client, next_event
 from tests.support.sidecar import TOKEN, Sidecar, sidecar, told
+from tests.support.variants import in_test_long
 
 pytestmark = pytest.mark.anyio
 
@@ -209,13 +210,15 @@ def test_standard_output_has_json_lines_only_and_ready_comes_after_the_phases(tm
     ("payload", "code", "said"),
     [
         ("no json", 64, "not the JSON payload"),
-        ('{"v":2,"token":"0123456789abcdef"}', 64, "version 2"),
-        ('{"v":1}', 64, "token"),
         ('{"v":1,"token":"short"}', 64, "16 or more"),
-        ('{"v":1,"token":"0123456789abcdef","prot":1}', 64, "prot"),
         ('{"v":1,"token":"0123456789abcdef","model":"nobody","data_dir":"DATA"}', 64, "nobody"),
-        ('{"v":1,"token":"0123456789abcdef","data_dir":"/dev/null/x"}', 74, "data folder"),
-        ("x" * 70_000, 64, "longer than"),
+        *in_test_long(
+            ('{"v":2,"token":"0123456789abcdef"}', 64, "version 2"),
+            ('{"v":1}', 64, "token"),
+            ('{"v":1,"token":"0123456789abcdef","prot":1}', 64, "prot"),
+            ('{"v":1,"token":"0123456789abcdef","data_dir":"/dev/null/x"}', 74, "data folder"),
+            ("x" * 70_000, 64, "longer than"),
+        ),
     ],
 )
 def test_an_invalid_payload_is_reported_in_one_json_line(

@@ -15,6 +15,7 @@ from app.engine.start import LOG_BYTES, LOGS_KEPT, bind
 from app.errors import StartFailed
 from tests.support.serving import Served, served
 from tests.support.sidecar import sidecar, told
+from tests.support.variants import in_test_long
 
 TOKEN = "the-token-of-the-environment"
 
@@ -97,7 +98,7 @@ def test_the_log_file_does_not_grow_without_end(tmp_path: Path) -> None:
     assert (tmp_path / f"{LOG_FILE}.3").read_bytes() == b"2", "the oldest has gone"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *in_test_long(signal.SIGINT)])
 def test_a_signal_ends_an_engine_that_has_nothing_to_do(tmp_path: Path, number: int) -> None:
     with served(tmp_path) as engine:
         engine.line()

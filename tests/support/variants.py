@@ -16,4 +16,4 @@ def in_test_long(*values: Any) -> list[Any]:
 
 def mostly_in_test_long(values: Iterable[Value], *, but: Collection[Value]) -> list[Any]:
     """All of these as parameters, in their order; `make test` tries some, `make test-long` the others."""
-    return [value if value in but else pytest.param(value, marks=pytest.mark.long) for value in values]
+    return [value if value in but else in_test_long(value)[0] for value in values]

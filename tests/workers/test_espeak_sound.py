@@ -8,6 +8,7 @@ from app.inference.model import SAMPLE_RATE, FinishReason
 from app.scheduler.pauses import pause_factor
 from app.workers.synthesis.espeak.model import Espeak
 from tests.support.speaking import speak, utterance
+from tests.support.variants import in_test_long, mostly_in_test_long
 
 #: All of it voiced, so that there is a pitch to be measured.
 VOICED = "We were away a year ago, and we are on our way home now. All our money rolled away in a row."
@@ -52,7 +53,10 @@ def fundamental(samples: NDArray[np.float64]) -> float:
     return float(np.median(pitches))
 
 
-@pytest.mark.parametrize("voice", [voice.name for voice in espeak_voices()])
+VOICES = [voice.name for voice in espeak_voices()]
+
+
+@pytest.mark.parametrize("voice", mostly_in_test_long(VOICES, but=VOICES[::6]))
 def test_every_voice_speaks(espeak: Espeak, voice: str) -> None:
     text = "1 2 3, hello. " + SAMPLES.get(voice.partition("-")[0], "")
 
@@ -92,7 +96,9 @@ def test_the_rate_scales_the_duration(espeak: Espeak, voice: str, rate: float) -
 
 
 @pytest.mark.parametrize("voice", ["en-us", "de", "!v/f3"])
-@pytest.mark.parametrize(("pitch", "heard"), [(0.5, 0.6), (0.7, 0.7), (1.25, 1.25), (1.5, 1.5), (2.0, 1.78)])
+@pytest.mark.parametrize(
+    ("pitch", "heard"), [(0.5, 0.6), (2.0, 1.78), *in_test_long((0.7, 0.7), (1.25, 1.25), (1.5, 1.5))]
+)
 def test_the_pitch_scales_the_fundamental_as_far_as_the_library_goes(
     espeak: Espeak, voice: str, pitch: float, heard: float
 ) -> None:

@@ -35,6 +35,7 @@ from tests.support.qwen3_fixtures import design as design
 from tests.support.qwen3_fixtures import preset as preset
 from tests.support.qwen3_fixtures import the as the
 from tests.support.speaking import finish, speak
+from tests.support.variants import in_test_long
 
 STOP, ERROR = FinishReason.STOP, FinishReason.ERROR
 
@@ -93,12 +94,14 @@ def test_an_exception_ends_its_utterance_and_no_other(
             VoiceSpec(VoiceKind.CLONE, folder="/nowhere"),
             "a model of kind custom_voice has no clone voices",
         ),
-        ("custom_voice", DEEP, "has no design voices"),
-        ("custom_voice", VoiceSpec(VoiceKind.PRESET, "nobody"), "nobody"),
-        ("base", RYAN, "a model of kind base has no preset voices"),
         ("base", VoiceSpec(VoiceKind.CLONE, folder="/nowhere"), "/nowhere/reference.wav"),
-        ("voice_design", RYAN, "has no preset voices"),
-        ("voice_design", VoiceSpec(VoiceKind.DESIGN), "describe the voice"),
+        *in_test_long(
+            ("custom_voice", DEEP, "has no design voices"),
+            ("custom_voice", VoiceSpec(VoiceKind.PRESET, "nobody"), "nobody"),
+            ("base", RYAN, "a model of kind base has no preset voices"),
+            ("voice_design", RYAN, "has no preset voices"),
+            ("voice_design", VoiceSpec(VoiceKind.DESIGN), "describe the voice"),
+        ),
     ],
 )
 def test_a_voice_that_the_model_cannot_have_is_an_error(

@@ -22,7 +22,7 @@ from tests.support.qwen3_checkpoints import (
     utterance,
 )
 from tests.support.speaking import Spoken, collect, finish, speak
-from tests.support.variants import in_test_long
+from tests.support.variants import in_test_long, mostly_in_test_long
 
 VIVIAN = VoiceSpec(VoiceKind.PRESET, "vivian")
 
@@ -81,9 +81,7 @@ def test_each_frame_is_waited_for_once_however_many_sequences_and_launch_units_t
     finish(preset)
 
 
-@pytest.mark.parametrize(
-    "end", [pytest.param(end, marks=() if end in (0, 3, 4, 11) else pytest.mark.long) for end in range(12)]
-)
+@pytest.mark.parametrize("end", mostly_in_test_long(range(12), but=(0, 4)))
 def test_an_end_at_any_place_of_a_segment_is_one_end(
     preset: Qwen3, monkeypatch: pytest.MonkeyPatch, end: int, steps: str
 ) -> None:

@@ -23,6 +23,7 @@ from tests.support.qwen3_fixtures import base as base
 from tests.support.qwen3_fixtures import begun as begun
 from tests.support.qwen3_fixtures import preset as preset
 from tests.support.speaking import speak
+from tests.support.variants import in_test_long
 
 
 def test_a_sequence_samples_as_its_utterance_says(preset: Qwen3, begun: list[SpeechSequence]) -> None:
@@ -40,25 +41,27 @@ def test_what_nobody_says_is_as_the_checkpoint_has_it(preset: Qwen3, begun: list
 @pytest.mark.parametrize(
     ("configured", "said", "expected"),
     [
-        ({}, Sampling(), SamplingParams(1, 0.9, 50, 1.0, 1.05, 2)),
         (
             {"top_k": 9, "repetition_penalty": 1.2},
             Sampling(),
             SamplingParams(1, 0.9, 9, 1.0, 1.2, 2, CodeSampling(0.9, 50, 1)),
         ),
-        (
-            {"subtalker_temperature": 0.5},
-            Sampling(),
-            SamplingParams(1, 0.9, 50, 1.0, 1.05, 2, CodeSampling(0.5, 50, 1.0)),
-        ),
-        ({"subtalker_temperature": 0.5}, Sampling(0.3, 7, 0.8), SamplingParams(1, 0.3, 7, 0.8, 1.05, 2)),
         ({"do_sample": False}, Sampling(), SamplingParams(1, 0.0, 50, 1.0, 1.05, 2, CodeSampling(0.9, 50, 1.0))),
-        (
-            {"subtalker_dosample": False},
-            Sampling(),
-            SamplingParams(1, 0.9, 50, 1.0, 1.05, 2, CodeSampling(0.0, 50, 1.0)),
+        *in_test_long(
+            ({}, Sampling(), SamplingParams(1, 0.9, 50, 1.0, 1.05, 2)),
+            (
+                {"subtalker_temperature": 0.5},
+                Sampling(),
+                SamplingParams(1, 0.9, 50, 1.0, 1.05, 2, CodeSampling(0.5, 50, 1.0)),
+            ),
+            ({"subtalker_temperature": 0.5}, Sampling(0.3, 7, 0.8), SamplingParams(1, 0.3, 7, 0.8, 1.05, 2)),
+            (
+                {"subtalker_dosample": False},
+                Sampling(),
+                SamplingParams(1, 0.9, 50, 1.0, 1.05, 2, CodeSampling(0.0, 50, 1.0)),
+            ),
+            ({"do_sample": False}, Sampling(temperature=0.4), SamplingParams(1, 0.4, 50, 1.0, 1.05, 2)),
         ),
-        ({"do_sample": False}, Sampling(temperature=0.4), SamplingParams(1, 0.4, 50, 1.0, 1.05, 2)),
     ],
 )
 def test_what_nobody_says_is_as_a_checkpoint_has_it_for_the_first_code_and_for_the_others(
