@@ -6,7 +6,7 @@ them breaks the connection off, so that the client sees that the body is not who
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
@@ -54,16 +54,7 @@ class _LiveAnswer(ASGIResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the body or the client is at its end."""
-        sending = asyncio.create_task(self._send(scope, send), name="audio that is sent as it is made")
-        going = asyncio.create_task(until_gone(receive), name="a client that listens")
-        try:
-            await asyncio.wait({sending, going}, return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        finally:
-            for task in (sending, going):
-                task.cancel()
-            await asyncio.gather(sending, going, return_exceptions=True)
+        await done_before_gone(self._send(scope, send), receive, name="audio that is sent as it is made")
 
     async def _send(self, scope: Scope, send: Send) -> None:
         begun = False
@@ -85,6 +76,24 @@ class _LiveAnswer(ASGIResponse):
         if not begun:
             await self.start_response(send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def done_before_gone(work: Coroutine[Any, Any, None], receive: Callable[[], Any], *, name: str) -> bool:
+    """Do some work for as long as its client stays connected: whether it was done. It has ended by then in any
+    case. Raises what the work raises.
+    """
+    working = asyncio.create_task(work, name=name)
+    going = asyncio.create_task(until_gone(receive), name="a client that waits")
+    try:
+        await asyncio.wait({working, going}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            return False
+        working.result()
+        return True
+    finally:
+        for task in (working, going):
+            task.cancel()
+        await asyncio.gather(working, going, return_exceptions=True)
 
 
 async def until_gone(receive: Callable[[], Any]) -> None:

@@ -1,13 +1,12 @@
 """`POST /v1/speak?wait=true`: one request for one WAV file. The job lives as long as its client waits."""
 
-import asyncio
 from functools import partial as bound
 from typing import Any
 
 from litestar import Response
 
 from app.api.links import AnyRequest
-from app.api.live import until_gone
+from app.api.live import done_before_gone
 from app.api.ranges import sent
 from app.errors import EngineRestarted, WrongState, of_body
 from app.events import FINAL, JobCanceled, JobError
@@ -21,25 +20,12 @@ async def spoken(asked: Request, jobs: Jobs, listened: ListenedJobs, request: An
     Raises what the job failed with, `WrongState` if somebody canceled it, `EngineRestarted` if the engine stops.
     """
     async with listened.spoken(asked) as job_id:
-        await _end_of(job_id, jobs, request)
+        if not await done_before_gone(_ended(job_id, jobs), request.receive, name="the end of a job"):
+            raise WrongState("the client went before the job was done")
     find = bound(jobs.audio, job_id, format="wav", partial=False)
     response = await sent(request, find, name=job_id, range=None, if_range=None, if_none_match=None)
     response.headers["Content-Location"] = f"/v1/jobs/{job_id}/audio"
     return response
-
-
-async def _end_of(job_id: str, jobs: Jobs, request: AnyRequest) -> None:
-    ending = asyncio.create_task(_ended(job_id, jobs), name="the end of a job")
-    going = asyncio.create_task(until_gone(request.receive), name="a client that waits")
-    try:
-        await asyncio.wait({ending, going}, return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():
-            raise WrongState("the client went before the job was done")
-        await ending
-    finally:
-        for task in (ending, going):
-            task.cancel()
-        await asyncio.gather(ending, going, return_exceptions=True)
 
 
 async def _ended(job_id: str, jobs: Jobs) -> None:
