@@ -28,6 +28,7 @@ UTTERANCES = st.builds(
     rate=FACTOR,
     pitch=FACTOR,
 )
+PROCESSORS = st.builds(Processor, device=TEXT, blas=TEXT, gflops=st.none() | st.floats(0, 1e6))
 FRAMES = st.builds(
     Frame,
     id=INT64,
@@ -42,7 +43,7 @@ TO_WORKER: st.SearchStrategy[wire.ToWorker] = st.one_of(
     st.just(wire.Ping()),
 )
 FROM_WORKER: st.SearchStrategy[wire.FromWorker] = st.one_of(
-    st.builds(wire.Ready, st.integers(1, 100)),
+    st.builds(wire.Ready, st.integers(1, 100), PROCESSORS),
     st.builds(wire.LoadFailed, TEXT),
     st.builds(wire.Frames, st.lists(FRAMES, max_size=4)),
     st.just(wire.Pong()),
