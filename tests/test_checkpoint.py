@@ -1,6 +1,6 @@
 """Checkpoints of random weights are whole, are read by what reads real ones, and behave as other tests need."""
 
-# mlx-audio has no types, those of MLX are half unknown, and those of transformers are too many.
+# The types of MLX are half unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
@@ -15,18 +15,20 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
-from mlx_audio.tts.models.qwen3_tts.config import ModelConfig, Qwen3TTSTokenizerConfig
-from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model
-from mlx_audio.tts.models.qwen3_tts.speech_tokenizer import Qwen3TTSSpeechTokenizer
-from mlx_audio.tts.utils import load
 from numpy.typing import NDArray
-from transformers import AutoTokenizer
 
 from app.selftest.checkpoint import write_checkpoint
 from app.selftest.checkpoint.codec import Codec
 from app.selftest.checkpoint.dims import DIMS, Kind, Size, codec_config, model_config
 from app.selftest.checkpoint.talker import FIRST_SPOKEN, TalkerWeights
 from app.selftest.checkpoint.tensors import RandomWeights, Weight
+from tests.support.lazily import lazily
+
+mlx_audio = lazily("mlx_audio.tts")
+qwen3_tts = lazily("mlx_audio.tts.models.qwen3_tts.qwen3_tts")
+qwen3_config = lazily("mlx_audio.tts.models.qwen3_tts.config")
+speech_tokenizer = lazily("mlx_audio.tts.models.qwen3_tts.speech_tokenizer")
+transformers = lazily("transformers")
 
 FRAME = 1_920
 TEXT = "Come in."
@@ -51,7 +53,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
         if key not in models:
             folder = tmp_path_factory.mktemp("checkpoint")
             write_checkpoint(folder, **options)
-            models[key] = load(folder, strict=True)
+            models[key] = mlx_audio.load(folder, strict=True)
         return models[key]
 
     return load_once
@@ -66,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def base(folder: Path) -> Any:
-    return load(folder, strict=True)
+    return mlx_audio.load(folder, strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -109,15 +111,15 @@ def written_shapes(tensors: dict[str, mx.array]) -> dict[str, tuple[int, ...]]:
     return {name: value.shape for name, value in tensors.items()}
 
 
-def codec_module(dims: Size) -> Qwen3TTSSpeechTokenizer:
+def codec_module(dims: Size) -> Any:
     config = codec_config(DIMS[dims])
     parts = {name: config[name] for name in ("encoder_config", "decoder_config")}
-    return Qwen3TTSSpeechTokenizer(Qwen3TTSTokenizerConfig(**parts))
+    return speech_tokenizer.Qwen3TTSSpeechTokenizer(qwen3_config.Qwen3TTSTokenizerConfig(**parts))
 
 
 @pytest.mark.parametrize("dims", DIMS)
 def test_the_model_has_each_tensor_that_mlx_audio_wants_and_no_other(dims: Size) -> None:
-    model = Model(ModelConfig.from_dict(model_config(DIMS[dims], "base", "0b6")))
+    model = qwen3_tts.Model(qwen3_config.ModelConfig.from_dict(model_config(DIMS[dims], "base", "0b6")))
     talker = TalkerWeights(DIMS[dims], RandomWeights(0), "text", None)
     codec = Codec(DIMS[dims], RandomWeights(0), "speech")
 
@@ -154,7 +156,7 @@ def test_every_type_is_loaded_with_its_codec_and_its_tokenizer(loaded: Loaded, k
 
 
 def test_the_tokenizer_has_qwens_special_tokens_and_the_marks_in_one_piece(folder: Path) -> None:
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
 
     assert {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL} == SPECIAL
     assert tokenizer.encode("<|im_start|>assistant\n") == [151644, 77091, 198]

@@ -107,7 +107,8 @@ def exit_codes() -> list[int]:
     """Every `exit_code=…` with a number in the engine's own source, and the one for a forced end."""
     found = {0, 2, 3}  # a stop in order; click's own; `engine/lifecycle.py`, when something hangs
     for path in ROOT.glob("app/**/*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)) if "exit_code" in source else ():
             if isinstance(node, ast.keyword) and node.arg == "exit_code" and isinstance(node.value, ast.Constant):
                 found.add(cast("int", node.value.value))
     return sorted(found)

@@ -57,5 +57,7 @@ def floats(values: list[float]) -> bytes:
 
 def tone(seconds: float = 2.0, *, rate: int = 8_000, channels: int = 1, bits: int = 16, peak: float = 0.5) -> bytes:
     """A recording of a tone."""
-    values = samples(seconds, rate=rate, channels=channels, peak=peak)
-    return riff(fmt(channels=channels, rate=rate, bits=bits), chunk(b"data", pcm(values, bits)))
+    half_second = pcm(samples(rate // 2 / rate, rate=rate, channels=channels, peak=peak), bits)
+    size = round(seconds * rate) * channels * bits // 8
+    data = (half_second * (size // len(half_second) + 1))[:size]
+    return riff(fmt(channels=channels, rate=rate, bits=bits), chunk(b"data", data))

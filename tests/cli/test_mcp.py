@@ -19,11 +19,12 @@ from app.daemon.presence import Presence, announce, engine_in
 from tests.api.conftest import opened
 from tests.cli.commands import environment
 from tests.support.client import PATIENCE_S, TOKEN, Engine
+from tests.support.lazily import lazily
 from tests.support.waiting import until, until_answered
 
-mcp: Any = pytest.importorskip("mcp")
-server: Any = pytest.importorskip("app.cli.tools.server")
-tools: Any = pytest.importorskip("app.cli.tools.tools")
+mcp = lazily("mcp")
+server = lazily("app.cli.tools.server")
+tools = lazily("app.cli.tools.tools")
 
 pytestmark = pytest.mark.anyio
 
@@ -217,7 +218,7 @@ async def test_voices_are_listed_in_short_and_the_rest_is_counted(
 ) -> None:
     async with session() as client:
         every = (await client.call_tool("voices", {"kind": "preset"})).structured_content
-        monkeypatch.setattr(tools, "MAX_VOICES", 1)
+        monkeypatch.setattr("app.cli.tools.tools.MAX_VOICES", 1)
         one = (await client.call_tool("voices", {"kind": "preset"})).structured_content
 
     assert [voice["name"] for voice in every["voices"]] == ["Voice One", "Voice Two"]

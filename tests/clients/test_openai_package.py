@@ -6,21 +6,25 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import anyio
 import av
-import openai
 import pytest
-from openai import AsyncOpenAI, OpenAI
 
 from app.config import DEFAULT_PORT
 from app.models.spec import espeak
 from tests.api.conftest import opened
 from tests.support.client import PATIENCE_S, TOKEN, Engine
 from tests.support.fakes import VOICE_ID
+from tests.support.lazily import lazily
 from tests.support.pages import text_of
+
+if TYPE_CHECKING:
+    import openai
+else:
+    openai = lazily("openai")
 
 pytestmark = pytest.mark.anyio
 
@@ -42,8 +46,8 @@ async def speaking(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory)
         yield engine
 
 
-def client_of(engine: Engine, **options: Any) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"http://127.0.0.1:{engine.port}/v1", api_key=TOKEN, **options)
+def client_of(engine: Engine, **options: Any) -> "openai.AsyncOpenAI":
+    return openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{engine.port}/v1", api_key=TOKEN, **options)
 
 
 async def jobs_saying(engine: Engine, text: str) -> list[dict[str, Any]]:
@@ -67,7 +71,7 @@ async def test_every_format(speaking: Engine, format: Format) -> None:
 
 async def test_the_client_without_an_event_loop(speaking: Engine) -> None:
     def speak() -> bytes:
-        with OpenAI(base_url=f"http://127.0.0.1:{speaking.port}/v1", api_key=TOKEN) as client:
+        with openai.OpenAI(base_url=f"http://127.0.0.1:{speaking.port}/v1", api_key=TOKEN) as client:
             return client.audio.speech.create(model="gpt-4o-mini-tts", voice="nova", input=TEXT).content
 
     assert seconds_of(await anyio.to_thread.run_sync(speak)) > 1

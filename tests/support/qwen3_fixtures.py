@@ -9,14 +9,16 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
-from mlx_audio.tts.models.qwen3_tts.speech_tokenizer import Qwen3TTSSpeechTokenizerEncoder
 
 from app.inference.model import Frame, VoiceSpec
 from app.workers.synthesis.qwen3.generator import BatchGenerator
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.sequence import SpeechSequence
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import DEEP, RYAN, Models, clone, tone
 from tests.support.variants import in_test_long
+
+speech_tokenizer = lazily("mlx_audio.tts.models.qwen3_tts.speech_tokenizer")
 
 
 @pytest.fixture
@@ -44,13 +46,14 @@ def left_as_found(model: Qwen3) -> Iterator[Qwen3]:
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many samples each recording has that a model listens to."""
     lengths: list[int] = []
-    encode = Qwen3TTSSpeechTokenizerEncoder.encode
+    encoder = speech_tokenizer.Qwen3TTSSpeechTokenizerEncoder
+    encode = encoder.encode
 
     def counted(encoder: Any, audio: mx.array) -> mx.array:
         lengths.append(audio.size)
         return encode(encoder, audio)
 
-    monkeypatch.setattr(Qwen3TTSSpeechTokenizerEncoder, "encode", counted)
+    monkeypatch.setattr(encoder, "encode", counted)
     return lengths
 
 

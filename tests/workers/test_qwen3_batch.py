@@ -12,8 +12,6 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model as Theirs
-from mlx_audio.tts.utils import load as load_theirs
 from msgspec.structs import replace
 
 from app.inference.model import FinishReason, Lane, Sampling, Utterance, VoiceKind, VoiceSpec
@@ -22,6 +20,7 @@ from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.sequence import SpeechSequence
 from app.workers.synthesis.qwen3.step_graph import StepGraph
 from app.workers.synthesis.qwen3.talker import Talker
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import (
     DEEP,
     LONGER,
@@ -36,6 +35,9 @@ from tests.support.qwen3_codes import Codes, their_codes
 from tests.support.qwen3_codes import generated as generated
 from tests.support.speaking import Spoken, collect, finish, speak
 from tests.support.variants import mostly_in_test_long
+
+mlx_audio = lazily("mlx_audio.tts")
+qwen3_tts = lazily("mlx_audio.tts.models.qwen3_tts.qwen3_tts")
 
 GREEDY = Sampling(temperature=0)
 
@@ -53,8 +55,8 @@ def preset(eight: Callable[[str], Qwen3]) -> Qwen3:
 @pytest.fixture
 def whole_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has mlx-audio's penalty look back as far as that of the official code and ours: it looks back 64 frames."""
-    sample = partialmethod(Theirs._sample_token, repetition_context_size=FRAMES)  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(Theirs, "_sample_token", sample)
+    sample = partialmethod(qwen3_tts.Model._sample_token, repetition_context_size=FRAMES)
+    monkeypatch.setattr(qwen3_tts.Model, "_sample_token", sample)
 
 
 @pytest.mark.long
@@ -65,7 +67,7 @@ def test_codes_are_those_of_mlx_audio_in_a_batch_that_grows_and_shrinks(
 ) -> None:
     """Of prompts of every layout; one is spoken past the end of its buffers while others come and go at random."""
     options = {"size": "1b7"} if kind == "custom_voice" else {}
-    theirs: Any = load_theirs(models.folder(type=kind, **options))
+    theirs: Any = mlx_audio.load(models.folder(type=kind, **options))
     theirs.talker.set_dtype(mx.float32)
     voice = {"custom_voice": RYAN, "voice_design": DEEP, "base": cloned}[kind]
     told: dict[str, Any] = {
@@ -103,7 +105,7 @@ def test_codes_are_those_of_mlx_audio_in_a_batch_that_grows_and_shrinks(
 def test_codes_are_those_of_mlx_audio_in_a_batch_of_any_width(
     models: Models, preset: Qwen3, generated: dict[int, list[Codes]], width: int
 ) -> None:
-    theirs: Any = load_theirs(models.folder(type="custom_voice", size="1b7"))
+    theirs: Any = mlx_audio.load(models.folder(type="custom_voice", size="1b7"))
     theirs.talker.set_dtype(mx.float32)
     voices = [VoiceSpec(VoiceKind.PRESET, "ryan"), VIVIAN]
     wanted = [

@@ -11,7 +11,6 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
-from mlx_audio.tts.models.qwen3_tts.speech_tokenizer import Qwen3TTSSpeechTokenizerEncoder
 
 from app.inference.model import FinishReason, Utterance, VoiceKind, VoiceSpec
 from app.workers.synthesis.qwen3 import loading
@@ -19,6 +18,7 @@ from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.prompts import Prompt, PromptBuilder
 from app.workers.synthesis.qwen3.references import CODES_FILE
 from app.workers.synthesis.qwen3.sequence import SpeechSequence
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import (
     DEEP,
     EMPTY,
@@ -36,6 +36,8 @@ from tests.support.qwen3_fixtures import preset as preset
 from tests.support.qwen3_fixtures import the as the
 from tests.support.speaking import finish, speak
 from tests.support.variants import in_test_long
+
+speech_tokenizer = lazily("mlx_audio.tts.models.qwen3_tts.speech_tokenizer")
 
 STOP, ERROR = FinishReason.STOP, FinishReason.ERROR
 
@@ -172,7 +174,7 @@ def test_an_exception_while_listening_to_a_reference_is_an_error_of_its_utteranc
         raise RuntimeError("out of memory")
 
     speak(base, utterance(EMPTY, cloned))
-    monkeypatch.setattr(Qwen3TTSSpeechTokenizerEncoder, "encode", encode)
+    monkeypatch.setattr(speech_tokenizer.Qwen3TTSSpeechTokenizerEncoder, "encode", encode)
     base.add([utterance(voice=clone(tmp_path, tone(203)), id=3), utterance(EMPTY, cloned, id=4)])
 
     spoken = finish(base)

@@ -17,7 +17,6 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
-from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
 from app.inference.model import Sampling
@@ -27,10 +26,13 @@ from app.workers.synthesis.qwen3.loading import load_checkpoint
 from app.workers.synthesis.qwen3.prompts import PromptBuilder
 from app.workers.synthesis.qwen3.sampling import FrameSampler, SamplingParams, stack_sampling
 from app.workers.synthesis.qwen3.talker import Talker
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import Models, endless
 from tests.support.qwen3_codes import Codes, their_codes
 from tests.support.qwen3_codes import generated as generated
 from tests.support.speaking import speak
+
+mlx_audio = lazily("mlx_audio.tts")
 
 Logits: TypeAlias = NDArray[np.float32]
 
@@ -57,7 +59,7 @@ def test_a_quantized_checkpoint_generates_the_codes_of_mlx_audio(
     models: Models, generated: dict[int, list[Codes]], bits: int
 ) -> None:
     options = {"type": "custom_voice", "bits": bits}
-    theirs: Any = load_theirs(models.folder(**options))
+    theirs: Any = mlx_audio.load(models.folder(**options))
     # As ours is: scales, biases, norms, embeddings. In bf16, MLX on a CPU even adds up quantized products in bf16.
     theirs.talker.set_dtype(mx.float32)
     wanted = endless(sampling=Sampling(temperature=0), max_seconds=FRAMES / 12.5)
@@ -85,7 +87,7 @@ def some_layers(talker: Any) -> list[list[Any]]:
 @BITS
 def test_quantized_layers_stay_quantized_and_are_widened_without_loss(models: Models, bits: int) -> None:
     folder = models.folder(type="custom_voice", bits=bits)
-    theirs: Any = load_theirs(folder)
+    theirs: Any = mlx_audio.load(folder)
     loaded: Any = load_checkpoint(folder).model
 
     for layers, parts in zip(some_layers(loaded.talker), some_layers(theirs.talker), strict=True):
@@ -129,7 +131,7 @@ def test_in_bf16_mlx_audio_differs_from_us_by_the_rounding_of_bf16(
     folder = models.folder(type="custom_voice")
     chance = np.random.default_rng(0)
     codes = chance.integers(FIRST_SPOKEN, CODES, (40, GROUPS)).astype(np.uint32)
-    theirs: Any = load_theirs(folder)
+    theirs: Any = mlx_audio.load(folder)
     assert theirs.talker.codec_head.weight.dtype == mx.bfloat16
 
     ours = our_logits(folder, codes, monkeypatch)

@@ -9,13 +9,15 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
 from app.inference.model import VoiceKind, VoiceSpec
 from app.workers.synthesis.qwen3.prompts import Prompt, PromptBuilder
 from app.workers.synthesis.qwen3.references import Reference
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import DEEP, LONGER, Models, tone, utterance
+
+mlx_audio = lazily("mlx_audio.tts")
 
 Samples = NDArray[np.float32]
 
@@ -37,7 +39,7 @@ def whole(prompt: Prompt) -> Samples:
 def test_a_prompt_is_laid_as_mlx_audio_lays_it(
     models: Models, kind: str, voice: VoiceSpec, instruct: str, language: str
 ) -> None:
-    theirs: Any = load_theirs(models.folder(type=kind))
+    theirs: Any = mlx_audio.load(models.folder(type=kind))
     names = tuple(theirs.config.talker_config.codec_language_id)
     tag = {"english": "en", "chinese": "zh", "auto": ""}[language]
     wanted = utterance(LONGER, voice, instruct=instruct, language=tag)
@@ -50,7 +52,7 @@ def test_a_prompt_is_laid_as_mlx_audio_lays_it(
 
 
 def test_a_clones_prompt_is_laid_as_mlx_audio_lays_it(models: Models) -> None:
-    theirs: Any = load_theirs(models.folder(type="base"))
+    theirs: Any = mlx_audio.load(models.folder(type="base"))
     audio = mx.array(tone() / np.float32(32_768))
     prompts = PromptBuilder(theirs, ("english",))
     codes = theirs.speech_tokenizer.encode(audio[None, None]).astype(mx.int32)
@@ -65,7 +67,7 @@ def test_a_clones_prompt_is_laid_as_mlx_audio_lays_it(models: Models) -> None:
 
 
 def test_prompts_with_the_same_prefix_have_the_same_key(models: Models) -> None:
-    prompts = PromptBuilder(load_theirs(models.folder(type="custom_voice", size="1b7")), ("english", "german"))
+    prompts = PromptBuilder(mlx_audio.load(models.folder(type="custom_voice", size="1b7")), ("english", "german"))
     wanted = [
         utterance("A"),
         utterance("B", seed=4),

@@ -12,12 +12,12 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx_audio.tts.models.qwen3_tts.speaker_encoder import Qwen3TTSSpeakerEncoder
 
 from app.inference.model import VoiceSpec
 from app.workers.synthesis.qwen3 import references
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.references import CODES_FILE, ReferenceCache
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import (
     EMPTY,
     FRAME_SAMPLES,
@@ -34,6 +34,8 @@ from tests.support.qwen3_fixtures import speaker as speaker
 from tests.support.qwen3_fixtures import the as the
 from tests.support.speaking import speak
 
+speaker_encoder = lazily("mlx_audio.tts.models.qwen3_tts.speaker_encoder")
+
 
 def test_the_codes_of_a_reference_are_kept_beside_it_and_used_by_the_next_process(
     models: Models, base: Qwen3, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
@@ -48,7 +50,7 @@ def test_the_codes_of_a_reference_are_kept_beside_it_and_used_by_the_next_proces
 
     assert stat.S_IMODE(before.st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == [CODES_FILE, "reference.wav"]
-    monkeypatch.setattr(Qwen3TTSSpeakerEncoder, "__call__", speaker)
+    monkeypatch.setattr(speaker_encoder.Qwen3TTSSpeakerEncoder, "__call__", speaker)
     assert speak(base, utterance(voice=voice)).pcm == first
     assert encoded == [REFERENCE_FRAMES * FRAME_SAMPLES]
 

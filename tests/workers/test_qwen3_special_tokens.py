@@ -1,6 +1,6 @@
 """A text that contains special tokens of the tokenizer is spoken as text."""
 
-# mlx-audio has no types, MLX's are partly unknown, and those of transformers are too many.
+# mlx-audio has no types, and those of MLX are partly unknown.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
-from transformers import AutoTokenizer
 
 from app.inference.model import FinishReason, VoiceSpec
 from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.prompts import Prompt, PromptBuilder
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import (
     Models,
     utterance,
@@ -21,6 +21,8 @@ from tests.support.qwen3_fixtures import base as base
 from tests.support.qwen3_fixtures import preset as preset
 from tests.support.qwen3_fixtures import the as the
 from tests.support.speaking import speak
+
+transformers = lazily("transformers")
 
 STOP = FinishReason.STOP
 
@@ -56,7 +58,7 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> Noted:
 
 @pytest.fixture(scope="module")
 def tokenizer(models: Models) -> Any:
-    return AutoTokenizer.from_pretrained(models.folder(type="base"))
+    return transformers.AutoTokenizer.from_pretrained(models.folder(type="base"))
 
 
 def test_special_tokens_in_a_text_are_spoken_as_text(preset: Qwen3, prompts: Noted, tokenizer: Any) -> None:

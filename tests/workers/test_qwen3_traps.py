@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model as Theirs
-from mlx_audio.tts.utils import load as load_theirs
 from numpy.typing import NDArray
 
 from app.inference.model import FinishReason, Utterance, VoiceKind, VoiceSpec
@@ -23,6 +21,7 @@ from app.workers.synthesis.qwen3.model import Qwen3
 from app.workers.synthesis.qwen3.sampling import FirstCodeProcessor
 from app.workers.synthesis.qwen3.sequence import RENDER_FRAMES
 from app.workers.synthesis.qwen3.vocoder import Vocoder, VocoderState
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import (
     FRAME_SAMPLES,
     LONGER,
@@ -40,6 +39,9 @@ from tests.support.qwen3_checkpoints import (
 from tests.support.qwen3_vocoders import Samples, apart, codes_of, decoded, primed, stepped
 from tests.support.speaking import Spoken, collect, finish, speak
 
+mlx_audio = lazily("mlx_audio.tts")
+qwen3_tts = lazily("mlx_audio.tts.models.qwen3_tts.qwen3_tts")
+
 canary = pytest.mark.xfail(strict=False, reason="fixed in mlx-audio; then this test can go")
 
 
@@ -56,12 +58,12 @@ def preset(models: Models) -> Qwen3:
 @pytest.fixture(scope="module")
 def theirs(models: Models) -> Any:
     """mlx-audio with the same weights, and nothing of ours in it."""
-    return load_theirs(models.folder(type="base"))
+    return mlx_audio.load(models.folder(type="base"))
 
 
 @pytest.fixture(scope="module")
 def their_preset(models: Models) -> Any:
-    return load_theirs(models.folder(type="custom_voice"))
+    return mlx_audio.load(models.folder(type="custom_voice"))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def vocoded(monkeypatch: pytest.MonkeyPatch) -> Vocoded:
 @pytest.fixture
 def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """The frames whose first code is made 0, whoever generates."""
-    sample = Theirs._sample_token  # pyright: ignore[reportPrivateUsage]
+    sample = qwen3_tts.Model._sample_token
     process = FirstCodeProcessor.process
     wanted: set[int] = set()
 
@@ -118,7 +120,7 @@ def zeros(monkeypatch: pytest.MonkeyPatch) -> set[int]:
             logits[:, 1:] = -mx.inf
         return logits
 
-    monkeypatch.setattr(Theirs, "_sample_token", forced)
+    monkeypatch.setattr(qwen3_tts.Model, "_sample_token", forced)
     monkeypatch.setattr(FirstCodeProcessor, "process", only_zero)
     return wanted
 

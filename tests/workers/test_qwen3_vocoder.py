@@ -10,17 +10,19 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from mlx_audio.tts.utils import load as load_theirs
 
 from app.workers.synthesis.qwen3.convolutions import Convolution, Depthwise, Upsampling
 from app.workers.synthesis.qwen3.loading import LoadedCheckpoint, load_checkpoint
 from app.workers.synthesis.qwen3.snake import Snake
 from app.workers.synthesis.qwen3.vocoder import Vocoder, select_state, stack_states
+from tests.support.lazily import lazily
 from tests.support.qwen3_checkpoints import (
     FRAME_SAMPLES,
     Models,
 )
 from tests.support.qwen3_vocoders import GROUPS, Samples, apart, codes_of, decoded, primed, stepped
+
+mlx_audio = lazily("mlx_audio.tts")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def far_sighted(loaded: LoadedCheckpoint) -> Vocoder:
 @pytest.fixture(scope="module")
 def theirs(models: Models) -> Any:
     """mlx-audio with the same weights, and nothing of ours in it."""
-    return load_theirs(models.folder(type="base"))
+    return mlx_audio.load(models.folder(type="base"))
 
 
 def test_codes_of_zeros_are_frames_like_any_other(far_sighted: Vocoder, theirs: Any) -> None:
