@@ -3,7 +3,8 @@
 import gc
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -37,6 +38,20 @@ BEGIN_FIRST = (
 
 # Thousands of modules and tests come into being, and nothing of them goes: there is no garbage to look for.
 gc.disable()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of several processes, each begins with its share of the modules: it finds the others as their processes have
+    compiled them, which in a new clone is half of what comes before the first test.
+    """
+    config: Any = session.config
+    if (worker := getattr(config, "workerinput", None)) is None:
+        return
+    asked = [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
+    paths = sorted({path for one in asked for path in (one.rglob("test_*.py") if one.is_dir() else [one])})
+    for path in paths[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # pytest says so when it comes to the module
+            import_module(".".join(path.relative_to(config.rootpath).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
