@@ -6,6 +6,8 @@ from litestar import Litestar, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.routes import HTTPRoute
 
 from app import __version__
@@ -33,6 +35,16 @@ from app.errors import SpeechError
 from app.usecases.parts import Parts
 
 
+class _Api(Litestar):
+    """Litestar without the support for Pydantic and attrs that it loads wherever they are installed: the engine
+    speaks msgspec alone, and starts sooner.
+    """
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
 def make_app(parts: Parts) -> Litestar:
     """All routes, under `/v1`."""
     encoded, parameters, methods = Encoded(), KnownParameters(), AllowedMethods()
@@ -56,7 +68,7 @@ def make_app(parts: Parts) -> Litestar:
         stream,
         events,
     ]
-    app = Litestar(
+    app = _Api(
         path="/v1",
         route_handlers=handlers,
         dependencies={
