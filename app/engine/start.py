@@ -4,6 +4,7 @@ Binding takes no time and fails for reasons of its own, so an app that starts th
 once; and whoever connects while Python still imports waits in the socket's backlog instead of being refused.
 """
 
+import gc
 import logging
 import os
 import secrets
@@ -170,8 +171,11 @@ def _start(
         if bound is not None:
             print(f"the command line finds it at {bound.path}", file=sys.stderr)
 
+    gc.disable()  # a thousand modules come, and nothing of them goes
     from app.engine.lifecycle import run
 
+    gc.freeze()
+    gc.enable()
     try:
         return run(config, sock, on_ready=ready, lifeline=lifeline, parent_pid=options.parent_pid, bound=bound)
     except StartFailed as error:
