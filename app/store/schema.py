@@ -45,8 +45,8 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def create(connection: Connection) -> None:
-    """Make all tables at once, as all migrations together would."""
-    metadata.create_all(connection)
+    """Make all tables at once, as all migrations together would; there are none."""
+    metadata.create_all(connection, checkfirst=False)
     connection.execute(
         text(
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
