@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.inference.model import Lane, Utterance, VoiceKind, VoiceSpec
 from app.selftest.checkpoint import write_checkpoint
-from app.workers.synthesis.mlx_runtime import without_compiler
+from app.workers.synthesis.mlx_runtime import resample_on_use, without_compiler
 from app.workers.synthesis.qwen3.model import Qwen3
 from tests.support.speaking import speak
 
@@ -36,7 +36,8 @@ class Models:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._loaded: dict[str, Qwen3] = {}
-        without_compiler()  # as the worker has it
+        resample_on_use()  # these two as the worker has it
+        without_compiler()
 
     def folder(self, **options: Any) -> Path:
         """Of a checkpoint with these options of `write_checkpoint`."""

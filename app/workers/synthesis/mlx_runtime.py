@@ -31,10 +31,16 @@ def prepare() -> str:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # The tokenizers' threads are of no use here, and warn when the process forks.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    # mlx-audio imports it with every codec, for a resampler that few models need: a third of the time to load one.
+    resample_on_use()
+    return preload.load()
+
+
+def resample_on_use() -> None:
+    """Keep SciPy out until something is resampled: mlx-audio imports it with every codec, for what few models need,
+    and it takes a third of the time to load one.
+    """
     with suppress(ImportError):  # a bundle has no SciPy
         _import_on_use("scipy", "signal")
-    return preload.load()
 
 
 def _import_on_use(package: str, name: str) -> None:
