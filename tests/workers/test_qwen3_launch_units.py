@@ -17,7 +17,7 @@ from tests.support.qwen3_checkpoints import LONGER, Models, endless, utterance
 from tests.support.speaking import Spoken, collect, finish, speak
 from tests.support.variants import in_test_long, mostly_in_test_long
 
-RENDERS = [endless(id=number, seed=number, max_seconds=2) for number in (1, 2, 3)]
+RENDERS = [endless(id=number, seed=number, max_seconds=1.2) for number in (1, 2, 3)]
 RENDERS[1] = replace(RENDERS[1], text="∞ " + LONGER * 3, text_layout="beside")
 LISTENER = utterance(LONGER, id=99, lane=Lane.SPEAK, seed=7)
 

@@ -56,7 +56,7 @@ def test_a_listener_goes_before_eight_renders_and_they_lose_nothing(
 def test_a_listener_goes_before_what_others_will_hear_later(preset: Qwen3, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four listeners with two chunks each have all slots; the fifth does not wait for any of those to end."""
     monkeypatch.setattr(preset.generator, "max_iteration_s", 1e9)
-    jobs = [(endless(id=2 * n + 1, lane=Lane.SPEAK, max_seconds=1.2), 2 * n + 2) for n in range(4)]
+    jobs = [(endless(id=2 * n + 1, lane=Lane.SPEAK, max_seconds=0.8), 2 * n + 2) for n in range(4)]
     later = [replace(first, id=second, after=first.id, seed=5) for first, second in jobs]
     alone = {one.id: speak(preset, one).pcm for one in (*(first for first, _ in jobs), *later)}
     spoken: dict[int, Spoken] = {}
