@@ -156,7 +156,7 @@ def audible(sound: NDArray[np.int16]) -> bool:
     return len(sound) > 12_000 and int(np.abs(sound.astype(int)).max()) > 1_000 and float(sound.std()) > 100
 
 
-@pytest.fixture(params=["preset", "clone", pytest.param("design", marks=pytest.mark.long)])
+@pytest.fixture(params=[pytest.param("design", marks=pytest.mark.long), "clone", "preset"])
 async def voice(request: pytest.FixtureRequest, client: Client, made: dict[str, str]) -> str:
     """One of each kind, whose model is active."""
     if request.param == "preset":
@@ -165,6 +165,117 @@ async def voice(request: pytest.FixtureRequest, client: Client, made: dict[str, 
     await activate(client, "base" if request.param == "clone" else "design")
     made[request.param] = made.get(request.param) or await MAKERS[request.param](client)
     return made[request.param]
+
+
+async def test_health_tells_what_the_active_model_can(client: Client) -> None:
+    await activate(client, "base")
+    health = await client.get("/health")
+
+    assert (health["active_model_id"], health["device"], health["worker_running"]) == ("base", "cpu", True)
+    can = health["capabilities"]
+    assert (can["supports_voice_clone"], can["supports_voice_design"]) == (True, False)
+    assert {"en", "zh", "de", "auto"} <= set(can["languages"])
+
+
+async def test_a_transcript_that_cannot_be_right_is_refused(client: Client) -> None:
+    await activate(client, "base")
+    for ref_text in ("Hi.", "This goes on for much longer than three seconds. " * 8):
+        body = {"display_name": "Me", "ref_audio": {"wav_base64": recording()}, "ref_text": ref_text}
+        error = (await client.post("/voices/clone", body, 400))["error"]
+        assert (error["code"], error["details"]["fields"][0]["field"]) == ("INVALID_REQUEST", "ref_text")
+    body = {"display_name": "Me", "ref_audio": {"wav_base64": recording()}}
+    assert (await client.post("/voices/clone", body, 400))["error"]["code"] == "TRANSCRIPT_REQUIRED"
+    assert (await client.get("/voices", params={"kind": "clone", "language": "xx"}))["voices"] == []
+
+
+async def test_a_model_that_listens_writes_the_transcript(client: Client, models: Path) -> None:
+    (models / "ears").mkdir()
+    small_models.moonshine(models / "ears")
+    await activate(client, "base")
+    audio = {"wav_base64": recording(260.0, seconds=6)}
+    assert (await activate(client, "ears"))["state"] == "active"
+    assert (await client.get("/health"))["capabilities"]["supports_transcription"] is True
+
+    heard = await client.post("/voices/clone/transcribe", {"ref_audio": audio})
+    clone = (await client.post("/voices/clone", {"display_name": "Me", "ref_audio": audio}))["voice_id"]
+
+    assert set(heard["text"]) <= {"a", "b"}
+    assert heard["text"]
+    assert (await client.get(f"/voices/{clone}"))["ref_text"] == heard["text"]
+    await client.post("/models/ears/unload")
+    body = {"ref_audio": audio}
+    assert (await client.post("/voices/clone/transcribe", body, 400))["error"]["code"] == "TRANSCRIPT_REQUIRED"
+    await client.delete("/models/ears")
+
+
+async def test_a_deleted_voice_leaves_no_file_and_its_jobs_fail_but_for_their_history(
+    client: Client, data_dir: Path
+) -> None:
+    voice_id = await cloned(client, 240.0)
+    done = await render(client, voice_id)
+    await samples(client, done)
+    folder = data_dir / "voices" / voice_id
+    assert {path.name for path in folder.iterdir()} == {"reference.wav", "codes.safetensors"}
+    at_work = await render(client, voice_id, ENDLESS, settings={"max_seconds": 600})
+    await client.until(at_work, "running")
+    # Endless too: one of them is spoken beside the first, and a short one might be over before its voice is.
+    endless = {"max_seconds": 600}
+    waiting = [await render(client, voice_id, f"{ENDLESS} {number}", settings=endless) for number in "123456789"]
+
+    assert await client.delete(f"/voices/{voice_id}") == {"deleted": True}
+
+    for job_id in (at_work, *waiting):
+        job = await ended(client, job_id)
+        assert (job["status"], job["error"]["code"]) == ("failed", "VOICE_NOT_FOUND")
+    assert not folder.exists()
+    assert audible(await samples(client, done))
+    await client.post("/jobs", {"voice_id": voice_id, "text": TEXT}, 404)
+
+
+@pytest.mark.long
+async def test_two_voices_at_once_never_mix(client: Client, clone: str) -> None:
+    one, two = clone, await cloned(client, 310.0)
+    apart = [(await samples(client, await render(client, voice))).tobytes() for voice in (one, two)]
+
+    jobs = [await render(client, voice) for _ in range(2) for voice in (one, two)]
+
+    assert [(await samples(client, job)).tobytes() for job in jobs] == apart * 2
+    assert apart[0] != apart[1]
+
+
+@pytest.mark.long
+async def test_the_text_lies_where_the_job_says(client: Client, clone: str) -> None:
+    await activate(client, "base")
+    plain = await render(client, clone)
+    before = await render(client, clone, settings={"text_layout": "before"})
+    beside = await render(client, clone, settings={"text_layout": "beside"})
+
+    assert (await client.get(f"/jobs/{beside}"))["settings"]["text_layout"] == "beside"
+    found = [(await samples(client, job_id)).tobytes() for job_id in (plain, before, beside)]
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.long
+async def test_instructions_are_for_models_that_listen_to_them(client: Client, clone: str, design: str) -> None:
+    await activate(client, "design")
+    plain = await samples(client, await render(client, design))
+    told = await samples(client, await render(client, design, settings={"instruct": "In a whisper."}))
+
+    assert plain.tobytes() != told.tobytes()
+    body = {"voice_id": clone, "text": TEXT, "settings": {"instruct": "In a whisper."}}
+    error = (await client.post("/jobs", body, 400))["error"]
+    assert error["details"]["fields"][0]["field"] == "settings.instruct"
+    body = {"voice_id": clone, "text": TEXT, "language": "sw"}
+    assert "sw" in (await client.post("/jobs", body, 400))["error"]["message"]
+
+
+@pytest.mark.long
+async def test_health_tells_that_a_model_makes_voices_from_descriptions(client: Client) -> None:
+    await activate(client, "design")
+
+    can = (await client.get("/health"))["capabilities"]
+
+    assert (can["supports_voice_clone"], can["supports_voice_design"]) == (False, True)
 
 
 async def test_every_kind_of_voice_is_rendered_and_spoken(client: Client, voice: str) -> None:
@@ -183,20 +294,6 @@ async def test_every_kind_of_voice_is_rendered_and_spoken(client: Client, voice:
     assert np.abs(spoken_samples.astype(int) - rendered).max() <= 1
     other = await samples(client, await render(client, voice, seed=8))
     assert other.tobytes() != rendered.tobytes()
-
-
-async def test_health_tells_what_the_active_model_can(client: Client) -> None:
-    await activate(client, "design")
-    can = (await client.get("/health"))["capabilities"]
-    assert (can["supports_voice_clone"], can["supports_voice_design"]) == (False, True)
-
-    await activate(client, "base")
-    health = await client.get("/health")
-
-    assert (health["active_model_id"], health["device"], health["worker_running"]) == ("base", "cpu", True)
-    can = health["capabilities"]
-    assert (can["supports_voice_clone"], can["supports_voice_design"]) == (True, False)
-    assert {"en", "zh", "de", "auto"} <= set(can["languages"])
 
 
 @pytest.mark.long
@@ -302,98 +399,6 @@ async def test_a_chunk_that_stays_silent_is_reported(client: Client, models: Pat
     await client.delete("/models/silent")
     assert not (models / "silent").exists()
     assert (await client.get("/voices", params={"model_id": "silent"}))["voices"] == []
-
-
-@pytest.mark.long
-async def test_two_voices_at_once_never_mix(client: Client, clone: str) -> None:
-    one, two = clone, await cloned(client, 310.0)
-    apart = [(await samples(client, await render(client, voice))).tobytes() for voice in (one, two)]
-
-    jobs = [await render(client, voice) for _ in range(2) for voice in (one, two)]
-
-    assert [(await samples(client, job)).tobytes() for job in jobs] == apart * 2
-    assert apart[0] != apart[1]
-
-
-async def test_a_deleted_voice_leaves_no_file_and_its_jobs_fail_but_for_their_history(
-    client: Client, data_dir: Path
-) -> None:
-    voice_id = await cloned(client, 240.0)
-    done = await render(client, voice_id)
-    await samples(client, done)
-    folder = data_dir / "voices" / voice_id
-    assert {path.name for path in folder.iterdir()} == {"reference.wav", "codes.safetensors"}
-    at_work = await render(client, voice_id, ENDLESS, settings={"max_seconds": 600})
-    await client.until(at_work, "running")
-    # Endless too: one of them is spoken beside the first, and a short one might be over before its voice is.
-    endless = {"max_seconds": 600}
-    waiting = [await render(client, voice_id, f"{ENDLESS} {number}", settings=endless) for number in "123456789"]
-
-    assert await client.delete(f"/voices/{voice_id}") == {"deleted": True}
-
-    for job_id in (at_work, *waiting):
-        job = await ended(client, job_id)
-        assert (job["status"], job["error"]["code"]) == ("failed", "VOICE_NOT_FOUND")
-    assert not folder.exists()
-    assert audible(await samples(client, done))
-    await client.post("/jobs", {"voice_id": voice_id, "text": TEXT}, 404)
-
-
-@pytest.mark.long
-async def test_the_text_lies_where_the_job_says(client: Client, clone: str) -> None:
-    await activate(client, "base")
-    plain = await render(client, clone)
-    before = await render(client, clone, settings={"text_layout": "before"})
-    beside = await render(client, clone, settings={"text_layout": "beside"})
-
-    assert (await client.get(f"/jobs/{beside}"))["settings"]["text_layout"] == "beside"
-    found = [(await samples(client, job_id)).tobytes() for job_id in (plain, before, beside)]
-    assert found[0] == found[1] != found[2]
-
-
-async def test_a_transcript_that_cannot_be_right_is_refused(client: Client) -> None:
-    await activate(client, "base")
-    for ref_text in ("Hi.", "This goes on for much longer than three seconds. " * 8):
-        body = {"display_name": "Me", "ref_audio": {"wav_base64": recording()}, "ref_text": ref_text}
-        error = (await client.post("/voices/clone", body, 400))["error"]
-        assert (error["code"], error["details"]["fields"][0]["field"]) == ("INVALID_REQUEST", "ref_text")
-    body = {"display_name": "Me", "ref_audio": {"wav_base64": recording()}}
-    assert (await client.post("/voices/clone", body, 400))["error"]["code"] == "TRANSCRIPT_REQUIRED"
-    assert (await client.get("/voices", params={"kind": "clone", "language": "xx"}))["voices"] == []
-
-
-async def test_a_model_that_listens_writes_the_transcript(client: Client, models: Path) -> None:
-    (models / "ears").mkdir()
-    small_models.moonshine(models / "ears")
-    await activate(client, "base")
-    audio = {"wav_base64": recording(260.0, seconds=6)}
-    assert (await activate(client, "ears"))["state"] == "active"
-    assert (await client.get("/health"))["capabilities"]["supports_transcription"] is True
-
-    heard = await client.post("/voices/clone/transcribe", {"ref_audio": audio})
-    clone = (await client.post("/voices/clone", {"display_name": "Me", "ref_audio": audio}))["voice_id"]
-
-    assert set(heard["text"]) <= {"a", "b"}
-    assert heard["text"]
-    assert (await client.get(f"/voices/{clone}"))["ref_text"] == heard["text"]
-    await client.post("/models/ears/unload")
-    body = {"ref_audio": audio}
-    assert (await client.post("/voices/clone/transcribe", body, 400))["error"]["code"] == "TRANSCRIPT_REQUIRED"
-    await client.delete("/models/ears")
-
-
-@pytest.mark.long
-async def test_instructions_are_for_models_that_listen_to_them(client: Client, clone: str, design: str) -> None:
-    await activate(client, "design")
-    plain = await samples(client, await render(client, design))
-    told = await samples(client, await render(client, design, settings={"instruct": "In a whisper."}))
-
-    assert plain.tobytes() != told.tobytes()
-    body = {"voice_id": clone, "text": TEXT, "settings": {"instruct": "In a whisper."}}
-    error = (await client.post("/jobs", body, 400))["error"]
-    assert error["details"]["fields"][0]["field"] == "settings.instruct"
-    body = {"voice_id": clone, "text": TEXT, "language": "sw"}
-    assert "sw" in (await client.post("/jobs", body, 400))["error"]["message"]
 
 
 async def test_a_broken_checkpoint_says_so_and_the_engine_goes_on(
