@@ -1,6 +1,5 @@
 """The engine as an app starts it, with the embedded voice: killed, restarted, asked to stop."""
 
-import json
 import os
 import signal
 import socket
@@ -8,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import pytest
@@ -20,11 +19,11 @@ from tests.support.variants import in_test_long
 
 pytestmark = pytest.mark.anyio
 
-#: About ten minutes of speech.
+#: About six minutes of speech.
 DOCUMENT = "\n\n".join(
     f"Paragraph {number} says that the sea was calm, that the lamp was lit, and that Dr. Marlow read on. "
     "Nobody had come up the stairs since Monday; the log was empty, and so was the pot." * 2
-    for number in range(1, 31)
+    for number in range(1, 21)
 )
 
 
@@ -52,9 +51,30 @@ async def in_the_middle(client: Client, job_id: str) -> None:
     assert event["progress"]["chunks_done"] < event["progress"]["chunks_total"]
 
 
+class Life(NamedTuple):
+    """What an engine has done from its start to the end of its standard input."""
+
+    #: The file of its job.
+    wav: bytes
+    #: The exit code of a second engine on its folder, and what that one said.
+    refused: tuple[int, dict[str, Any]]
+    #: The processes of the engine and its worker, and where those leave a file that come to the interpreter's end.
+    pids: set[int]
+    seen: Path
+    exit_code: int
+    lines: list[dict[str, Any]]
+    #: What came on standard output after the last of them that was waited for.
+    rest: list[bytes]
+
+
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The file of an undisturbed run."""
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """One that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("calm")
+    data_dir, seen = folder / "data", folder / "seen"
+    seen.mkdir()
+    noted = f"pathlib.Path({str(seen)!r}, str(os.getpid())).touch"
+    (folder / "sitecustomize.py").write_text(f"import atexit, os, pathlib\natexit.register({noted})\n")
 
     async def render(engine: Sidecar) -> bytes:
         async with client_of(engine) as client:
@@ -62,8 +82,21 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
             await client.ended(job["job_id"])
             return await client.wav(job["job_id"])
 
-    with sidecar(tmp_path_factory.mktemp("calm") / "data") as engine:
-        return anyio.run(render, engine)
+    with sidecar(data_dir, environment={"PYTHONPATH": str(folder)}) as engine:
+        wav = anyio.run(render, engine)
+        with sidecar(data_dir) as second:
+            while (line := second.line())["event"] == "phase":
+                pass
+            refused = second.process.wait(10), line
+        pids = {engine.process.pid, *engine.children()}
+        exit_code = engine.end()
+        assert engine.process.stdout is not None
+        return Life(wav, refused, pids, seen, exit_code, engine.lines, [*engine.process.stdout])
+
+
+@pytest.fixture(scope="module")
+def expected(life: Life) -> bytes:
+    return life.wav
 
 
 async def test_a_killed_worker_leaves_no_trace_in_the_file(tmp_path: Path, expected: bytes) -> None:
@@ -132,33 +165,18 @@ async def test_a_listener_of_a_killed_engine_finds_its_job_failed(tmp_path: Path
             assert [event for event in replayed if event["type"] == "AUDIO_CHUNK"][: len(heard)] == heard
 
 
-async def test_the_end_of_standard_input_ends_the_engine_and_its_worker(tmp_path: Path) -> None:
-    with sidecar(tmp_path) as engine:
-        async with client_of(engine) as client:
-            await client.ended((await submitted(client, "A short one."))["job_id"])
-            (worker,) = engine.children()
-
-            code = engine.end()
-
-    assert code == 0
-    await gone(worker)
+async def test_the_end_of_standard_input_ends_the_engine_and_its_worker(life: Life) -> None:
+    assert life.exit_code == 0
+    assert len(life.pids) == 2
+    for pid in life.pids:
+        await gone(pid)
 
 
-async def test_an_engine_and_its_worker_end_without_the_interpreters_own_end(tmp_path: Path) -> None:
+async def test_an_engine_and_its_worker_end_without_the_interpreters_own_end(life: Life) -> None:
     """That takes longer than all that the engine does, and may hang."""
-    seen = tmp_path / "seen"
-    seen.mkdir()
-    noted = f"pathlib.Path({str(seen)!r}, str(os.getpid())).touch"
-    (tmp_path / "sitecustomize.py").write_text(f"import atexit, os, pathlib\natexit.register({noted})\n")
-    with sidecar(tmp_path / "data", environment={"PYTHONPATH": str(tmp_path)}) as engine:
-        async with client_of(engine) as client:
-            await client.ended((await submitted(client, "A short one."))["job_id"])
-            (worker,) = engine.children()
-
-            assert engine.end() == 0
-
-    await gone(worker)
-    assert not {str(engine.process.pid), str(worker)} & set(os.listdir(seen))
+    for pid in life.pids:
+        await gone(pid)
+    assert not {str(pid) for pid in life.pids} & set(os.listdir(life.seen))
 
 
 async def test_an_order_on_standard_input_ends_the_engine(tmp_path: Path) -> None:
@@ -175,9 +193,8 @@ async def test_a_signal_in_the_middle_of_work_ends_the_engine_in_five_seconds(tm
     with sidecar(tmp_path) as engine:
         async with client_of(engine) as client:
             job = await submitted(client, DOCUMENT * 4)
-            listener = (await client.post("/speak", {"voice_id": await english(client), "text": DOCUMENT}))[
-                "job_id"
-            ]
+            body = {"voice_id": await english(client), "text": DOCUMENT[:2_000]}
+            listener = (await client.post("/speak", body))["job_id"]
             await in_the_middle(client, job["job_id"])
 
             engine.process.send_signal(number)
@@ -189,21 +206,12 @@ async def test_a_signal_in_the_middle_of_work_ends_the_engine_in_five_seconds(tm
             assert (await client.get(f"/jobs/{listener}"))["status"] in ("failed", "completed")
 
 
-def test_standard_output_has_json_lines_only_and_ready_comes_after_the_phases(tmp_path: Path) -> None:
-    with sidecar(tmp_path) as engine:
-        ready = engine.ready()
-
-        assert engine.end() == 0
-
-        assert [line["event"] for line in engine.lines] == ["phase", "ready"]
-        assert ready == {
-            "event": "ready",
-            "port": ready["port"],
-            "pid": engine.process.pid,
-            "version": __version__,
-        }
-        assert engine.process.stdout is not None
-        assert [json.loads(line) for line in engine.process.stdout] == []
+def test_standard_output_has_json_lines_only_and_ready_comes_after_the_phases(life: Life) -> None:
+    assert [line["event"] for line in life.lines] == ["phase", "ready"]
+    ready = life.lines[-1]
+    assert ready["pid"] in life.pids
+    assert ready == {"event": "ready", "port": ready["port"], "pid": ready["pid"], "version": __version__}
+    assert life.rest == []
 
 
 @pytest.mark.parametrize(
@@ -233,15 +241,11 @@ def test_an_invalid_payload_is_reported_in_one_json_line(
         assert line["exit_code"] == code == engine.process.wait(10)
 
 
-def test_a_second_engine_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with sidecar(tmp_path) as first:
-        first.ready()
-        with sidecar(tmp_path) as second:
-            while (line := second.line())["event"] == "phase":
-                pass
+def test_a_second_engine_on_the_same_folder_is_refused(life: Life) -> None:
+    exit_code, line = life.refused
 
-            assert line["exit_code"] == 75 == second.process.wait(10)
-            assert "another q3tts" in line["message"]
+    assert line["exit_code"] == 75 == exit_code
+    assert "another q3tts" in line["message"]
 
 
 def test_a_taken_port_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
