@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -30,28 +30,37 @@ def spoken(engine: Served, token: str) -> None:
         assert job["status"] in ("queued", "running"), job["error"]
 
 
-def test_everything_it_leaves_on_the_disk_is_its_owners_alone(tmp_path: Path) -> None:
-    with served(tmp_path / "data", umask=0) as engine:
-        assert f"the token is in {tmp_path / 'data' / 'token'}" in engine.line()
-        token = (tmp_path / "data" / "token").read_text()
+class Left(NamedTuple):
+    """What an engine that has spoken has left."""
+
+    data_dir: Path
+    token: str
+    modes: dict[Path, int]
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    data_dir = tmp_path_factory.mktemp("left") / "data"
+    with served(data_dir, umask=0) as engine:
+        assert f"the token is in {data_dir / 'token'}" in engine.line()
+        token = (data_dir / "token").read_text()
         spoken(engine, token)
+        return Left(data_dir, token, {path: path.stat().st_mode for path in [data_dir, *data_dir.rglob("*")]})
 
-        found = {path: path.stat().st_mode for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]}
 
-    assert len(token) >= 32
-    assert {path.name for path in found} >= {"data", "token", "engine.log", "q3tts.db", "jobs", "audio.wav"}
-    for path, mode in found.items():
+def test_everything_it_leaves_on_the_disk_is_its_owners_alone(left: Left) -> None:
+    assert {path.name for path in left.modes} >= {"data", "token", "engine.log", "q3tts.db", "jobs", "audio.wav"}
+    for path, mode in left.modes.items():
         assert stat.S_IMODE(mode) == (0o700 if stat.S_ISDIR(mode) else 0o600), path
 
 
-def test_a_new_token_is_made_at_every_start(tmp_path: Path) -> None:
-    tokens: set[str] = set()
-    for _ in range(2):
-        with served(tmp_path) as engine:
-            engine.line()
-            tokens.add((tmp_path / "token").read_text())
+def test_a_new_token_is_made_at_every_start(left: Left) -> None:
+    with served(left.data_dir) as engine:
+        engine.line()
+        token = (left.data_dir / "token").read_text()
 
-    assert len(tokens) == 2
+    assert len(token) == len(left.token) >= 32
+    assert token != left.token
 
 
 @linux
@@ -72,30 +81,33 @@ def test_a_token_of_the_environment_is_used_and_handed_to_nobody(tmp_path: Path)
     assert not any(TOKEN.encode() in content for content in everything)
 
 
-def test_the_token_of_an_app_is_written_nowhere(tmp_path: Path) -> None:
-    with sidecar(tmp_path, token=TOKEN) as engine:
+@pytest.fixture(scope="module")
+def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where an app has started an engine whose log was full, and ended it."""
+    folder = tmp_path_factory.mktemp("app")
+    (folder / LOG_FILE).write_bytes(b"x" * LOG_BYTES)
+    for number in range(1, LOGS_KEPT + 1):
+        (folder / f"{LOG_FILE}.{number}").write_bytes(str(number).encode())
+    with sidecar(folder, token=TOKEN) as engine:
         engine.ready()
         assert engine.end() == 0
+    return folder
 
-    everything = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert (tmp_path / LOG_FILE) in tmp_path.iterdir()
+
+def test_the_token_of_an_app_is_written_nowhere(app_folder: Path) -> None:
+    everything = [path.read_bytes() for path in app_folder.rglob("*") if path.is_file()]
+
+    assert (app_folder / LOG_FILE) in app_folder.iterdir()
     assert not any(TOKEN.encode() in content for content in everything)
 
 
-def test_the_log_file_does_not_grow_without_end(tmp_path: Path) -> None:
-    (tmp_path / LOG_FILE).write_bytes(b"x" * LOG_BYTES)
-    for number in range(1, LOGS_KEPT + 1):
-        (tmp_path / f"{LOG_FILE}.{number}").write_bytes(str(number).encode())
+def test_the_log_file_does_not_grow_without_end(app_folder: Path) -> None:
+    logs = sorted(path.name for path in app_folder.glob(f"{LOG_FILE}*"))
 
-    with sidecar(tmp_path) as engine:
-        engine.ready()
-        engine.end()
-
-    logs = sorted(path.name for path in tmp_path.glob(f"{LOG_FILE}*"))
     assert logs == [LOG_FILE, *(f"{LOG_FILE}.{number}" for number in range(1, LOGS_KEPT + 1))]
-    assert b"ready in" in (tmp_path / LOG_FILE).read_bytes()
-    assert (tmp_path / f"{LOG_FILE}.1").stat().st_size == LOG_BYTES
-    assert (tmp_path / f"{LOG_FILE}.3").read_bytes() == b"2", "the oldest has gone"
+    assert b"ready in" in (app_folder / LOG_FILE).read_bytes()
+    assert (app_folder / f"{LOG_FILE}.1").stat().st_size == LOG_BYTES
+    assert (app_folder / f"{LOG_FILE}.3").read_bytes() == b"2", "the oldest has gone"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, *in_test_long(signal.SIGINT)])
