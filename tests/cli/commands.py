@@ -49,8 +49,8 @@ for command in (
     cli.add_command(command)
 
 
-#: Hours of speech: espeak-ng is at it for many seconds.
-LONG = "The tide is out, and the lighthouse keeper walks to the shore. " * 12_000
+#: Two hours of speech: espeak-ng is at it for many seconds.
+LONG = "The tide is out, and the lighthouse keeper walks to the shore. " * 4_000
 
 
 class Shell:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -285,17 +286,28 @@ def test_on_a_terminal_the_state_has_a_colour_unless_nobody_wants_one(
     assert (code, "\x1b" in seen) == (0, False)
 
 
+@pytest.fixture(scope="module")
+def apart() -> Generator[Shell]:
+    """An engine of which no other test knows."""
+    with (
+        tempfile.TemporaryDirectory() as folder,  # the name of a socket must be short
+        daemon(Path(folder) / "sock", Path(folder) / "data"),
+    ):
+        yield Shell(Path(folder) / "sock")
+
+
 @pytest.fixture
-def deletable(tmp_path: Path) -> Generator[Shell]:
+def deletable(apart: Shell) -> Shell:
     """An engine whose jobs may all be deleted: one completed, two canceled."""
-    socket_path = tmp_path / "sock"
-    with daemon(socket_path, tmp_path / "data"), connected(socket_path, None) as engine:
+    with connected(apart.socket_path, None) as engine:
+        for job in engine.get("/jobs")["jobs"]:
+            engine.delete(f"/jobs/{job['job_id']}")
         done = engine.post("/jobs", {"voice_id": ENGLISH, "text": "Shoes."})["job_id"]
         wait_until(lambda: completed(engine, done))
         for _ in range(2):
             job = engine.post("/jobs", {"voice_id": ENGLISH, "text": LONG})
             engine.post(f"/jobs/{job['job_id']}/cancel")
-        yield Shell(socket_path)
+    return apart
 
 
 def statuses(shell: Shell) -> list[str]:
