@@ -17,6 +17,7 @@ from app import __version__
 from app.cli.main import cli
 from tests.support.running import modules_loaded_by
 from tests.support.sidecar import sidecar
+from tests.support.variants import in_test_long
 
 SOCKETS = tempfile.TemporaryDirectory()
 
@@ -79,7 +80,7 @@ def failing(run: subprocess.CompletedProcess[str], code: int, said: str) -> None
     assert said in line
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.com", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.com", *in_test_long("::", "192.168.0.1", "")])
 def test_an_address_that_others_can_reach_is_refused_before_anything_is_touched(tmp_path: Path, host: str) -> None:
     run = q3tts("serve", "--host", host, "--data-dir", str(tmp_path / "data"), "--port", "0")
 
@@ -91,7 +92,9 @@ def test_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
     failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0", "--model", "nobody"), 64, "nobody")
 
 
-@pytest.mark.parametrize("token", ["short", "has a space in it", "has,a,comma,in,it", "ünïcödé-ünïcödé-ünïcödé"])
+@pytest.mark.parametrize(
+    "token", ["ünïcödé-ünïcödé-ünïcödé", *in_test_long("short", "has a space in it", "has,a,comma,in,it")]
+)
 def test_a_token_that_cannot_go_into_a_header_is_refused_and_not_repeated(tmp_path: Path, token: str) -> None:
     run = q3tts("serve", "--data-dir", str(tmp_path), "--port", "0", env={"Q3TTS_TOKEN": token, "PYTHONUTF8": "1"})
 
@@ -105,6 +108,7 @@ def test_a_taken_port_is_reported(tmp_path: Path) -> None:
         failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", port), 69, f"port {port}")
 
 
+@pytest.mark.long  # as to an app, in tests/engine/test_engine_process.py
 def test_a_folder_that_another_engine_has_is_reported(tmp_path: Path) -> None:
     with sidecar(tmp_path) as engine:
         engine.ready()
@@ -112,6 +116,7 @@ def test_a_folder_that_another_engine_has_is_reported(tmp_path: Path) -> None:
         failing(q3tts("serve", "--data-dir", str(tmp_path), "--port", "0"), 75, "another q3tts")
 
 
+@pytest.mark.long  # with its code, in tests/store/test_database.py
 def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "q3tts.db").write_text("Dear diary, " * 100)
 
@@ -129,12 +134,9 @@ def test_a_folder_of_a_newer_engine_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--port", "70000"),
-        ("--port", "-1"),
-        ("--port", "http"),
         ("--idle-unload", "0"),
         ("--data-dir", __file__),
-        ("--nonsense",),
+        *in_test_long((("--port", "70000"),), (("--port", "-1"),), (("--port", "http"),), (("--nonsense",),)),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_the_command_line(arguments: tuple[str, ...]) -> None:
