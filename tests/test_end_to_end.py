@@ -2,11 +2,13 @@
 
 import io
 import struct
+from collections.abc import AsyncGenerator
 
 import anyio
 import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
+from tests.api.conftest import opened
 from tests.conftest import Starter
 from tests.support.client import Engine, audio_of, next_event
 from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
@@ -14,6 +16,18 @@ from tests.support.fakes import OTHER_VOICE_ID, VOICE_ID
 pytestmark = pytest.mark.anyio
 
 PROSE = "It was late. The lamp was lit, and nobody spoke.\n\n" + "A second paragraph, which says little. " * 30
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def engine(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
+    """The engine of all tests here but those that start it again."""
+    async with opened(tmp_path_factory.mktemp("engine")) as running:
+        yield running
 
 
 async def speak(engine: Engine, text: str, **fields: object) -> str:
@@ -169,7 +183,7 @@ async def test_a_paused_render_goes_on_where_it_stopped(engine: Engine) -> None:
 
 
 async def test_a_failed_job_says_why_and_can_be_tried_again(engine: Engine) -> None:
-    text = "Fine so far. " * 50 + "\n\n[length:once] Then it fails." + "\n\n[error] "
+    text = "Fine so far. " * 50 + "\n\n[length:before] Then it fails." + "\n\n[error] "
     job_id = await render(engine, text)
 
     job = await engine.ended(job_id)
@@ -185,7 +199,7 @@ async def test_a_failed_job_says_why_and_can_be_tried_again(engine: Engine) -> N
 
 
 async def test_a_take_that_ends_at_the_limit_is_spoken_again_with_another_seed(engine: Engine) -> None:
-    job_id = await render(engine, "[length:once] A sentence that runs away the first time it is spoken.")
+    job_id = await render(engine, "[length:tired] A sentence that runs away the first time it is spoken.")
 
     job = await engine.ended(job_id)
 
@@ -196,19 +210,19 @@ async def test_a_take_that_ends_at_the_limit_is_spoken_again_with_another_seed(e
 
 
 async def test_a_worker_that_dies_costs_nothing(engine: Engine) -> None:
-    text = "[die:once] " + PROSE
-    engine.release("once")
+    text = "[die:killed] " + PROSE
+    engine.release("killed")
     calm = await render(engine, text, seed=3)
     await engine.ended(calm)
     heard_calmly = await engine.events(await speak(engine, text, seed=3))
 
-    (engine.control / "once").unlink()
+    (engine.control / "killed").unlink()
     disturbed = await render(engine, text, seed=3)
     await engine.ended(disturbed)
-    (engine.control / "once").unlink()
+    (engine.control / "killed").unlink()
     heard = await engine.events(await speak(engine, text, seed=3))
 
-    assert (engine.control / "once").exists(), "the fake did not kill its worker"
+    assert (engine.control / "killed").exists(), "the fake did not kill its worker"
     assert await engine.wav(disturbed) == await engine.wav(calm)
     assert audio_of(heard) == audio_of(heard_calmly)
 

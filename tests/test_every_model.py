@@ -10,8 +10,8 @@ import pytest
 import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from app.selftest.checkpoint import write_checkpoint
-from tests.conftest import Starter
-from tests.support.client import Client, audio_of, http_client, next_event
+from tests.api.conftest import opened
+from tests.support.client import Client, Engine, audio_of, http_client, next_event
 from tests.support.fakes import VOICE_ID
 from tests.support.sidecar import TOKEN, sidecar
 from tests.support.variants import in_test_long
@@ -74,14 +74,24 @@ def calm() -> dict[str, dict[str, bytes]]:
     return {}
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def fake(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
+    async with opened(tmp_path_factory.mktemp("fake")) as engine:
+        yield engine
+
+
 @pytest.fixture(params=["fake", "espeak-ng", *in_test_long("tiny")])
 async def speaker(
-    request: pytest.FixtureRequest, start: Starter, calm: dict[str, dict[str, bytes]]
+    request: pytest.FixtureRequest, fake: Engine, calm: dict[str, dict[str, bytes]]
 ) -> AsyncGenerator[Speaker]:
     made = calm.setdefault(request.param, {})
     if request.param == "fake":
-        async with start() as engine:
-            yield Speaker(engine, VOICE_ID, made, many=20)
+        yield Speaker(fake, VOICE_ID, made, many=20)
         return
     slow = request.param == "tiny"
     port: int = request.getfixturevalue("qwen3_port" if slow else "espeak_port")
