@@ -184,7 +184,8 @@ async def test_a_process_that_reads_nothing_is_a_refusal() -> None:
     assert await refusal(fake("sys.exit(3)"), bytes(20_000_000)) == DAMAGED
 
 
-async def test_more_than_was_announced_is_not_taken_and_no_pipe_stays_open() -> None:
+async def test_more_than_was_announced_is_not_taken_and_no_pipe_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "GRACE_S", 0.1)  # it writes until it is ended
     pipes = open_pipes()
 
     assert (await heard(command("lavish_decoder"))).pcm == b"xxxx"
