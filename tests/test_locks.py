@@ -85,22 +85,24 @@ def missing(lock: str, environment: Environment) -> Iterator[str]:
 
 
 def _asked_by(name: str, version: str, extras: set[str], environment: Environment) -> Iterator[Requirement]:
-    for line in _requires(name, version):
-        asked = Requirement(line)
-        if asked.marker is None or any(
-            asked.marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)
-        ):
-            asked.marker = None
+    for asked, marker in _requires(name, version):
+        if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)):
             yield asked
 
 
 @cache
-def _requires(name: str, version: str) -> tuple[str, ...]:
+def _requires(name: str, version: str) -> tuple[tuple[Requirement, Marker | None], ...]:
+    """What it asks for, and where: each apart from its marker."""
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         return ()
-    return tuple(found.requires or ()) if found.version == version else ()
+    return tuple(_apart(Requirement(line)) for line in found.requires or ()) if found.version == version else ()
+
+
+def _apart(asked: Requirement) -> tuple[Requirement, Marker | None]:
+    marker, asked.marker = asked.marker, None
+    return asked, marker
 
 
 def environment_of(system: str, machine: str, python: tuple[int, ...]) -> Environment:

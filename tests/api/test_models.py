@@ -393,11 +393,10 @@ async def test_a_job_that_waits_is_spoken_with_its_model_after_a_restart_with_an
 @pytest.mark.parametrize(
     ("command", "why"),
     [
-        (script(DIES), "code 3"),
-        (module("tests.support.programs.unloadable_worker"), "weights.bin is missing"),
-        (("/no/such/program",), "No such file"),
+        pytest.param(module("tests.support.programs.unloadable_worker"), "weights.bin is missing", id="it says so"),
+        pytest.param(script(DIES), "code 3", id="it dies", marks=pytest.mark.long),
+        pytest.param(("/no/such/program",), "No such file", id="it is not there", marks=pytest.mark.long),
     ],
-    ids=["it dies", "it says so", "it is not there"],
 )
 async def test_a_model_whose_process_does_not_start_is_not_activated_and_everything_is_as_it_was(
     open_models: OpenerOfModels, command: Sequence[str], why: str
