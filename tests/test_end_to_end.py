@@ -246,6 +246,7 @@ async def test_history_can_be_paged_to_its_end_while_jobs_run(engine: Engine) ->
     page = await engine.get("/jobs", params={"limit": 10, "tag": "page"})
     while True:
         seen += [job["job_id"] for job in page["jobs"]]
+        assert len(seen) <= len(jobs), "a page repeats what was on the one before"
         await render(engine, "One more comes in between.", tags=["page"])
         if page["next_cursor"] is None:
             break

@@ -31,6 +31,7 @@ async def pages(history: History, wanted: HistoryFilter, *, limit: int) -> list[
     while position is not None:
         assert len(page) == limit
         page, position = await history.page(wanted, after=position, limit=limit)
+        assert not {job.id for job in page} & {job.id for job in found}, "without an end"
         found += page
     return found
 
