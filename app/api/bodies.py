@@ -15,7 +15,8 @@ from litestar.exceptions import HTTPException
 from app.api.schemas import SpeakRequest
 from app.api.texts import decoded, options_of, request_of
 from app.errors import InvalidRequest
-from app.usecases.fields import refusal, wrong
+from app.usecases.fields import wrong
+from app.usecases.json_input import read_json
 
 TEXT, URL_ENCODED, MULTIPART = "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"
 
@@ -36,7 +37,7 @@ class StrictRequest(Request[Any, Any, Any]):
             raise HTTPException(
                 detail=f"a body of {said!r:.80} is not taken; send application/json", status_code=415
             )
-        return _json(await self.body(), kind)
+        return read_json(await self.body(), kind, what="the body")
 
     async def _speech(self, kind: type[SpeakRequest], said: str, parameters: dict[str, str]) -> SpeakRequest:
         body = await self.body()
@@ -50,7 +51,7 @@ class StrictRequest(Request[Any, Any, Any]):
             if options:
                 name = options[0][0]
                 raise wrong(name, "the body is JSON, where it belongs into the body")
-            return _json(body, kind)
+            return read_json(body, kind, what="the body")
         if said == TEXT:
             return request_of(kind, decoded(body, parameters.get("charset", "utf-8")), options)
         if said in (MULTIPART, URL_ENCODED):
@@ -88,15 +89,6 @@ def _is_request(body: bytes, kind: type[SpeakRequest]) -> bool:
     """Whether it is JSON with all that a request needs, and nothing else."""
     try:
         msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
-
-
-def _json(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise refusal(error, kind) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"the body is no JSON that can be read: {error}") from error

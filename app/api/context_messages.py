@@ -10,8 +10,9 @@ from app.api.schemas import Language, ModelName, Seed, SpeakRequest, SpeechSetti
 from app.errors import ErrorBody
 from app.events import AudioChunk, Event, as_binary, as_json
 from app.inference.model import Lane
-from app.usecases.fields import refusal, wrong
+from app.usecases.fields import wrong
 from app.usecases.jobs import Request
+from app.usecases.json_input import read_json
 
 ContextId = Annotated[str, Meta(min_length=1, max_length=64, description="Any name that the client likes")]
 
@@ -91,26 +92,18 @@ class _Envelope(Struct, frozen=True):
 
 def decoded(text: str) -> ClientMessage:
     """The message of a client. Raises `InvalidRequest`."""
-    try:
-        envelope = msgspec.json.decode(text, type=_Envelope)
-    except msgspec.ValidationError as error:
-        raise refusal(error, _Envelope) from error
-    except msgspec.DecodeError as error:
-        raise wrong("", f"it is not JSON: {error}") from error
+    envelope = read_json(text, _Envelope, what="the message")
     kind = _Envelope.kinds.get(envelope.type)
     if kind is None:
         raise wrong("type", f"{envelope.type!r:.80} is not a message; send {', '.join(_Envelope.kinds)}")
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.ValidationError as error:
-        raise refusal(error, kind) from error
+    return read_json(text, kind, what="the message")
 
 
 def context_named(text: str) -> str | None:
     """The context that a message names, even if it is not valid."""
     try:
         said = msgspec.json.decode(text, type=_Envelope).context_id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return said[:64] if isinstance(said, str) else None
 

@@ -14,8 +14,9 @@ from app.api.schemas import Language, Seed, VoiceName
 from app.errors import ErrorBody
 from app.inference.model import VoiceKind
 from app.store.rows import Voice
-from app.usecases.fields import refusal, wrong
+from app.usecases.fields import wrong
 from app.usecases.jobs import Request
+from app.usecases.json_input import read_json
 
 #: How vLLM-Omni calls what speaks a voice of each kind.
 TASK_TYPES = {"CustomVoice": VoiceKind.PRESET, "Base": VoiceKind.CLONE, "VoiceDesign": VoiceKind.DESIGN}
@@ -73,18 +74,13 @@ KINDS = ("session.config", "input.text", "input.done", "session.close")
 
 def omni_message(said: str) -> SessionConfig | InputText | str:
     """A client's message; of those without content the kind. Raises `InvalidRequest`."""
-    try:
-        kind = msgspec.json.decode(said, type=_Kind).type
-        if kind == "session.config":
-            fields = msgspec.json.decode(said, type=dict[str, Any])
-            given = {name: value for name, value in fields.items() if name != "type" and value is not None}
-            return msgspec.json.decode(msgspec.json.encode(given), type=SessionConfig)
-        if kind == "input.text":
-            return msgspec.json.decode(said, type=InputText)
-    except msgspec.ValidationError as error:
-        raise refusal(error, InputText if '"input.text"' in said else SessionConfig) from error
-    except msgspec.DecodeError as error:
-        raise wrong("", f"it is not JSON: {error}") from error
+    kind = read_json(said, _Kind, what="the message").type
+    if kind == "session.config":
+        fields = read_json(said, dict[str, msgspec.Raw], what="the message")
+        given = {name: value for name, value in fields.items() if name != "type" and bytes(value) != b"null"}
+        return read_json(msgspec.json.encode(given), SessionConfig, what="the message")
+    if kind == "input.text":
+        return read_json(said, InputText, what="the message")
     if kind not in KINDS:
         raise wrong("type", f"{kind!r:.80} is not a message; send {', '.join(KINDS)}")
     return kind

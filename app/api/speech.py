@@ -21,6 +21,7 @@ from app.errors import SpeechError
 from app.models.registry import ModelRegistry
 from app.store.stores import Stores
 from app.usecases.jobs import Jobs
+from app.usecases.json_input import read_json
 from app.usecases.listened_jobs import ListenedJobs
 from app.usecases.live_audio import LiveAudio
 from app.usecases.models import Models
@@ -83,7 +84,7 @@ async def list_speech_voices(
 
 def _ignored(body: bytes) -> dict[str, str]:
     """The header that names the fields that mean nothing here: programs send those of other servers too."""
-    given = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    given = read_json(body, dict[str, msgspec.Raw], what="the body")
     unknown = sorted(set(given) - set(CreateSpeechRequest.__struct_fields__))
     plain = [name for name in unknown if name.isascii() and name.isidentifier()]
     return {IGNORED: ", ".join(plain)[:1000]} if plain else {}

@@ -1,5 +1,6 @@
 """`GET /v1/jobs/stats`."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
@@ -19,6 +20,8 @@ from app.usecases.voice_chooser import VoiceChooser
 
 GroupingWord = Literal["day", "model", "voice", "lane"]
 Day = Annotated[str | None, QueryParameter(description="A date, such as 2026-11-30")]
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 #: How many groups an answer may have: ten years of days.
 MAX_GROUPS = 4_000
@@ -64,7 +67,7 @@ def _number(name: str, said: str | None) -> int | None:
     if said is None:
         return None
     try:
-        if len(said) != len("2026-11-30"):
+        if _DATE.fullmatch(said) is None:  # Python takes more, such as the Monday of a week
             raise ValueError
         return number_of(date.fromisoformat(said))
     except ValueError:

@@ -87,7 +87,8 @@ def _statement(wanted: TotalsFilter, by: Sequence[Grouping], limit: int) -> Sele
     if wanted.first_day is None and wanted.last_day is None and Grouping.DAY not in by:
         statement = statement.where(day == ALL_DAYS)
     else:
-        statement = statement.where(day >= (0 if wanted.first_day is None else wanted.first_day))
+        # Whatever day is asked for, the rows of all days together are none of them.
+        statement = statement.where(day > ALL_DAYS, day >= (wanted.first_day or 0))
         if wanted.last_day is not None:
             statement = statement.where(day <= wanted.last_day)
     for column, value in (

@@ -318,7 +318,9 @@ async def test_what_was_written_is_found_by_its_words(shared: Engine) -> None:
 
 
 BAD = [
-    ("{", "", "it is not JSON"),
+    ("{", "", "the message is no JSON that can be read"),
+    ('{"type": "OPEN", "context_id": ' + "[" * 20_000, "", "the message is nested too deeply"),
+    ('{"type": "APPEND", "context_id": "c", "text": "\\ud83d"}', "", "half of a surrogate pair"),
     ("[]", "", "Expected `object`"),
     ("{}", "type", "it is missing"),
     ('{"type": "SING", "context_id": "a"}', "type", "send OPEN, APPEND, FLUSH, END, CANCEL"),

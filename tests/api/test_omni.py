@@ -134,7 +134,10 @@ async def test_a_lost_socket_cancels_what_is_spoken(shared: Engine) -> None:
 @pytest.mark.parametrize(
     ("message", "why"),
     [
-        ("{", "it is not JSON"),
+        ("{", "the message is no JSON that can be read"),
+        ('{"type": "session.config", "voice": ' + "[" * 20_000, "the message is nested too deeply"),
+        ('{"type": "input.text", "text": "\\ud83d"}', "half of a surrogate pair; send whole characters"),
+        ('{"type": "session.config", "speed": 1e999}', "speed: Number out of range"),
         ('{"type": "input.text", "text": "x"}', "send session.config first"),
         ('{"type": "input.done"}', "send session.config first"),
         ('{"type": "sing"}', "send session.config, input.text, input.done, session.close"),

@@ -111,6 +111,23 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize(
+    ("ignored", "why"),
+    [
+        (b'"\xff": 1', "no JSON"),
+        (b'"x": ' + b"[" * 20_000 + b"]" * 20_000, "nested too deeply"),
+        (b'"x": "\\ud83d"', "half of a surrogate pair"),
+    ],
+)
+async def test_a_field_that_nobody_can_read_is_refused_even_if_it_would_be_ignored(
+    shared: Engine, ignored: bytes, why: str
+) -> None:
+    response = await shared.http.post(PATH, content=b'{"input": "Hello.", ' + ignored + b"}")
+
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
+    assert why in response.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("what", WRONG)
 async def test_a_failure_before_the_first_sound_is_told_as_openai_does(shared: Engine, what: str) -> None:
     fields, status, code, param = WRONG[what]

@@ -52,12 +52,24 @@ async def test_groups_have_what_they_are_grouped_by_and_nothing_else(shared: Eng
     assert group["jobs"] > 0
 
 
+@pytest.mark.parametrize("first_day", ["1969-12-31", "0001-01-01"])
+async def test_days_before_the_first_add_nothing(shared: Engine, first_day: str) -> None:
+    await finished(shared, "Counted once.")
+
+    found = await stats(shared, first_day=first_day, by="day")
+
+    assert found["total"] == (await stats(shared))["total"]
+    assert min(group["day"] for group in found["groups"]) > "1970-01-01"
+
+
 @pytest.mark.parametrize(
     ("params", "said"),
     [
         ({"by": "week"}, 'it can be "day" or "lane" or "model" or "voice"'),
         ({"first_day": "yesterday"}, "first_day is not a date such as 2026-11-30"),
         ({"last_day": "2026-11-30T10:00:00Z"}, "last_day is not a date such as 2026-11-30"),
+        ({"first_day": "2026-W49-1"}, "first_day is not a date such as 2026-11-30"),
+        ({"first_day": "20261130.."}, "first_day is not a date such as 2026-11-30"),
         ({"status": "failed"}, "this route has no such parameter"),
     ],
 )
