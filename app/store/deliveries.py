@@ -2,6 +2,7 @@
 `tables.py`); they stay until they have arrived, whatever becomes of the job.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct
@@ -56,17 +57,20 @@ class Deliveries:
             if webhook is not None:
                 await attach(connection, webhook, None)
 
-    async def due(self, now: int, *, only_for_all: bool, limit: int) -> list[WebhookDelivery]:
-        """Those whose time has come, the oldest first."""
+    async def due(
+        self, now: int, *, only_for_all: bool, limit: int, beside: Collection[str] = ()
+    ) -> list[WebhookDelivery]:
+        """Those whose time has come, the oldest first, without those of these ids."""
         statement = select(*_COLUMNS).where(deliveries.c.due_at <= now).order_by(deliveries.c.due_at).limit(limit)
         async with self._database.transaction() as connection:
-            rows = await connection.execute(_of(statement, only_for_all))
+            rows = await connection.execute(_of(statement, only_for_all, beside))
             return [struct_of(WebhookDelivery, row) for row in rows]
 
-    async def next_due(self, *, only_for_all: bool) -> int | None:
-        """When the next one is due; None if there is none."""
+    async def next_due(self, *, only_for_all: bool, beside: Collection[str] = ()) -> int | None:
+        """When the next one is due, of those without these ids; None if there is none."""
+        statement = _of(select(func.min(deliveries.c.due_at)), only_for_all, beside)
         async with self._database.transaction() as connection:
-            return (await connection.execute(_of(select(func.min(deliveries.c.due_at)), only_for_all))).scalar()
+            return (await connection.execute(statement)).scalar()
 
     async def postpone(self, delivery: WebhookDelivery, due_at: int) -> None:
         """A try has failed; the next one is then."""
@@ -85,5 +89,7 @@ async def attach(connection: Transaction, webhook: Webhook, job_seq: int | None)
     await connection.execute(insert(webhooks), {"job_seq": job_seq, "url": webhook.url, "secret": webhook.secret})
 
 
-def _of(statement: Any, only_for_all: bool) -> Any:
-    return statement.where(deliveries.c.for_all.is_(True)) if only_for_all else statement
+def _of(statement: Any, only_for_all: bool, beside: Collection[str]) -> Any:
+    if only_for_all:
+        statement = statement.where(deliveries.c.for_all.is_(True))
+    return statement.where(deliveries.c.id.not_in(beside)) if beside else statement

@@ -5,6 +5,7 @@ Link-local addresses are never allowed: clouds and routers have services there t
 """
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from app.config import WebhookReach
@@ -13,6 +14,9 @@ from app.errors import InvalidRequest
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_URL_CHARS = 2000
+
+#: What an address is made of. Python's parser takes white space and control characters out of it in silence.
+_VISIBLE = re.compile(r"[!-~]+")
 
 #: Loopback, and what RFC 1918 and RFC 4193 set aside for private networks.
 LOCAL = tuple(
@@ -54,12 +58,15 @@ def check_url(url: str, *, reach: WebhookReach, field: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-        url.encode("ascii")
-    except (ValueError, UnicodeEncodeError):
+        (host or "").encode("idna")  # no name has an empty label, or one of more than 63 characters
+    except ValueError:
         host = parts = None
+    if not _VISIBLE.fullmatch(url):
+        host = None
     if parts is None or not host or parts.scheme not in ("http", "https") or parts.username is not None:
         raise InvalidRequest.about(
-            field, "it has to be an address like http://127.0.0.1:8123/hook, in ASCII, without a user name"
+            field,
+            "it has to be an address like http://127.0.0.1:8123/hook, in ASCII, without a user name or white space",
         )
     try:
         address = ipaddress.ip_address(host)

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from functools import cache
+from urllib.parse import urlsplit
 
 import certifi
 import httpcore
@@ -21,6 +22,9 @@ from app.webhooks.addresses import refusal_of
 
 #: How long each step may take: to connect, to send, to begin the answer. In seconds.
 STEP_S = 10.0
+
+#: How long all of it may take: a receiver may answer a byte at a time, and never end.
+WHOLE_S = 30.0
 
 
 class Undelivered(Exception):
@@ -66,16 +70,19 @@ class _Checked(AsyncNetworkBackend):
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], reach: WebhookReach) -> int:
     """The status of the answer, whose body nobody reads. Raises `Undelivered`."""
-    encrypted = url.startswith("https:")
+    encrypted = urlsplit(url).scheme == "https"  # which may be written in any case
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), STEP_S)
     named = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
     backend = _Checked(reach, encrypted=encrypted)
     try:
         async with (
+            asyncio.timeout(WHOLE_S),
             AsyncConnectionPool(ssl_context=_trusted() if encrypted else None, network_backend=backend) as pool,
             pool.stream("POST", url, headers=named, content=body, extensions={"timeout": timeouts}) as response,
         ):
             return response.status
+    except TimeoutError as error:
+        raise Undelivered(f"there was no whole answer within {WHOLE_S:.0f} s") from error
     except (OSError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
         raise Undelivered(str(error) or type(error).__name__) from error
 

@@ -29,7 +29,7 @@ Post: TypeAlias = Callable[[str, bytes, Mapping[str, str], WebhookReach], Awaita
 #: gone for two days does. After the last one the delivery is given up.
 WAITS_S = (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400)
 
-#: How many are sent at once; a receiver that hangs holds up no more of them.
+#: How many are sent at once; a receiver that hangs holds up none of the others, unless it has all of these.
 AT_ONCE = 8
 
 #: How long a failure of the store is left alone, in seconds.
@@ -63,6 +63,7 @@ class WebhookSender:
         self._reach, self._waits_s = reach, WAITS_S if waits_s is None else waits_s
         self._post = post or _post
         self._due = asyncio.Event()
+        self._sending: set[str] = set()  #: ids of those that are on their way
 
     async def run(self) -> None:
         """Send what is due, for as long as the engine runs."""
@@ -70,7 +71,7 @@ class WebhookSender:
             tasks.create_task(self._listen(), name="webhook events")
             while True:
                 try:
-                    await self._send_due()
+                    await self._send_due(tasks)
                 except Exception:
                     logger.exception("webhooks rest for %.0f s", STORE_REST_S)
                     await asyncio.sleep(STORE_REST_S)
@@ -84,18 +85,32 @@ class WebhookSender:
                 return  # the engine stops
             self._due.set()
 
-    async def _send_due(self) -> None:
+    async def _send_due(self, tasks: asyncio.TaskGroup) -> None:
         self._due.clear()  # before looking: what comes from here on is looked for again
-        only_for_all = self._reach is WebhookReach.OFF
-        batch = await self._deliveries.due(now_us(), only_for_all=only_for_all, limit=AT_ONCE)
+        only_for_all, beside = self._reach is WebhookReach.OFF, tuple(self._sending)
+        free = AT_ONCE - len(beside)
+        batch = await self._deliveries.due(now_us(), only_for_all=only_for_all, beside=beside, limit=free)
+        for delivery in batch:
+            self._sending.add(delivery.id)
+            tasks.create_task(self._send(delivery), name=f"webhook of job {delivery.job_id}")
         if batch:
-            await asyncio.gather(*map(self._deliver, batch))
             return
-        due_at = await self._deliveries.next_due(only_for_all=only_for_all)
+        due_at = await self._deliveries.next_due(only_for_all=only_for_all, beside=beside) if free else None
         wait_s = None if due_at is None else max(0.0, (due_at - now_us()) / 1e6)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._due.wait()
+
+    async def _send(self, delivery: WebhookDelivery) -> None:
+        """One try, then its place is free for another."""
+        try:
+            await self._deliver(delivery)
+        except Exception:
+            logger.exception("the webhook of job %s rests for %.0f s", delivery.job_id, STORE_REST_S)
+            await asyncio.sleep(STORE_REST_S)
+        finally:
+            self._sending.discard(delivery.id)
+            self._due.set()
 
     async def _deliver(self, delivery: WebhookDelivery) -> None:
         """One try, and what has come of it in the store."""

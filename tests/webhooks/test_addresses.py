@@ -49,6 +49,8 @@ def test_nothing_is_sent_while_webhooks_are_off(address: str) -> None:
     [
         *("", "hook", "ftp://127.0.0.1/", "http://", "http:///hook", "http://me:secret@127.0.0.1/", "http://[::1/"),
         *("http://127.0.0.1:99999/", "http://exämple.net/", "http://169.254.169.254/", "https://93.184.216.34/"),
+        *("http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y", "http://local host/", "http://127.0.0.1/\x7f"),
+        *("http://a..net/", "http://.../", f"http://{'a' * 64}.net/"),
     ],
 )
 def test_an_address_that_is_known_to_be_wrong_is_refused_at_once(url: str) -> None:

@@ -2,12 +2,17 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from app.config import WebhookReach
+from app.webhooks import posting
 from app.webhooks.posting import Undelivered, post
+from tests.support.client import PATIENCE_S
 from tests.webhooks.receiver import receiving
 
 pytestmark = pytest.mark.anyio
@@ -72,3 +77,32 @@ async def test_a_redirect_is_an_answer_like_any_other() -> None:
 async def test_what_cannot_be_reached_says_so(url: str) -> None:
     with pytest.raises(Undelivered):
         await post(url, b"{}", {}, LOCAL)
+
+
+async def test_an_answer_that_never_ends_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "WHOLE_S", 0.2)
+
+    async def never_end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                await writer.drain()
+                await anyio.lowlevel.checkpoint()
+
+    async with await asyncio.start_server(never_end, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with anyio.fail_after(PATIENCE_S), pytest.raises(Undelivered, match="no whole answer within"):
+            await post(f"http://127.0.0.1:{port}/", b"{}", {}, LOCAL)
+
+
+@pytest.mark.parametrize(("scheme", "encrypted"), [("https", True), ("HTTPS", True), ("http", False)])
+async def test_whether_an_address_is_encrypted_does_not_depend_on_its_case(
+    names: Names, monkeypatch: pytest.MonkeyPatch, scheme: str, *, encrypted: bool
+) -> None:
+    def refused(*_: Any, encrypted: bool, **__: Any) -> str:
+        return f"encrypted: {encrypted}"
+
+    names.answers = [["127.0.0.1"]]
+    monkeypatch.setattr(posting, "refusal_of", refused)
+    with pytest.raises(Undelivered, match=f"encrypted: {encrypted}"):
+        await post(f"{scheme}://public.test/", b"{}", {}, WebhookReach.ANYWHERE)

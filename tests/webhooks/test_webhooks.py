@@ -12,6 +12,7 @@ import pytest
 from app.config import WebhookReach
 from app.errors import StartFailed
 from app.scheduler.feed import Feed
+from app.scheduler.progress import final_event
 from app.store.database import Database
 from app.store.deliveries import Deliveries
 from app.store.jobs import JobStore
@@ -21,7 +22,9 @@ from app.webhooks.sender import WebhookSender
 from tests.api.asking import finished, render, speak
 from tests.api.conftest import opened
 from tests.store.samples import added
+from tests.support.client import PATIENCE_S
 from tests.support.running import modules_loaded_by
+from tests.support.waiting import until
 from tests.webhooks.receiver import SECRET, receiving
 
 pytestmark = pytest.mark.anyio
@@ -223,6 +226,36 @@ async def test_the_address_of_the_settings_needs_no_other_permission(tmp_path: P
     posts = Posts(204)
     assert await sent(tmp_path, posts, WebhookReach.OFF, for_all=True) == 1
     assert posts.urls == ["http://a/ anywhere"]
+
+
+async def test_a_receiver_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
+    posted: list[str] = []
+    other_is_told = anyio.Event()
+
+    async def hanging(url: str, body: bytes, headers: Mapping[str, str], reach: WebhookReach) -> int:
+        posted.append(url)
+        if url == "http://a/":
+            await other_is_told.wait()
+        else:
+            other_is_told.set()
+        return 204
+
+    async with AsyncExitStack() as stack:
+        database = await Database.open(tmp_path / "q3tts.db")
+        stack.push_async_callback(database.close)
+        deliveries, feed, jobs = await ended_job(database), Feed(), JobStore(database)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(WebhookSender(deliveries, feed, reach=LOCAL, post=hanging).run)
+            await until(lambda: posted)
+            job = await added(jobs, notify=Webhook(url="http://b/", secret=SECRET))
+            ended = await jobs.move(job, before=[JobStatus.QUEUED], to=JobStatus.CANCELED)
+            assert ended is not None
+            feed.publish(final_event(ended))
+            with anyio.fail_after(PATIENCE_S):
+                await other_is_told.wait()
+            tasks.cancel_scope.cancel()
+
+    assert posted == ["http://a/", "http://b/"]
 
 
 async def test_a_job_that_ends_again_is_told_again(tmp_path: Path) -> None:
