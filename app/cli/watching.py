@@ -50,7 +50,7 @@ def followed(engine: EngineClient, job_id: str) -> Generator[None]:
 def _look(engine: EngineClient, job_id: str, show: Show) -> Fields:
     job: Fields = engine.get(f"/jobs/{job_id}")
     progress = job["progress"]
-    show(progress["characters_done"] / progress["characters_total"], words_for(job))
+    show(progress["characters_done"] / (progress["characters_total"] or 1), words_for(job))
     return job
 
 

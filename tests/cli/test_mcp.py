@@ -214,6 +214,18 @@ async def test_a_call_that_is_canceled_cancels_its_job(session: Opener, shared: 
     assert list(tmp_path.glob("*.wav")) == []
 
 
+async def test_a_job_without_a_text_is_among_the_latest(session: Opener, shared: Engine) -> None:
+    async with shared.socket("/speak") as socket:
+        await socket.send('{"type": "OPEN", "context_id": "a"}')
+        await socket.send('{"type": "END", "context_id": "a"}')
+        while '"JOB_DONE"' not in str(await socket.recv()):
+            pass
+    async with session() as client:
+        latest = (await client.call_tool("status", {})).structured_content["jobs"][0]
+
+    assert (latest["lane"], latest["status"], latest["done"]) == ("speak", "completed", 0.0)
+
+
 async def test_voices_are_listed_in_short_and_the_rest_is_counted(
     session: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +251,7 @@ async def test_voices_are_listed_in_short_and_the_rest_is_counted(
         ("render", {"text": "[error] No.", "path": "{folder}/tide.wav"}, "change the text"),
         ("render", {"text": TEXT, "path": "{folder}/tide.wav", "rate": 7}, "rate"),
         ("status", {"job_id": "00000000-0000-4000-8000-000000000000"}, "no such job"),
+        *(("status", {"job_id": no_id}, "is not a job_id") for no_id in ("stats", "../voices", "?limit=1", "ä b")),
         ("voices", {"kind": "bass"}, "bass"),
         ("speak", {"text": TEXT}, "Unix socket"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import anyio
 import click
@@ -206,7 +206,7 @@ def _format(target: Path) -> str:
 
 def _status(engine: EngineClient, job_id: str | None) -> EngineFacts:
     health = engine.get("/health")
-    page = [engine.get(f"/jobs/{job_id}")] if job_id else engine.get(f"/jobs?limit={MAX_JOBS}")["jobs"]
+    page = [engine.get(f"/jobs/{_checked(job_id)}")] if job_id else engine.get(f"/jobs?limit={MAX_JOBS}")["jobs"]
     jobs: list[JobFacts] = [job_facts(job) for job in page]
     return {
         "engine_version": health["engine_version"],
@@ -216,6 +216,14 @@ def _status(engine: EngineClient, job_id: str | None) -> EngineFacts:
         "jobs_running": health["jobs_running"],
         "jobs": jobs,
     }
+
+
+def _checked(job_id: str) -> UUID:
+    """Raises `ToolError`: any other word would be another path, which answers with something else."""
+    try:
+        return UUID(job_id)
+    except ValueError:
+        raise ToolError(f"{job_id!r:.80} is not a job_id; `render` and `status` say which there are") from None
 
 
 @contextmanager
