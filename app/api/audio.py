@@ -72,6 +72,7 @@ async def audio(
             range=range,
             if_range=if_range,
             if_none_match=if_none_match,
+            reading=bound(jobs.reading, str(job_id)),
         )
     except FileNotFoundError:
         raise JobNotFound("the job's audio is gone from the data folder", job_id=str(job_id)) from None

@@ -7,6 +7,7 @@ allows. It does not know whose file it is.
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, BinaryIO
 
 from litestar import Response
@@ -34,8 +35,10 @@ async def sent(
     range: str | None,
     if_range: str | None,
     if_none_match: str | None,
+    reading: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
 ) -> Response[Any]:
-    """The file that `find` gives, or the part of it that the headers ask for. `name` is without its ending.
+    """The file that `find` gives, or the part of it that the headers ask for. `name` is without its ending;
+    `reading` is entered for as long as its bytes are sent.
 
     `find` is asked again when its file has gone by the time it is opened. Raises FileNotFoundError when it is gone
     then, too, and `StorageFailed`.
@@ -70,7 +73,7 @@ async def sent(
     if wanted is not None:
         headers["Content-Range"] = f"bytes {first}-{last}/{total}"
     return Stream(
-        _pieces(content, file, first, last + 1),
+        _pieces(content, file, first, last + 1, reading),
         status_code=200 if wanted is None else 206,
         headers=headers,
         media_type=content.about.media_type,
@@ -115,20 +118,27 @@ def _wanted(header: str | None, total: int) -> tuple[int, int] | None:
     return int(first), min(int(last), total - 1) if last else total - 1
 
 
-async def _pieces(content: AudioFile, file: BinaryIO, first: int, end: int) -> AsyncGenerator[bytes]:
+async def _pieces(
+    content: AudioFile,
+    file: BinaryIO,
+    first: int,
+    end: int,
+    reading: Callable[[], AbstractAsyncContextManager[object]],
+) -> AsyncGenerator[bytes]:
     """The bytes of [first, end) of head and file together, some at a time."""
     with file:
-        head = content.header[first:end]
-        if head:
-            yield head
-        position = max(0, first - len(content.header))
-        left = end - max(first, len(content.header))
-        while left > 0:
-            piece = await asyncio.to_thread(_read, file, content.offset + position, min(left, PIECE_BYTES))
-            if not piece:
-                return  # shorter than its row says: the length header tells the client
-            yield piece
-            position, left = position + len(piece), left - len(piece)
+        async with reading():
+            head = content.header[first:end]
+            if head:
+                yield head
+            position = max(0, first - len(content.header))
+            left = end - max(first, len(content.header))
+            while left > 0:
+                piece = await asyncio.to_thread(_read, file, content.offset + position, min(left, PIECE_BYTES))
+                if not piece:
+                    return  # shorter than its row says: the length header tells the client
+                yield piece
+                position, left = position + len(piece), left - len(piece)
 
 
 def _read(file: BinaryIO, offset: int, count: int) -> bytes:

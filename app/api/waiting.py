@@ -23,7 +23,10 @@ async def spoken(asked: Request, jobs: Jobs, listened: ListenedJobs, request: An
         if not await done_before_gone(_ended(job_id, jobs), request.receive, name="the end of a job"):
             raise WrongState("the client went before the job was done")
     find = bound(jobs.audio, job_id, format="wav", partial=False)
-    response = await sent(request, find, name=job_id, range=None, if_range=None, if_none_match=None)
+    reading = bound(jobs.reading, job_id)
+    response = await sent(
+        request, find, name=job_id, range=None, if_range=None, if_none_match=None, reading=reading
+    )
     response.headers["Content-Location"] = f"/v1/jobs/{job_id}/audio"
     return response
 

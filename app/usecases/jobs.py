@@ -8,7 +8,7 @@ import logging
 import secrets
 import shutil
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -21,12 +21,7 @@ from app.audio.export.formats import WAV
 from app.audio.log.log import AudioLog, LogEnd, LogEvent
 from app.audio.log.logs import AudioLogs
 from app.config import WebhookReach
-from app.errors import (
-    EmptyText,
-    InvalidRequest,
-    JobNotCompleted,
-    WrongState,
-)
+from app.errors import EmptyText, InvalidRequest, JobNotCompleted, WrongState
 from app.inference.languages import language_tag
 from app.inference.model import Lane, VoiceKind, VoiceSpec
 from app.models.registry import ModelRegistry
@@ -254,6 +249,10 @@ class Jobs:
             except FileNotFoundError:
                 raise JobNotCompleted(f"the job is {job.status} and has no audio yet", status=job.status) from None
         return AudioFile(head, path, offset, size, f"{job.id}-{job.seq}-{shown}")
+
+    def reading(self, job_id: str) -> AbstractAsyncContextManager[object]:
+        """While the block runs, somebody reads a file of the job, and it is not pruned."""
+        return self._logs.use(job_id)
 
     async def sweep(self) -> None:
         """Remove what a crash left behind: folders of jobs that have no row."""
