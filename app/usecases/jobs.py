@@ -124,6 +124,8 @@ class Jobs:
         """The job that is asked for, with an id of its own and without its text."""
         formats = list(request.formats)
         encoding = encoder_settings(formats, {} if request.encoding is UNSET else request.encoding)
+        storable(request.title or "", field="title")
+        storable("".join(request.tags), field="tags")
         notify = None if request.notify is UNSET else checked(request.notify, self._webhooks)
         request = msgspec.structs.replace(request, language=language_tag(request.language))
         voice, settings = await self._speaker(request)
@@ -285,14 +287,13 @@ def speakable(text: str) -> str:
     return storable(text)
 
 
-def storable(text: str) -> str:
+def storable(text: str, *, field: str = "text") -> str:
     """The text, or a part of one, if it can be kept. Raises `InvalidRequest`."""
     if "\0" in text:
-        raise InvalidRequest.about("text", "the text has a NUL character; send text without it")
+        raise InvalidRequest.about(field, f"there is a NUL character in the {field}; leave it out")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequest.about(
-            "text", f"the text has half of a surrogate pair at character {error.start}; send whole characters"
-        ) from error
+        where = f"at character {error.start}; send whole characters"
+        raise InvalidRequest.about(field, f"there is half of a surrogate pair in the {field} {where}") from error
     return text

@@ -208,3 +208,13 @@ async def test_a_completed_job_has_all_files_when_its_last_event_comes(shared: E
     made = (await shared.http.get(f"/v1/jobs/{job_id}/artifacts")).json()["artifacts"]
 
     assert [each["format"] for each in made] == ALL
+
+
+@pytest.mark.parametrize(("name", "value"), [("title", "a\0b"), ("tags", ["a", "b\0"])])
+async def test_a_title_or_tag_that_a_file_would_cut_off_is_refused(
+    shared: Engine, name: str, value: object
+) -> None:
+    response = await shared.http.post("/v1/jobs", json={"text": "Hello.", name: value})
+
+    assert response.status_code == 400
+    assert response.json()["error"]["details"]["fields"][0]["field"] == name
