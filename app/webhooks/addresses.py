@@ -1,7 +1,8 @@
 """Where a webhook may go. Nothing is sent anywhere that the user has not allowed: by default nowhere, then to this
 machine and its own network, and only when that is said too, to others, and these encrypted.
 
-Link-local addresses are never allowed: clouds and routers have services there that trust whoever asks.
+Link-local addresses, and those where clouds give out credentials, are never allowed: services there trust anybody
+who asks.
 """
 
 import ipaddress
@@ -26,6 +27,9 @@ LOCAL = tuple(
     )
 )
 
+#: Where Amazon's and Google's clouds give out credentials over IPv6. Both lie in what RFC 4193 sets aside.
+METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "fd20:ce::254")))
+
 
 def is_local(address: Address) -> bool:
     """Whether it is this machine or its private network."""
@@ -37,10 +41,10 @@ def refusal_of(host: str, address: Address, *, reach: WebhookReach, encrypted: b
     """Why nothing may be sent to this address of a host; None if it may."""
     if reach is WebhookReach.OFF:
         return "webhooks are off; start the engine with --webhooks local"
-    if is_local(address):
-        return None
     plain = _plain(address)
-    if not plain.is_global or plain.is_multicast:
+    if is_local(address) and plain not in METADATA:
+        return None
+    if plain in METADATA or not plain.is_global or plain.is_multicast:
         return f"{host} has the address {address}, to which nothing is ever sent"
     if reach is not WebhookReach.ANYWHERE:
         why = f"{host} has the address {address}, which is neither this machine nor a private network"
