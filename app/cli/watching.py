@@ -49,9 +49,14 @@ def followed(engine: EngineClient, job_id: str) -> Generator[None]:
 
 def _look(engine: EngineClient, job_id: str, show: Show) -> Fields:
     job: Fields = engine.get(f"/jobs/{job_id}")
-    progress = job["progress"]
-    show(progress["characters_done"] / (progress["characters_total"] or 1), words_for(job))
+    show(share_done(job), words_for(job))
     return job
+
+
+def share_done(job: Fields) -> float:
+    """The part of its text that is spoken, from 0 to 1; 0 for a context that ended without a text."""
+    progress = job["progress"]
+    return progress["characters_done"] / (progress["characters_total"] or 1)
 
 
 def words_for(job: Fields) -> str:

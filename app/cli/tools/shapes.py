@@ -6,6 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from app.cli.finding import Fields
+from app.cli.watching import share_done
 
 VoiceName: TypeAlias = Annotated[
     str | None,
@@ -84,14 +85,12 @@ class VoicePage(TypedDict):
 def job_facts(job: Fields) -> JobFacts:
     """Of a job as the engine shows it."""
     progress, error = job["progress"], job["error"]
-    # A context that was closed before anything was written has no text.
-    done = progress["characters_done"] / (progress["characters_total"] or 1)
     return {
         "job_id": job["job_id"],
         "status": job["status"],
         "lane": job["lane"],
         "title": job["title"],
-        "done": round(done, 3),
+        "done": round(share_done(job), 3),
         "audio_seconds": progress["audio_seconds"],
         "seconds_left": progress["seconds_left"],
         "error": None if error is None else f"{error['code']}: {error['message']}",
