@@ -41,11 +41,11 @@ def refusal_of(host: str, address: Address, *, reach: WebhookReach, encrypted: b
     """Why nothing may be sent to this address of a host; None if it may."""
     if reach is WebhookReach.OFF:
         return "webhooks are off; start the engine with --webhooks local"
-    plain = _plain(address)
-    if is_local(address) and plain not in METADATA:
-        return None
-    if plain in METADATA or not plain.is_global or plain.is_multicast:
+    plain, local = _plain(address), is_local(address)
+    if plain in METADATA or plain.is_multicast or not (local or plain.is_global):
         return f"{host} has the address {address}, to which nothing is ever sent"
+    if local:
+        return None
     if reach is not WebhookReach.ANYWHERE:
         why = f"{host} has the address {address}, which is neither this machine nor a private network"
         return f"{why}; allow others with --webhooks anywhere"
