@@ -70,8 +70,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 Starter: TypeAlias = Callable[..., AbstractAsyncContextManager[Engine]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
+    """For the fixtures of any scope."""
     return "asyncio"
 
 

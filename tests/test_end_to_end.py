@@ -19,11 +19,6 @@ PROSE = "It was late. The lamp was lit, and nobody spoke.\n\n" + "A second parag
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def engine(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
     """The engine of all tests here but those that start it again."""
     async with opened(tmp_path_factory.mktemp("engine")) as running:

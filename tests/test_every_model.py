@@ -75,11 +75,6 @@ def calm() -> dict[str, dict[str, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def fake(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
     async with opened(tmp_path_factory.mktemp("fake")) as engine:
         yield engine

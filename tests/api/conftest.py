@@ -66,11 +66,6 @@ async def opened(
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def shared(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
     """The engine of all tests of a file."""
     async with opened(tmp_path_factory.mktemp("shared")) as engine:

@@ -53,11 +53,6 @@ def announce_daemon(engine: Engine) -> None:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def shared(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
     """An engine that has announced itself as a daemon in its data folder."""
     async with opened(tmp_path_factory.mktemp("shared")) as engine:

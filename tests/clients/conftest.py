@@ -16,11 +16,6 @@ from tests.support.client import TOKEN, Engine
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def shared(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
     """The engine of all tests of a file."""
     async with opened(tmp_path_factory.mktemp("shared")) as engine:

@@ -28,11 +28,6 @@ from tests.support.fakes import fake_entry
 HANDLERS = Path(small_handlers.__file__).read_text()
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 def folder() -> Generator[Path]:
     """A folder with a short name: a socket's path has little room, and on macOS a test's folder has a long one."""

@@ -32,11 +32,6 @@ pytestmark = pytest.mark.anyio
 LOCAL = WebhookReach.LOCAL
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "WAITS_S", (0.01, 0.01, 0.01))
